@@ -1,0 +1,67 @@
+//! One request body, and which rows its elements came from.
+
+use std::{ops::Range, sync::Arc};
+
+use bytes::Bytes;
+
+use super::{Position, Rows};
+
+/// One bulk request body, ready to send.
+#[derive(Clone, Debug)]
+pub struct Body {
+    /// Ordinal in the import, from 0. The same input and options give the same
+    /// bytes for the same ordinal, whatever the number of threads.
+    pub seq: u64,
+    /// The encoded JSON document, envelope included.
+    pub bytes: Bytes,
+    /// The elements in order, each with the row that it came from.
+    pub parts: Vec<Part>,
+    /// User (and device) elements in it, as the rate limit counts them.
+    pub users: u64,
+    /// Actions in it, as the rate limit counts them.
+    pub events: u64,
+    /// The source rows that [`Part::block`] points into; kept so that a row which
+    /// the server refuses can be written to the rejects as it stood in the file.
+    pub blocks: Vec<Arc<Rows>>,
+}
+
+/// One element of a [`Body`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Offset of the element's JSON in [`Body::bytes`].
+    pub start: u32,
+    /// Its length in bytes.
+    pub len: u32,
+    /// Users it counts as.
+    pub users: u32,
+    /// Events it counts as.
+    pub events: u32,
+    /// Hash of the user (or device) that must be updated in file order; `None`
+    /// for events, which carry their own time.
+    pub key: Option<u64>,
+    /// The row it came from.
+    pub position: Position,
+    /// Index into [`Body::blocks`].
+    pub block: u32,
+    /// Index of the row in that block.
+    pub row: u32,
+}
+
+impl Body {
+    /// All of its elements.
+    pub fn whole(&self) -> Range<u32> {
+        0..self.parts.len() as u32
+    }
+
+    /// Users and events in a range of its elements.
+    pub fn weight(&self, range: &Range<u32>) -> (u64, u64) {
+        self.slice(range).iter().fold((0, 0), |(users, events), part| {
+            (users + u64::from(part.users), events + u64::from(part.events))
+        })
+    }
+
+    /// The elements of a range.
+    pub fn slice(&self, range: &Range<u32>) -> &[Part] {
+        &self.parts[range.start as usize..range.end as usize]
+    }
+}

@@ -1,0 +1,26 @@
+//! Plain data that travels between the rooms: where a row stands, what is wrong
+//! with it, the rows themselves, request bodies, what became of them, and the summary.
+//!
+//! Imports nothing of ours and does no I/O. A size or a hash travels with the
+//! thing that it belongs to, so that nothing is measured twice.
+
+mod body;
+mod outcome;
+mod position;
+mod problem;
+mod rows;
+mod shaped;
+mod summary;
+mod units;
+
+pub use body::{Body, Part};
+pub use outcome::{Intent, RowFailure, Settled, Settlement};
+pub use position::{Place, Position};
+pub use problem::{Code, Problem, Severity, Tally, TallyEntry, FIRST_POSITIONS_MAX};
+pub use rows::{ArrowRows, Damage, Field, Rows, TextRecord, TextRows};
+pub use shaped::{Element, Reject, Shaped};
+pub use summary::{
+    BodyCounts, ElementCounts, FirstPlace, InputSummary, PlanSummary, ProblemSummary,
+    RequestCounts, RowCounts, Summary, Timing,
+};
+pub use units::{Kind, Rate};

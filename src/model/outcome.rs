@@ -1,0 +1,64 @@
+//! What was meant to be sent, and what became of it: the words that the sender
+//! and the journal share.
+
+use std::ops::Range;
+
+use super::Position;
+
+/// The intent to send a stretch of a body; durable before its first byte leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// The body's ordinal.
+    pub seq: u64,
+    /// Which of its elements, by index.
+    pub range: Range<u32>,
+    /// How many elements the whole body has.
+    pub elements: u32,
+    /// The row of the first element in the range.
+    pub first: Position,
+    /// The row of the last element in the range.
+    pub last: Position,
+}
+
+/// What became of an intended stretch of a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// The body's ordinal.
+    pub seq: u64,
+    /// Which of its elements, by index.
+    pub range: Range<u32>,
+    /// How many elements the whole body has.
+    pub elements: u32,
+    /// The result.
+    pub settled: Settled,
+}
+
+/// The result of one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// A whole 2xx with `status` = `success`.
+    Delivered {
+        /// The server's `request_id`, where it gave one.
+        request_id: Option<String>,
+    },
+    /// The server refused this one row; it stands alone in its range.
+    Failed(RowFailure),
+    /// Surely not taken in (no connection, or an answer that says so): it will be
+    /// sent again, or in halves, and is not in doubt.
+    NotTaken,
+}
+
+/// Why the server refused one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowFailure {
+    /// The refused row.
+    pub position: Position,
+    /// The HTTP status.
+    pub status: u16,
+    /// The server's error type, as it wrote it.
+    pub kind: String,
+    /// The server's message, as it wrote it.
+    pub message: String,
+    /// The server's `request_id`, where it gave one: MoEngage's support asks for it.
+    pub request_id: Option<String>,
+}

@@ -1,0 +1,235 @@
+//! What can be wrong with a row, and the bounded tally of it.
+
+use std::collections::BTreeMap;
+
+use super::Position;
+
+/// How many positions a report names for one problem in one column.
+pub const FIRST_POSITIONS_MAX: usize = 10;
+
+/// Whether a problem keeps the row from being sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The row is not sent.
+    Reject,
+    /// The row is sent; somebody should look.
+    Warning,
+}
+
+impl Severity {
+    /// The word in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reject => "reject",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, $severity:ident, $help:literal;)+) => {
+        /// A rule that a row can break.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The stable name in reports and rejects.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+
+            /// How it counts by default.
+            pub fn severity(self) -> Severity {
+                match self { $(Self::$name => Severity::$severity,)+ }
+            }
+
+            /// What it means and what to do.
+            pub fn help(self) -> &'static str {
+                match self { $(Self::$name => $help,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// More or fewer fields than the header.
+    FieldCount = "field-count", Reject,
+        "the record has another number of fields than the header; quote cells that hold the delimiter";
+    /// A quote inside a field that does not start with one.
+    QuoteInField = "quote-in-field", Reject,
+        "a quote stands inside an unquoted field; quote the whole cell and double the quote, or use --lenient-quotes or --quote none";
+    /// Something other than a delimiter after a closing quote.
+    TextAfterQuote = "text-after-quote", Reject,
+        "text follows a closing quote; double the quotes inside a quoted cell, or use --lenient-quotes";
+    /// A quoted field that never ends.
+    UnclosedQuote = "unclosed-quote", Reject,
+        "a quoted field is not closed; close it, or use --quote none where quotes mean nothing";
+    /// A record over `--max-record-bytes`.
+    RecordTooLong = "record-too-long", Reject,
+        "the record is longer than --max-record-bytes; look for a missing quote or line end, or raise the limit";
+    /// Bytes that are not UTF-8.
+    InvalidUtf8 = "invalid-utf8", Reject,
+        "the record is not UTF-8; save the file as UTF-8";
+    /// A NUL byte.
+    NulByte = "nul-byte", Reject,
+        "the record holds a NUL byte; export the file again as plain text";
+    /// No customer_id.
+    IdMissing = "id-missing", Reject,
+        "the customer_id is empty; every row needs one";
+    /// A customer_id of one character.
+    IdTooShort = "id-too-short", Reject,
+        "the customer_id has one character; the API takes two or more";
+    /// A customer_id that the API refuses.
+    IdDisallowed = "id-disallowed", Reject,
+        "the customer_id is one of the 22 values that the API drops, such as `null` or `guest`";
+    /// A customer_id that is all but disallowed.
+    IdLookalike = "id-lookalike", Warning,
+        "trimmed and in lower case the customer_id is a disallowed value, most likely an export accident; --strict-ids rejects such rows";
+    /// Not a number.
+    TypeNumber = "type-number", Reject,
+        "the cell is not a number; write digits with a point for decimals and nothing else, or map the column as string";
+    /// Not a boolean.
+    TypeBool = "type-bool", Reject,
+        "the cell is not true or false; write one of the two, or map the column as string";
+    /// Not a date-time of the expected format.
+    TypeDatetime = "type-datetime", Reject,
+        "the cell is not a date or date-time of the expected format; use a real calendar date, or set the format in the mapping";
+    /// A number that no double can hold.
+    NumberRange = "number-range", Reject,
+        "the number is beyond the range of a double, which is what the server stores; map the column as string";
+    /// NaN or infinite.
+    NumberNotFinite = "number-not-finite", Reject,
+        "the value is NaN or infinite, which JSON cannot hold; make it null at the source";
+    /// More digits than a double keeps.
+    NumberPrecision = "number-precision", Warning,
+        "the number has more digits than a double keeps exactly, so the server may store another value; map the column as string to keep it";
+    /// Digits past milliseconds.
+    DatetimePrecision = "datetime-precision", Warning,
+        "digits past milliseconds were cut; the server keeps milliseconds";
+    /// A date outside of the years that can be written.
+    DatetimeRange = "datetime-range", Reject,
+        "the date-time lies outside of the years 0000 to 9999, which its text form cannot hold";
+    /// A few values keep a column from its narrower type.
+    TypeMinority = "type-minority", Warning,
+        "at least 99 % of the column fits a narrower type and this value does not; mend the value, map the column, or send it all as string with --accept-inferred";
+    /// Larger than a body.
+    RowTooLarge = "row-too-large", Reject,
+        "the row alone is larger than a request body may be; shorten its texts";
+    /// An event without a name.
+    ActionMissing = "action-missing", Reject,
+        "the event has no action name; fill the action column or give --event";
+    /// No time in an event.
+    EventNoTime = "event-no-time", Warning,
+        "the event has no time, so the server will use the time of its arrival; map a column to user_time or current_time";
+    /// A time that is neither ISO 8601 nor epoch seconds.
+    EventTime = "event-time", Reject,
+        "the event's time is neither a date-time nor epoch seconds";
+    /// Epoch milliseconds where seconds are meant.
+    EventTimeMilliseconds = "event-time-milliseconds", Reject,
+        "the event's time looks like epoch milliseconds; the API takes seconds: divide by 1000";
+    /// An offset out of range.
+    TimezoneOffset = "timezone-offset", Reject,
+        "user_timezone_offset is not a number of seconds from -54000 to 54000";
+    /// A platform that the API does not know.
+    PlatformValue = "platform-value", Reject,
+        "the platform is none of ANDROID, iOS, web, TV, unknown";
+    /// The server refused the row when it was sent alone.
+    ServerRefused = "server-refused", Reject,
+        "the server refused this row when it was sent alone; its words say why";
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One thing that is wrong with one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The rule.
+    pub code: Code,
+    /// How it counts here; flags can turn a warning into a rejection.
+    pub severity: Severity,
+    /// The column, as an index into the plan's columns.
+    pub column: Option<u32>,
+    /// What was found or expected, where the rule alone does not say it. A value
+    /// only where values may be shown.
+    pub detail: Option<Box<str>>,
+}
+
+/// Problems by code, severity and column: counts, and the first positions.
+///
+/// Bounded by codes × columns; it does not grow with the rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    entries: BTreeMap<(Severity, Code, Option<u32>), TallyEntry>,
+}
+
+/// One line of a [`Tally`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TallyEntry {
+    /// Occurrences.
+    pub count: u64,
+    /// The first [`FIRST_POSITIONS_MAX`] positions, in file order.
+    pub first: Vec<Position>,
+}
+
+impl Tally {
+    /// Counts one problem.
+    pub fn add(&mut self, severity: Severity, code: Code, column: Option<u32>, at: Position) {
+        self.entries.entry((severity, code, column)).or_default().add(at);
+    }
+
+    /// Adds occurrences that were counted elsewhere.
+    pub fn add_entry(&mut self, severity: Severity, code: Code, column: Option<u32>, more: &TallyEntry) {
+        self.entries.entry((severity, code, column)).or_default().merge(more);
+    }
+
+    /// Takes in another tally, whichever of the two comes first in the file.
+    pub fn merge(&mut self, other: &Self) {
+        for (&(severity, code, column), entry) in &other.entries {
+            self.add_entry(severity, code, column, entry);
+        }
+    }
+
+    /// Every line: rejections first, then by code and column.
+    pub fn iter(
+        &self,
+    ) -> impl Iterator<Item = (Severity, Code, Option<u32>, &TallyEntry)> {
+        self.entries.iter().map(|(&(severity, code, column), entry)| (severity, code, column, entry))
+    }
+
+    /// Occurrences of a code in all columns.
+    pub fn count(&self, code: Code) -> u64 {
+        self.iter().filter(|&(_, c, _, _)| c == code).map(|(.., entry)| entry.count).sum()
+    }
+}
+
+impl TallyEntry {
+    /// Counts one occurrence.
+    pub fn add(&mut self, at: Position) {
+        self.count += 1;
+        self.note(at);
+    }
+
+    /// Takes in occurrences that were counted elsewhere.
+    pub fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        for &at in &other.first {
+            self.note(at);
+        }
+    }
+
+    fn note(&mut self, at: Position) {
+        if self.first.len() < FIRST_POSITIONS_MAX || self.first.last().is_some_and(|&last| at < last)
+        {
+            let place = self.first.partition_point(|&seen| seen <= at);
+            self.first.insert(place, at);
+            self.first.truncate(FIRST_POSITIONS_MAX);
+        }
+    }
+}

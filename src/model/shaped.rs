@@ -1,0 +1,58 @@
+//! A block of rows after checking: the JSON of the good ones, and the rejects.
+
+use std::sync::Arc;
+
+use super::{Position, Problem, Rows, Tally};
+
+/// One block of rows, checked and encoded, in file order.
+#[derive(Clone, Debug)]
+pub struct Shaped {
+    /// The elements' JSON, one after the other without separators.
+    pub json: Vec<u8>,
+    /// The accepted rows.
+    pub elements: Vec<Element>,
+    /// The rejected rows, damaged stretches left out: those are in the rows.
+    pub rejects: Vec<Reject>,
+    /// Problems found, damage included.
+    pub tally: Tally,
+    /// The source rows.
+    pub rows: Arc<Rows>,
+}
+
+impl Shaped {
+    /// Rows read: sound ones and damaged stretches.
+    pub fn rows_read(&self) -> u64 {
+        (self.rows.len() + self.rows.damage().len()) as u64
+    }
+
+    /// Rows that will not be sent.
+    pub fn rows_rejected(&self) -> u64 {
+        (self.rejects.len() + self.rows.damage().len()) as u64
+    }
+}
+
+/// One accepted row, as JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Element {
+    /// Length of its JSON in bytes.
+    pub len: u32,
+    /// Index of the row in its block.
+    pub row: u32,
+    /// Users it counts as against the rate limit.
+    pub users: u32,
+    /// Events it counts as against the rate limit.
+    pub events: u32,
+    /// Hash of the user that must be updated in file order; `None` for events.
+    pub key: Option<u64>,
+}
+
+/// One rejected row.
+#[derive(Clone, Debug)]
+pub struct Reject {
+    /// Where it stands.
+    pub position: Position,
+    /// Index of the row in its block.
+    pub row: u32,
+    /// All that is wrong with it; the first is a reason to reject, warnings may follow.
+    pub problems: Vec<Problem>,
+}

@@ -1,0 +1,219 @@
+//! Column types from all values of all inputs, where no mapping gives them.
+
+use super::{
+    cell::Cell,
+    cells::{ArrowCells, Cells, TextCells},
+    datetime::{self, DateFormat},
+    number::Number,
+    plan::{Binding, Plan, PlanColumn, ValueType},
+};
+use crate::model::{Position, Rows, TallyEntry};
+
+/// A column whose values fit a narrower type but for at most one in a hundred is
+/// most likely of that type, with a few mistakes in it.
+const MINORITY_SHARE: u64 = 100;
+
+/// The types narrower than text, narrowest first. No value fits two of them.
+const NARROW: [ValueType; 3] =
+    [ValueType::Bool, ValueType::Number, ValueType::DateTime(DateFormat::Iso)];
+
+/// What has been seen of every column of a plan. Merging in any order gives the same.
+#[derive(Clone, Debug, Default)]
+pub struct Inference {
+    columns: Vec<ColumnStats>,
+}
+
+/// The values of one column.
+#[derive(Clone, Debug, Default)]
+struct ColumnStats {
+    values: u64,
+    /// For each type of [`NARROW`] the values that do not fit it.
+    misfits: [TallyEntry; 3],
+}
+
+/// A column that would have a narrower type but for a few values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Minority {
+    /// Index of the column in the plan.
+    pub column: u32,
+    /// The type that the others fit.
+    pub narrower: ValueType,
+    /// Values in the column, empty ones not counted.
+    pub values: u64,
+    /// Those that do not fit.
+    pub misfits: TallyEntry,
+}
+
+impl Inference {
+    /// Nothing seen yet.
+    pub fn new(plan: &Plan) -> Self {
+        Self { columns: vec![ColumnStats::default(); plan.columns.len()] }
+    }
+
+    /// Looks at all values of a block. `Err` names a column that cannot be read.
+    pub fn observe(plan: &Plan, binding: &Binding, rows: &Rows) -> Result<Self, String> {
+        let mut seen = Self::new(plan);
+        match rows {
+            Rows::Text(text) => seen.observe_cells(plan, rows, &TextCells::new(text, binding)?),
+            Rows::Arrow(arrow) => {
+                seen.observe_cells(plan, rows, &ArrowCells::new(arrow, plan, binding)?);
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Takes in what was seen elsewhere.
+    pub fn merge(&mut self, other: &Self) {
+        for (ours, theirs) in self.columns.iter_mut().zip(&other.columns) {
+            ours.values += theirs.values;
+            for (ours, theirs) in ours.misfits.iter_mut().zip(&theirs.misfits) {
+                ours.merge(theirs);
+            }
+        }
+    }
+
+    /// Gives every inferred column its type, and tells which types a few values decided.
+    pub fn resolve(&self, plan: &mut Plan) -> Vec<Minority> {
+        let mut minorities = Vec::new();
+        let kind = plan.kind;
+        for (at, (column, stats)) in plan.columns.iter_mut().zip(&self.columns).enumerate() {
+            if !Plan::is_inferred(kind, column) || stats.values == 0 {
+                continue;
+            }
+            let fewest = NARROW.iter().zip(&stats.misfits).min_by_key(|(_, misfits)| misfits.count);
+            let Some((&narrower, misfits)) = fewest else { continue };
+            if misfits.count == 0 {
+                column.value = narrower;
+            } else if misfits.count * MINORITY_SHARE <= stats.values {
+                minorities.push(Minority {
+                    column: at as u32,
+                    narrower,
+                    values: stats.values,
+                    misfits: misfits.clone(),
+                });
+            }
+        }
+        minorities
+    }
+
+    fn observe_cells<C: Cells>(&mut self, plan: &Plan, rows: &Rows, cells: &C) {
+        let mut scratch = String::new();
+        let inferred: Vec<(usize, &PlanColumn)> = plan
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| Plan::is_inferred(plan.kind, column))
+            .collect();
+        for row in 0..rows.len() {
+            let at = rows.position(row);
+            for &(column, _) in &inferred {
+                let cell = cells.cell(row, column, &mut scratch);
+                let fit = match cell {
+                    Cell::Absent | Cell::Bad(_) | Cell::Text("") => continue,
+                    Cell::Text(text) if plan.rules.is_null(text) => continue,
+                    Cell::Text(text) if C::UNTYPED => narrow_type(text),
+                    Cell::Text(_) => None,
+                    Cell::Bool(_) => Some(0),
+                    Cell::Number { binary: true, .. } => Some(1),
+                    Cell::Number { digits, .. } => {
+                        Number::parse(digits).filter(Number::is_plain).map(|_| 1)
+                    }
+                    Cell::DateTime { .. } => Some(2),
+                };
+                self.columns[column].add(fit, at);
+            }
+        }
+    }
+}
+
+impl ColumnStats {
+    fn add(&mut self, fit: Option<usize>, at: Position) {
+        self.values += 1;
+        for (index, misfits) in self.misfits.iter_mut().enumerate() {
+            if fit != Some(index) {
+                misfits.add(at);
+            }
+        }
+    }
+}
+
+/// The type of [`NARROW`] that a text fits.
+fn narrow_type(text: &str) -> Option<usize> {
+    match text.as_bytes()[0] {
+        b't' | b'T' | b'f' | b'F' => {
+            (text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")).then_some(0)
+        }
+        b'0'..=b'9' if datetime::is_iso(text) => Some(2),
+        b'0'..=b'9' | b'-' | b'.' | b' ' | b'\t' => {
+            Number::parse(text).filter(Number::is_plain).map(|_| 1)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{Field, Kind, Place, TextRecord, TextRows},
+        shape::plan::{Rules, SourceColumn},
+    };
+
+    /// A file with the columns customer_id and `v`, whose values are given.
+    fn infer(values: &[&str]) -> (ValueType, Vec<Minority>) {
+        let mut rows = TextRows { columns: 2, ..TextRows::default() };
+        for (at, value) in values.iter().enumerate() {
+            let id = Field { start: rows.bytes.len() as u32, len: 2, unescaped: false };
+            rows.bytes.extend_from_slice(b"id");
+            let v = Field { start: rows.bytes.len() as u32, len: value.len() as u32, unescaped: false };
+            rows.bytes.extend_from_slice(value.as_bytes());
+            rows.fields.extend([id, v]);
+            rows.records.push(TextRecord { row: at as u64 + 1, line: at as u64 + 2, raw: 0..0 });
+        }
+        let sources = ["customer_id", "v"].map(SourceColumn::text);
+        let columns = Plan::by_name(Kind::Users, [sources.as_slice()]);
+        let rules = Rules { null_values: vec!["NULL".into()], ..Rules::default() };
+        let mut plan = Plan { kind: Kind::Users, columns, rules };
+        let binding = plan.bind("f.csv", &sources, false).expect("fits");
+        let rows = Rows::Text(rows);
+        let seen = Inference::observe(&plan, &binding, &rows).expect("readable");
+        let minorities = seen.resolve(&mut plan);
+        (plan.columns[1].value, minorities)
+    }
+
+    #[test]
+    fn the_narrowest_type_that_fits_every_value() {
+        let date = ValueType::DateTime(DateFormat::Iso);
+        for (values, expected) in [
+            (&["true", "FALSE", "", "NULL"][..], ValueType::Bool),
+            (&["1", "-2.5", ".5", "5.", " 7 ", ""], ValueType::Number),
+            (&["2024-01-02", "2024-01-02 03:04"], date),
+            (&["2024-01-02", "17"], ValueType::Text),
+            (&["true", "1"], ValueType::Text),
+            (&["", "NULL"], ValueType::Text),
+            (&["1", "x"], ValueType::Text),
+            (&["1", "007"], ValueType::Text),
+            (&["1", "+7"], ValueType::Text),
+            (&["1", "1e5"], ValueType::Text),
+            (&["1", "9007199254740993"], ValueType::Text),
+        ] {
+            assert_eq!(infer(values), (expected, vec![]), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn one_in_a_hundred_is_a_minority_and_more_is_text() {
+        let mut values = vec!["true"; 99];
+        values.push("maybe");
+        let (value, minorities) = infer(&values);
+        assert_eq!(value, ValueType::Text);
+        assert_eq!(minorities.len(), 1);
+        assert_eq!(minorities[0].narrower, ValueType::Bool);
+        assert_eq!(minorities[0].misfits.count, 1);
+        assert_eq!(minorities[0].misfits.first, [Position { file: 0, row: 100, place: Place::Line(101) }]);
+        values.pop();
+        values.pop();
+        values.push("maybe");
+        assert_eq!(infer(&values), (ValueType::Text, vec![]), "1 of 99 is more than 1 %");
+    }
+}

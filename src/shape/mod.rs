@@ -1,0 +1,21 @@
+//! From source rows to elements: the mapping, type inference, checks, and the JSON
+//! of each row, written once.
+//!
+//! - [`mapping`]: MoEngage's own mapping file.
+//! - [`plan`]: what becomes of each column, and how one file's columns fit it.
+//! - [`infer`]: column types from all values, where no mapping gives them.
+//! - [`encode`]: a block of rows to JSON, problems with positions.
+//! - [`number`], [`datetime`], [`cell`], [`arrow_cells`]: values, exactly.
+//!
+//! Pure: no I/O, no threads. It must not know how rows are found or sent.
+
+pub mod arrow_cells;
+pub mod cell;
+mod cells;
+pub mod datetime;
+pub mod encode;
+pub mod infer;
+pub mod json;
+pub mod mapping;
+pub mod number;
+pub mod plan;

@@ -1,0 +1,245 @@
+//! What a file holds, and a reader that stops where it no longer holds that.
+//!
+//! An import reads its inputs more than once, possibly days apart. Every block is
+//! hashed once, before anything is sent, and compared whenever it is read again, so
+//! that an edit in between is found before a row of the edited block is used.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    sync::Arc,
+};
+
+use bytes::{Bytes, BytesMut};
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
+
+/// Bytes that one hash covers. A hash takes 8 bytes, so a terabyte needs 8 MB of them.
+pub const BLOCK_BYTES: usize = 1 << 20;
+
+/// What a file held when it was fingerprinted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// Size in bytes.
+    pub bytes: u64,
+    /// xxh3-128 of the content, as 32 lower-case hex digits.
+    pub content: String,
+    /// xxh3-64 of each block.
+    blocks: Arc<[u64]>,
+}
+
+impl Fingerprint {
+    /// Reads a whole file. `on_bytes` hears how many bytes were read since the last call.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn of(path: &Path, mut on_bytes: impl FnMut(u64)) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let mut whole = Xxh3Default::new();
+        let mut blocks = Vec::new();
+        let mut block = Vec::with_capacity(BLOCK_BYTES);
+        let mut bytes = 0;
+        loop {
+            block.clear();
+            let read = Read::by_ref(&mut file).take(BLOCK_BYTES as u64).read_to_end(&mut block)?;
+            if read == 0 {
+                break;
+            }
+            whole.update(&block);
+            blocks.push(xxh3_64(&block));
+            bytes += read as u64;
+            on_bytes(read as u64);
+        }
+        let content = format!("{:032x}", whole.digest128());
+        Ok(Self { bytes, content, blocks: blocks.into() })
+    }
+}
+
+/// A file read by position, held against its fingerprint where there is one.
+#[derive(Clone, Debug)]
+pub struct CheckedFile {
+    file: Arc<File>,
+    bytes: u64,
+    fingerprint: Option<Fingerprint>,
+}
+
+impl CheckedFile {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// It cannot be opened, or no longer has the size of its fingerprint.
+    pub fn open(path: &Path, fingerprint: Option<Fingerprint>) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let bytes = file.metadata()?.len();
+        if fingerprint.as_ref().is_some_and(|print| print.bytes != bytes) {
+            return Err(changed());
+        }
+        Ok(Self { file: Arc::new(file), bytes, fingerprint })
+    }
+
+    /// Size in bytes.
+    pub fn len(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether the file has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// The bytes from `start` on, `len` of them, or fewer at the end of the file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a block that holds some of them has changed.
+    pub fn read_at(&self, start: u64, len: usize) -> io::Result<Bytes> {
+        let end = start.saturating_add(len as u64).min(self.bytes);
+        if start >= end {
+            return Ok(Bytes::new());
+        }
+        let Some(fingerprint) = &self.fingerprint else {
+            return Ok(self.read_exactly(start, (end - start) as usize)?.freeze());
+        };
+        // A hash covers a whole block, so whole blocks have to be read.
+        let block_bytes = BLOCK_BYTES as u64;
+        let aligned = start / block_bytes * block_bytes;
+        let aligned_end = end.div_ceil(block_bytes).saturating_mul(block_bytes).min(self.bytes);
+        let bytes = self.read_exactly(aligned, (aligned_end - aligned) as usize)?.freeze();
+        let first = (aligned / block_bytes) as usize;
+        for (block, at) in bytes.chunks(BLOCK_BYTES).zip(first..) {
+            if fingerprint.blocks.get(at) != Some(&xxh3_64(block)) {
+                return Err(changed());
+            }
+        }
+        Ok(bytes.slice((start - aligned) as usize..(end - aligned) as usize))
+    }
+
+    /// Reads the file from its start to its end.
+    pub fn reader(&self) -> CheckedReader {
+        CheckedReader { file: self.clone(), position: 0, block: Bytes::new() }
+    }
+
+    fn read_exactly(&self, start: u64, len: usize) -> io::Result<BytesMut> {
+        let mut bytes = BytesMut::zeroed(len);
+        read_exact_at(&self.file, &mut bytes, start).map_err(|error| match error.kind() {
+            // Shorter than a moment ago.
+            io::ErrorKind::UnexpectedEof => changed(),
+            _ => error,
+        })?;
+        Ok(bytes)
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !buffer.is_empty() {
+        let read = std::os::windows::fs::FileExt::seek_read(file, buffer, offset)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        buffer = &mut buffer[read..];
+        offset += read as u64;
+    }
+    Ok(())
+}
+
+fn changed() -> io::Error {
+    io::Error::other(Changed)
+}
+
+/// The file no longer holds what was checked.
+#[derive(Debug, thiserror::Error)]
+#[error("the file changed while the import was running; nothing of the changed part was used")]
+pub struct Changed;
+
+/// A [`CheckedFile`] from start to end.
+#[derive(Clone, Debug)]
+pub struct CheckedReader {
+    file: CheckedFile,
+    position: u64,
+    block: Bytes,
+}
+
+impl CheckedReader {
+    /// Bytes handed out so far.
+    pub fn position(&self) -> u64 {
+        self.position - self.block.len() as u64
+    }
+}
+
+impl Read for CheckedReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.block.is_empty() {
+            self.block = self.file.read_at(self.position, BLOCK_BYTES)?;
+            self.position += self.block.len() as u64;
+        }
+        let len = buffer.len().min(self.block.len());
+        buffer[..len].copy_from_slice(&self.block.split_to(len));
+        Ok(len)
+    }
+}
+
+impl parquet::file::reader::Length for CheckedFile {
+    fn len(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl parquet::file::reader::ChunkReader for CheckedFile {
+    type T = io::BufReader<CheckedReader>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        let reader = CheckedReader { file: self.clone(), position: start, block: Bytes::new() };
+        Ok(io::BufReader::new(reader))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        let bytes = self.read_at(start, length)?;
+        if bytes.len() < length {
+            return Err(parquet::errors::ParquetError::EOF(format!(
+                "{length} bytes at offset {start} are wanted, the file has {}",
+                self.bytes
+            )));
+        }
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Write};
+
+    use super::*;
+
+    #[test]
+    fn an_edit_of_one_byte_is_found_where_it_is() {
+        let mut file = tempfile::NamedTempFile::new().expect("tempfile");
+        let content: Vec<u8> = (0..BLOCK_BYTES * 5 / 2).map(|at| (at / 7) as u8).collect();
+        file.write_all(&content).expect("write");
+        let mut heard = 0;
+        let print = Fingerprint::of(file.path(), |bytes| heard += bytes).expect("read");
+        assert_eq!(heard, content.len() as u64);
+        assert_eq!(print.content, format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&content)));
+
+        let open = || CheckedFile::open(file.path(), Some(print.clone())).expect("open");
+        let mut read = Vec::new();
+        open().reader().read_to_end(&mut read).expect("read");
+        assert!(read == content);
+        let across = BLOCK_BYTES - 3;
+        assert_eq!(open().read_at(across as u64, 7).expect("read"), &content[across..across + 7]);
+        assert_eq!(open().read_at(content.len() as u64 - 2, 7).expect("read").len(), 2);
+
+        let mut edited = content.clone();
+        edited[BLOCK_BYTES + 5] ^= 1;
+        fs::write(file.path(), &edited).expect("write");
+        assert!(open().read_at(0, BLOCK_BYTES).is_ok(), "the first block is as it was");
+        let error = open().reader().read_to_end(&mut Vec::new()).expect_err("changed");
+        assert!(error.get_ref().is_some_and(|inner| inner.is::<Changed>()));
+        fs::write(file.path(), &content[1..]).expect("write");
+        assert!(CheckedFile::open(file.path(), Some(print.clone())).is_err());
+    }
+}

@@ -1,0 +1,102 @@
+//! Which customer_ids the API takes (Data API, S rule: customer_id).
+
+/// Values that the API drops, compared as they stand.
+pub const DISALLOWED: [&str; 22] = [
+    "unknown",
+    "guest",
+    "null",
+    "0",
+    "1",
+    "true",
+    "false",
+    "user_attribute_unique_id",
+    "(empty)",
+    "na",
+    "n/a",
+    "",
+    "dummy_seller_code",
+    "user_id",
+    "id",
+    "customer_id",
+    "uid",
+    "userid",
+    "none",
+    "-2",
+    "-1",
+    "2",
+];
+
+/// The longest disallowed value, in bytes: a longer id needs no look-up.
+const DISALLOWED_BYTES_MAX: usize = 24;
+
+/// What is to be said of a customer_id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdVerdict {
+    /// The API takes it.
+    Allowed,
+    /// The API takes it, but trimmed and in lower case it is a disallowed value.
+    Lookalike,
+    /// Empty.
+    Missing,
+    /// One Unicode scalar value; the API wants more than one.
+    TooShort,
+    /// One of [`DISALLOWED`].
+    Disallowed,
+}
+
+/// Judges a customer_id by the letter of the rule.
+pub fn judge(id: &str) -> IdVerdict {
+    if id.is_empty() {
+        return IdVerdict::Missing;
+    }
+    // Look-alikes may carry any amount of white space, so trim before measuring.
+    let core = id.trim();
+    if core.len() <= DISALLOWED_BYTES_MAX {
+        if DISALLOWED.contains(&id) {
+            return IdVerdict::Disallowed;
+        }
+        if id.chars().nth(1).is_none() {
+            return IdVerdict::TooShort;
+        }
+        if DISALLOWED.iter().any(|bad| bad.eq_ignore_ascii_case(core)) {
+            return IdVerdict::Lookalike;
+        }
+    }
+    IdVerdict::Allowed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listed_value_is_refused_as_it_stands() {
+        for bad in DISALLOWED {
+            let expected =
+                if bad.is_empty() { IdVerdict::Missing } else { IdVerdict::Disallowed };
+            assert_eq!(judge(bad), expected, "{bad:?}");
+            assert!(bad.len() <= DISALLOWED_BYTES_MAX, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn length_counts_scalar_values_not_bytes() {
+        assert_eq!(judge("x"), IdVerdict::TooShort);
+        assert_eq!(judge("😀"), IdVerdict::TooShort);
+        assert_eq!(judge("\u{fffd}"), IdVerdict::TooShort);
+        assert_eq!(judge("😀😀"), IdVerdict::Allowed);
+        assert_eq!(judge("e\u{301}"), IdVerdict::Allowed);
+        assert_eq!(judge("3"), IdVerdict::TooShort);
+        assert_eq!(judge("10"), IdVerdict::Allowed);
+    }
+
+    #[test]
+    fn lookalikes_are_told_apart() {
+        for id in ["NULL", " None", "Guest", "N/A", "null ", "\tNA", "  ", " 0"] {
+            assert_eq!(judge(id), IdVerdict::Lookalike, "{id:?}");
+        }
+        for id in ["nullable", "guest1", "n.a.", "customer_id2"] {
+            assert_eq!(judge(id), IdVerdict::Allowed, "{id:?}");
+        }
+    }
+}

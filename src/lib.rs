@@ -1,6 +1,24 @@
-//! moebulk
+//! moebulk loads users and events from large CSV and Parquet files into MoEngage
+//! through its Data API.
+//!
+//! The rooms, in the order in which data passes through them: [`source`] finds and
+//! opens files, [`decode`] makes rows of them, [`shape`] checks each row and writes its
+//! JSON once, [`pack`] fills request bodies to the byte, [`send`] delivers them inside
+//! the account's limits, [`journal`] keeps what is done across crashes, [`report`] tells
+//! people. [`model`] is the data between them, [`wire`] the API's contract. They meet in
+//! [`run`] alone; [`cli`] is the command line, [`progress`] what it shows meanwhile, and
+//! [`sandbox`] an emulator of the API to try it all against. `ARCHITECTURE.md` tells why.
+
+pub mod cli;
+pub mod decode;
+pub mod journal;
 pub mod model;
 pub mod pack;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod sandbox;
+pub mod send;
 pub mod shape;
 pub mod source;
 pub mod wire;

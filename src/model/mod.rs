@@ -16,7 +16,7 @@ mod units;
 pub use body::{Body, Part};
 pub use outcome::{Intent, RowFailure, Settled, Settlement};
 pub use position::{Place, Position};
-pub use problem::{Code, Problem, Severity, Tally, TallyEntry, FIRST_POSITIONS_MAX};
+pub use problem::{Code, FIRST_POSITIONS_MAX, Problem, Severity, Tally, TallyEntry};
 pub use rows::{ArrowRows, Damage, Field, Rows, TextRecord, TextRows};
 pub use shaped::{Element, Reject, Shaped};
 pub use summary::{

@@ -31,6 +31,14 @@ impl Place {
             Self::RowGroup(_) => None,
         }
     }
+
+    /// The row group, where the place is one.
+    pub fn row_group(self) -> Option<u32> {
+        match self {
+            Self::Line(_) => None,
+            Self::RowGroup(group) => Some(group),
+        }
+    }
 }
 
 impl std::fmt::Display for Place {

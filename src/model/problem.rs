@@ -185,7 +185,13 @@ impl Tally {
     }
 
     /// Adds occurrences that were counted elsewhere.
-    pub fn add_entry(&mut self, severity: Severity, code: Code, column: Option<u32>, more: &TallyEntry) {
+    pub fn add_entry(
+        &mut self,
+        severity: Severity,
+        code: Code,
+        column: Option<u32>,
+        more: &TallyEntry,
+    ) {
         self.entries.entry((severity, code, column)).or_default().merge(more);
     }
 
@@ -197,10 +203,10 @@ impl Tally {
     }
 
     /// Every line: rejections first, then by code and column.
-    pub fn iter(
-        &self,
-    ) -> impl Iterator<Item = (Severity, Code, Option<u32>, &TallyEntry)> {
-        self.entries.iter().map(|(&(severity, code, column), entry)| (severity, code, column, entry))
+    pub fn iter(&self) -> impl Iterator<Item = (Severity, Code, Option<u32>, &TallyEntry)> {
+        self.entries
+            .iter()
+            .map(|(&(severity, code, column), entry)| (severity, code, column, entry))
     }
 
     /// Occurrences of a code in all columns.
@@ -225,7 +231,8 @@ impl TallyEntry {
     }
 
     fn note(&mut self, at: Position) {
-        if self.first.len() < FIRST_POSITIONS_MAX || self.first.last().is_some_and(|&last| at < last)
+        if self.first.len() < FIRST_POSITIONS_MAX
+            || self.first.last().is_some_and(|&last| at < last)
         {
             let place = self.first.partition_point(|&seen| seen <= at);
             self.first.insert(place, at);

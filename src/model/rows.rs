@@ -131,6 +131,25 @@ impl TextRows {
     }
 }
 
+impl TextRows {
+    /// The last data row in the block, damaged stretches included.
+    pub fn last_row(&self) -> Option<u64> {
+        let record = self.records.last().map(|record| record.row);
+        record.max(self.damage.last().map(|damage| damage.position.row))
+    }
+
+    /// Leaves only the data rows of a range, damaged stretches included.
+    pub fn keep_rows(&mut self, rows: &Range<u64>) {
+        let first = self.records.partition_point(|record| record.row < rows.start);
+        let end = self.records.partition_point(|record| record.row < rows.end);
+        self.records.truncate(end);
+        self.records.drain(..first);
+        self.fields.truncate(end * self.columns);
+        self.fields.drain(..first * self.columns);
+        self.damage.retain(|damage| rows.contains(&damage.position.row));
+    }
+}
+
 /// Rows of a Parquet file.
 #[derive(Clone, Debug)]
 pub struct ArrowRows {

@@ -128,6 +128,19 @@ pub struct RequestCounts {
     pub http_5xx: u64,
 }
 
+impl RequestCounts {
+    /// These and others together.
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            sent: self.sent + other.sent,
+            retried: self.retried + other.retried,
+            isolated: self.isolated + other.isolated,
+            http_429: self.http_429 + other.http_429,
+            http_5xx: self.http_5xx + other.http_5xx,
+        }
+    }
+}
+
 /// All occurrences of one problem in one column.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProblemSummary {

@@ -58,7 +58,11 @@ impl Packer {
     ///
     /// # Errors
     /// Whatever `emit` returns.
-    pub fn push<E>(&mut self, block: &Shaped, mut emit: impl FnMut(Body) -> Result<(), E>) -> Result<(), E> {
+    pub fn push<E>(
+        &mut self,
+        block: &Shaped,
+        mut emit: impl FnMut(Body) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut start = 0;
         for element in &block.elements {
             let end = start + element.len as usize;
@@ -159,7 +163,8 @@ mod tests {
 
     /// A block whose elements are JSON strings of the given lengths (2 or more).
     fn block(lens: &[u32], users: u32, events: u32) -> Shaped {
-        let batch = arrow::array::RecordBatch::new_empty(Arc::new(arrow::datatypes::Schema::empty()));
+        let batch =
+            arrow::array::RecordBatch::new_empty(Arc::new(arrow::datatypes::Schema::empty()));
         let rows = Rows::Arrow(ArrowRows { file: 0, row_group: 0, first_row: 1, batch });
         let mut json = Vec::new();
         let elements = lens

@@ -64,9 +64,10 @@ impl<'a> ArrowCells<'a> {
             .zip(&binding.sources)
             .map(|(column, source)| {
                 let array = source.and_then(|_| rows.batch.column_by_name(&column.source));
-                array.map(|array| ArrowColumn::new(array.as_ref())).transpose().map_err(|error| {
-                    format!("column `{}` {error}", column.source)
-                })
+                array
+                    .map(|array| ArrowColumn::new(array.as_ref()))
+                    .transpose()
+                    .map_err(|error| format!("column `{}` {error}", column.source))
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { columns })

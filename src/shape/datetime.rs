@@ -66,7 +66,9 @@ const FORMS: [(TimeForm, &str); 6] = [
 impl DateFormat {
     /// Every format of MoEngage's mapping file, as it is written there.
     pub fn names() -> impl Iterator<Item = String> {
-        ORDERS.iter().flat_map(|(_, order)| FORMS.iter().map(move |(_, form)| format!("{order}{form}")))
+        ORDERS
+            .iter()
+            .flat_map(|(_, order)| FORMS.iter().map(move |(_, form)| format!("{order}{form}")))
     }
 
     /// The format of that name in MoEngage's mapping file.
@@ -184,9 +186,7 @@ impl DateTime {
 /// Whether a text is a date or date-time as [`DateFormat::Iso`] reads it.
 pub fn is_iso(text: &str) -> bool {
     // Most cells of a text column end here, without a look at the calendar.
-    text.len() >= 10
-        && text.as_bytes()[4] == b'-'
-        && DateTime::parse(text, DateFormat::Iso).is_ok()
+    text.len() >= 10 && text.as_bytes()[4] == b'-' && DateTime::parse(text, DateFormat::Iso).is_ok()
 }
 
 fn two(out: &mut Vec<u8>, value: u32) {
@@ -255,7 +255,8 @@ impl Scan<'_> {
                 return None;
             }
             let scale = [100, 10, 1];
-            let milli = kept.iter().zip(scale).map(|(byte, unit)| u32::from(byte - b'0') * unit).sum();
+            let milli =
+                kept.iter().zip(scale).map(|(byte, unit)| u32::from(byte - b'0') * unit).sum();
             time.milli = Some(milli);
             time.cut = past.iter().any(|&digit| digit != b'0');
             self.0 = tail;
@@ -352,11 +353,32 @@ mod tests {
     #[test]
     fn what_is_no_iso_date() {
         for text in [
-            "", "2024", "2024-1-2", "20240102", "2023-02-29", "2024-13-01", "2024-00-10", "2024-01-00",
-            "2024-01-02T", "2024-01-02T24:00", "2024-01-02T23:60", "2024-01-02T23:59:60",
-            "2024-01-02T03:04:05.", "2024-01-02T03:04:05z", "2024-01-02t03:04", "2024-01-02T03",
-            "2024-01-02  03:04", " 2024-01-02", "2024-01-02 ", "2024-01-02Z", "2024-01-02T03:04+5",
-            "2024-01-02T03:04+24:00", "31/12/2025", "tomorrow", "2024-01-0２", "2024-01-02T03:04:05ZZ",
+            "",
+            "2024",
+            "2024-1-2",
+            "20240102",
+            "2023-02-29",
+            "2024-13-01",
+            "2024-00-10",
+            "2024-01-00",
+            "2024-01-02T",
+            "2024-01-02T24:00",
+            "2024-01-02T23:60",
+            "2024-01-02T23:59:60",
+            "2024-01-02T03:04:05.",
+            "2024-01-02T03:04:05z",
+            "2024-01-02t03:04",
+            "2024-01-02T03",
+            "2024-01-02  03:04",
+            " 2024-01-02",
+            "2024-01-02 ",
+            "2024-01-02Z",
+            "2024-01-02T03:04+5",
+            "2024-01-02T03:04+24:00",
+            "31/12/2025",
+            "tomorrow",
+            "2024-01-0２",
+            "2024-01-02T03:04:05ZZ",
         ] {
             assert_eq!(written(text, DateFormat::Iso), Err(DateError::Invalid), "{text}");
             assert!(!is_iso(text), "{text}");
@@ -387,7 +409,9 @@ mod tests {
                     ("Thh:mm:ssTZD", "T10:20:30+02:00", "2024-03-09T08:20:30Z"),
                     ("Thh:mm:ss.sTZD", "T10:20:30.5Z", "2024-03-09T10:20:30.500Z"),
                 ]
-                .map(|(form, time, out)| (format!("{order}{form}"), format!("{date}{time}"), out.to_owned()))
+                .map(|(form, time, out)| {
+                    (format!("{order}{form}"), format!("{date}{time}"), out.to_owned())
+                })
             })
             .collect();
         assert_eq!(DateFormat::names().count(), samples.len());

@@ -121,7 +121,13 @@ impl<'p> Encoder<'p> {
                 self.rejects.push(Reject { position, row: row as u32, problems });
             } else {
                 self.problems.clear();
-                self.elements.push(Element { len: len as u32, row: row as u32, users, events, key });
+                self.elements.push(Element {
+                    len: len as u32,
+                    row: row as u32,
+                    users,
+                    events,
+                    key,
+                });
             }
         }
         self
@@ -211,7 +217,13 @@ impl<'p> Encoder<'p> {
         Some(xxh3_64(id.as_bytes()))
     }
 
-    fn action<C: Cells>(&mut self, column: Option<usize>, row: usize, cells: &C, scratch: &mut String) {
+    fn action<C: Cells>(
+        &mut self,
+        column: Option<usize>,
+        row: usize,
+        cells: &C,
+        scratch: &mut String,
+    ) {
         let cell = match column {
             Some(at) => fetch(&self.plan.rules, cells.cell(row, at, scratch)),
             None => Cell::Absent,
@@ -227,7 +239,13 @@ impl<'p> Encoder<'p> {
     }
 
     /// Writes `{"name":value,…}`.
-    fn attributes<C: Cells>(&mut self, layout: &Layout, row: usize, cells: &C, scratch: &mut String) {
+    fn attributes<C: Cells>(
+        &mut self,
+        layout: &Layout,
+        row: usize,
+        cells: &C,
+        scratch: &mut String,
+    ) {
         let plan = self.plan;
         self.json.push(b'{');
         let start = self.json.len();
@@ -247,7 +265,12 @@ impl<'p> Encoder<'p> {
     }
 
     /// Writes `,"name":value`, where the cell has a value and it is sound.
-    fn field(&mut self, at: usize, cell: Cell<'_>, write: impl FnOnce(&mut Self, usize, Cell<'_>) -> bool) {
+    fn field(
+        &mut self,
+        at: usize,
+        cell: Cell<'_>,
+        write: impl FnOnce(&mut Self, usize, Cell<'_>) -> bool,
+    ) {
         let before = self.json.len();
         self.json.push(b',');
         self.json.extend_from_slice(&self.plan.columns[at].key);
@@ -278,8 +301,12 @@ impl<'p> Encoder<'p> {
             }
             (ValueType::Number, cell) => self.refuse(Code::TypeNumber, at, cell_text(cell), ""),
             (ValueType::Bool, Cell::Bool(value)) => self.literal(bool_text(value)),
-            (ValueType::Bool, Cell::Text(text)) if text.eq_ignore_ascii_case("true") => self.literal("true"),
-            (ValueType::Bool, Cell::Text(text)) if text.eq_ignore_ascii_case("false") => self.literal("false"),
+            (ValueType::Bool, Cell::Text(text)) if text.eq_ignore_ascii_case("true") => {
+                self.literal("true")
+            }
+            (ValueType::Bool, Cell::Text(text)) if text.eq_ignore_ascii_case("false") => {
+                self.literal("false")
+            }
             (ValueType::Bool, cell) => self.refuse(Code::TypeBool, at, cell_text(cell), ""),
             (ValueType::DateTime(_), Cell::DateTime { .. }) => self.text_field(at, cell),
             (ValueType::DateTime(format), Cell::Text(text)) => {

@@ -1,0 +1,312 @@
+use arrow::{
+    array::{
+        ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    },
+    datatypes::{Field as ArrowField, Schema},
+};
+
+use super::*;
+use crate::{
+    model::{ArrowRows, Field, TextRecord, TextRows},
+    shape::plan::SourceColumn,
+};
+
+/// A block of CSV records; every cell as it would be read.
+fn text_rows(columns: usize, records: &[&[&str]]) -> Rows {
+    let mut rows = TextRows { columns, ..TextRows::default() };
+    for (at, record) in records.iter().enumerate() {
+        assert_eq!(record.len(), columns);
+        let raw = rows.bytes.len() as u32;
+        for cell in *record {
+            let start = rows.bytes.len() as u32;
+            rows.bytes.extend_from_slice(cell.as_bytes());
+            rows.fields.push(Field { start, len: cell.len() as u32, unescaped: false });
+        }
+        let raw = raw..rows.bytes.len() as u32;
+        rows.records.push(TextRecord { row: at as u64 + 1, line: at as u64 + 2, raw });
+    }
+    Rows::Text(rows)
+}
+
+fn plan(kind: Kind, columns: Vec<PlanColumn>, rules: Rules) -> (Plan, Binding) {
+    let sources: Vec<_> = columns.iter().map(|column| SourceColumn::text(&column.source)).collect();
+    let plan = Plan { kind, columns, rules };
+    let binding = plan.bind("f.csv", &sources, false).expect("fits");
+    (plan, binding)
+}
+
+fn attribute(name: &str, value: ValueType) -> PlanColumn {
+    PlanColumn::new(name, Target::Attribute, name, value)
+}
+
+fn id() -> PlanColumn {
+    PlanColumn::new("customer_id", Target::CustomerId, "customer_id", ValueType::Text)
+}
+
+const DATE: ValueType = ValueType::DateTime(DateFormat::Iso);
+
+/// The elements of a block, and its rejects as (row, codes).
+fn shaped(
+    kind: Kind,
+    columns: Vec<PlanColumn>,
+    rules: Rules,
+    records: &[&[&str]],
+) -> (Vec<String>, Vec<(u32, Vec<&'static str>)>) {
+    let (plan, binding) = plan(kind, columns, rules);
+    let rows = Arc::new(text_rows(plan.columns.len(), records));
+    results(&shape(&plan, &binding, rows).expect("readable"))
+}
+
+fn results(block: &Shaped) -> (Vec<String>, Vec<(u32, Vec<&'static str>)>) {
+    let mut start = 0;
+    let elements = block
+        .elements
+        .iter()
+        .map(|element| {
+            let end = start + element.len as usize;
+            let json = String::from_utf8(block.json[start..end].to_vec()).expect("UTF-8");
+            start = end;
+            json
+        })
+        .collect();
+    assert_eq!(start, block.json.len(), "no bytes of a rejected row stay behind");
+    let codes =
+        |reject: &Reject| reject.problems.iter().map(|problem| problem.code.as_str()).collect();
+    (elements, block.rejects.iter().map(|reject| (reject.row, codes(reject))).collect())
+}
+
+#[test]
+fn a_user_with_every_type() {
+    let columns = vec![
+        id(),
+        attribute("first \"name\"", ValueType::Text),
+        attribute("orders", ValueType::Number),
+        attribute("vip", ValueType::Bool),
+        attribute("seen", DATE),
+    ];
+    let (elements, rejects) = shaped(
+        Kind::Users,
+        columns,
+        Rules::default(),
+        &[
+            &["USER1", "Zoë\n", "+007.50", "TRUE", "2024-01-02 03:04:05+02:00"],
+            &["USER2", "", "", "", ""],
+        ],
+    );
+    assert_eq!(
+        elements,
+        [
+            r#"{"type":"customer","customer_id":"USER1","attributes":{"first \"name\"":"Zoë\n","orders":7.50,"vip":true,"seen":"2024-01-02T01:04:05Z"}}"#,
+            r#"{"type":"customer","customer_id":"USER2","attributes":{}}"#,
+        ]
+    );
+    assert_eq!(rejects, []);
+}
+
+#[test]
+fn an_event_with_all_of_its_fields() {
+    let field = |name: &str, target| PlanColumn::new(name, target, name, ValueType::Text);
+    let columns = vec![
+        field("device_id", Target::DeviceId),
+        field("user_time", Target::UserTime),
+        id(),
+        field("action", Target::Action),
+        attribute("price", ValueType::Number),
+        field("platform", Target::Platform),
+        field("user_timezone_offset", Target::TimezoneOffset),
+        field("app_version", Target::AppVersion),
+        field("current_time", Target::CurrentTime),
+    ];
+    let (elements, rejects) = shaped(
+        Kind::Events,
+        columns,
+        Rules { event: Some("Viewed".into()), ..Rules::default() },
+        &[
+            &[
+                "d1",
+                "2024-01-02T03:04:05.6Z",
+                "USER1",
+                "Bought",
+                "9.90",
+                "iOS",
+                "-18000",
+                "4.1",
+                "1700000000",
+            ],
+            &["", "1700000000.5", "USER2", "", "", "", "", "", ""],
+            &["", "1700000000000", "USER3", "a", "", "ios", "54001", "", "soon"],
+            &["", "", "USER4", "a", "", "", "", "", ""],
+        ],
+    );
+    assert_eq!(
+        elements,
+        [
+            concat!(
+                r#"{"type":"event","customer_id":"USER1","device_id":"d1","actions":[{"action":"Bought","attributes":{"price":9.90},"#,
+                r#""platform":"iOS","app_version":"4.1","user_time":"2024-01-02T03:04:05.600Z","current_time":1700000000,"user_timezone_offset":-18000}]}"#
+            ),
+            r#"{"type":"event","customer_id":"USER2","actions":[{"action":"Viewed","attributes":{},"user_time":1700000000.5}]}"#,
+            r#"{"type":"event","customer_id":"USER4","actions":[{"action":"a","attributes":{}}]}"#,
+        ]
+    );
+    assert_eq!(
+        rejects,
+        [(2, vec!["platform-value", "event-time-milliseconds", "event-time", "timezone-offset"])]
+    );
+}
+
+#[test]
+fn an_event_without_a_name_is_rejected() {
+    let columns = vec![id(), PlanColumn::new("action", Target::Action, "action", ValueType::Text)];
+    let (_, rejects) = shaped(Kind::Events, columns, Rules::default(), &[&["USER1", ""]]);
+    assert_eq!(rejects, [(0, vec!["action-missing", "event-no-time"])]);
+}
+
+#[test]
+fn ids_by_the_letter_and_lookalikes_on_request() {
+    let records: &[&[&str]] = &[&[""], &["x"], &["null"], &["NULL"], &["guest"], &["user"]];
+    let (elements, rejects) = shaped(Kind::Users, vec![id()], Rules::default(), records);
+    assert_eq!(elements.len(), 2);
+    assert_eq!(
+        rejects,
+        [
+            (0, vec!["id-missing"]),
+            (1, vec!["id-too-short"]),
+            (2, vec!["id-disallowed"]),
+            (4, vec!["id-disallowed"])
+        ]
+    );
+    let strict = Rules { strict_ids: true, ..Rules::default() };
+    let (elements, rejects) = shaped(Kind::Users, vec![id()], strict, records);
+    assert_eq!((elements.len(), rejects.len()), (1, 5));
+    assert_eq!(rejects[3], (3, vec!["id-lookalike"]));
+    let nulls = Rules { null_values: vec!["NULL".into()], ..Rules::default() };
+    let (_, rejects) = shaped(Kind::Users, vec![id()], nulls, records);
+    assert_eq!(rejects[3], (3, vec!["id-missing"]));
+}
+
+#[test]
+fn every_mistake_of_a_row_is_named_and_its_bytes_are_gone() {
+    let columns = vec![
+        id(),
+        attribute("n", ValueType::Number),
+        attribute("b", ValueType::Bool),
+        attribute("d", ValueType::DateTime(DateFormat::from_name("DD/MM/YYYY").expect("listed"))),
+    ];
+    let (plan, binding) =
+        plan(Kind::Users, columns, Rules { show_values: true, ..Rules::default() });
+    let rows: &[&[&str]] = &[
+        &["USER1", "1,5", "yes", "2024-01-02"],
+        &["USER2", "1e999", "", ""],
+        &["USER3", "12345678901234567890", "false", "02/01/2024"],
+    ];
+    let block = shape(&plan, &binding, Arc::new(text_rows(4, rows))).expect("readable");
+    let (elements, rejects) = results(&block);
+    assert_eq!(
+        rejects,
+        [(0, vec!["type-number", "type-bool", "type-datetime"]), (1, vec!["number-range"])]
+    );
+    assert_eq!(
+        elements,
+        [
+            r#"{"type":"customer","customer_id":"USER3","attributes":{"n":12345678901234567890,"b":false,"d":"2024-01-02"}}"#
+        ]
+    );
+    assert_eq!(
+        block.rejects[0].problems[2].detail.as_deref(),
+        Some("expected DD/MM/YYYY, found \"2024-01-02\"")
+    );
+    assert_eq!(block.tally.count(Code::NumberPrecision), 1);
+    assert_eq!(block.tally.count(Code::TypeNumber), 1);
+}
+
+#[test]
+fn a_type_error_can_cost_the_attribute_alone() {
+    let columns = || vec![id(), attribute("n", ValueType::Number)];
+    let omit = Rules { omit_on_type_error: true, ..Rules::default() };
+    let records: &[&[&str]] = &[&["USER1", "x"]];
+    let (elements, _) = shaped(Kind::Users, columns(), omit.clone(), records);
+    assert_eq!(elements, [r#"{"type":"customer","customer_id":"USER1","attributes":{}}"#]);
+    let (elements, rejects) =
+        shaped(Kind::Users, columns(), Rules { strict: true, ..omit }, records);
+    assert_eq!(
+        (elements.len(), rejects.len()),
+        (0, 1),
+        "--strict turns that warning into a rejection"
+    );
+}
+
+#[test]
+fn empty_cells_are_left_out_or_sent_as_asked() {
+    let columns = || vec![id(), attribute("s", ValueType::Text), attribute("n", ValueType::Number)];
+    let rules = Rules { empty: Empty::Text, null_values: vec!["-".into()], ..Rules::default() };
+    let (elements, _) =
+        shaped(Kind::Users, columns(), rules, &[&["USER1", "", ""], &["USER2", "-", "-"]]);
+    assert_eq!(
+        elements,
+        [
+            r#"{"type":"customer","customer_id":"USER1","attributes":{"s":""}}"#,
+            r#"{"type":"customer","customer_id":"USER2","attributes":{}}"#,
+        ]
+    );
+}
+
+#[test]
+fn the_body_limit_holds_for_a_row_alone_to_the_byte() {
+    let element = r#"{"type":"customer","customer_id":"USER1","attributes":{"s":"xxxx"}}"#;
+    let columns = || vec![id(), attribute("s", ValueType::Text)];
+    let records: &[&[&str]] = &[&["USER1", "xxxx"]];
+    let exact = element.len() + envelope::OVERHEAD_BYTES;
+    let rules = |body_bytes_max| Rules { body_bytes_max, ..Rules::default() };
+    assert_eq!(shaped(Kind::Users, columns(), rules(exact), records).0, [element]);
+    assert_eq!(
+        shaped(Kind::Users, columns(), rules(exact - 1), records).1,
+        [(0, vec!["row-too-large"])]
+    );
+}
+
+#[test]
+fn typed_columns_are_sent_as_they_are() {
+    let arrays: Vec<(&str, ArrayRef)> = vec![
+        ("customer_id", Arc::new(Int64Array::from(vec![Some(1_234_567_890_123_456_789), None]))),
+        ("big", Arc::new(Int64Array::from(vec![Some(9_007_199_254_740_993), None]))),
+        ("f", Arc::new(Float64Array::from(vec![Some(0.1 + 0.2), Some(f64::NAN)]))),
+        ("t", Arc::new(TimestampMicrosecondArray::from(vec![Some(1_700_000_000_123_456), None]))),
+        ("s", Arc::new(StringArray::from(vec![Some("007"), None]))),
+    ];
+    let fields: Vec<_> = arrays
+        .iter()
+        .map(|(name, array)| ArrowField::new(*name, array.data_type().clone(), true))
+        .collect();
+    let batch = RecordBatch::try_new(
+        Arc::new(Schema::new(fields)),
+        arrays.iter().map(|(_, array)| Arc::clone(array)).collect(),
+    )
+    .expect("columns");
+    let columns = vec![
+        id(),
+        attribute("big", ValueType::Number),
+        attribute("f", ValueType::Number),
+        attribute("t", DATE),
+        attribute("s", ValueType::Text),
+    ];
+    let (plan, binding) = plan(Kind::Users, columns, Rules::default());
+    let rows = Rows::Arrow(ArrowRows { file: 0, row_group: 2, first_row: 11, batch });
+    let block = shape(&plan, &binding, Arc::new(rows)).expect("readable");
+    let (elements, rejects) = results(&block);
+    assert_eq!(
+        elements,
+        [concat!(
+            r#"{"type":"customer","customer_id":"1234567890123456789","attributes":{"big":9007199254740993,"#,
+            r#""f":0.30000000000000004,"t":"2023-11-14T22:13:20.123Z","s":"007"}}"#
+        )]
+    );
+    assert_eq!(rejects, [(1, vec!["id-missing", "number-not-finite"])]);
+    assert_eq!(block.rejects[0].position.row, 12);
+    assert_eq!(
+        block.tally.count(Code::NumberPrecision),
+        1,
+        "an integer beyond 2^53, but no double"
+    );
+    assert_eq!(block.tally.count(Code::DatetimePrecision), 1);
+}

@@ -165,7 +165,8 @@ mod tests {
         for (at, value) in values.iter().enumerate() {
             let id = Field { start: rows.bytes.len() as u32, len: 2, unescaped: false };
             rows.bytes.extend_from_slice(b"id");
-            let v = Field { start: rows.bytes.len() as u32, len: value.len() as u32, unescaped: false };
+            let v =
+                Field { start: rows.bytes.len() as u32, len: value.len() as u32, unescaped: false };
             rows.bytes.extend_from_slice(value.as_bytes());
             rows.fields.extend([id, v]);
             rows.records.push(TextRecord { row: at as u64 + 1, line: at as u64 + 2, raw: 0..0 });
@@ -210,7 +211,10 @@ mod tests {
         assert_eq!(minorities.len(), 1);
         assert_eq!(minorities[0].narrower, ValueType::Bool);
         assert_eq!(minorities[0].misfits.count, 1);
-        assert_eq!(minorities[0].misfits.first, [Position { file: 0, row: 100, place: Place::Line(101) }]);
+        assert_eq!(
+            minorities[0].misfits.first,
+            [Position { file: 0, row: 100, place: Place::Line(101) }]
+        );
         values.pop();
         values.pop();
         values.push("maybe");

@@ -65,6 +65,9 @@ mod tests {
 
     #[test]
     fn control_characters_are_escaped() {
-        assert_eq!(super::string("a\u{1}\"\\\n\u{7f}é"), "\"a\\u0001\\\"\\\\\\n\u{7f}é\"".as_bytes());
+        assert_eq!(
+            super::string("a\u{1}\"\\\n\u{7f}é"),
+            "\"a\\u0001\\\"\\\\\\n\u{7f}é\"".as_bytes()
+        );
     }
 }

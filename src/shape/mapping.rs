@@ -15,10 +15,14 @@ use crate::model::Kind;
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
     /// Not JSON, or not of the mapping's form.
-    #[error("it is not a mapping of MoEngage's form, {{\"mapping\":[{{\"column\",\"moe_attr\",\"type\"}}…]}}: {0}")]
+    #[error(
+        "it is not a mapping of MoEngage's form, {{\"mapping\":[{{\"column\",\"moe_attr\",\"type\"}}…]}}: {0}"
+    )]
     Form(String),
     /// An unknown type.
-    #[error("column `{column}` has type `{found}`; the types are string, double, bool and datetime")]
+    #[error(
+        "column `{column}` has type `{found}`; the types are string, double, bool and datetime"
+    )]
     Type {
         /// The source column.
         column: String,
@@ -37,7 +41,9 @@ pub enum Error {
     #[error("column `{0}` is mapped twice; keep one of the two entries")]
     ColumnTwice(String),
     /// A target twice.
-    #[error("both column `{first}` and column `{second}` are mapped to `{attribute}`; an attribute takes one column")]
+    #[error(
+        "both column `{first}` and column `{second}` are mapped to `{attribute}`; an attribute takes one column"
+    )]
     AttributeTwice {
         /// The attribute or field.
         attribute: String,
@@ -47,7 +53,9 @@ pub enum Error {
         second: String,
     },
     /// No customer_id.
-    #[error("no column is mapped to the customer_id; give one column the moe_attr `uid` or `customer_id`")]
+    #[error(
+        "no column is mapped to the customer_id; give one column the moe_attr `uid` or `customer_id`"
+    )]
     NoId,
     /// An attribute without a name.
     #[error("column `{0}` has no moe_attr; name one, or set is_skipped to true")]
@@ -76,11 +84,8 @@ struct Entry {
 pub fn parse(text: &str, kind: Kind) -> Result<Vec<PlanColumn>, Error> {
     let file: File = serde_json::from_str(text.trim_start_matches('\u{feff}'))
         .map_err(|error| Error::Form(error.to_string()))?;
-    let columns = file
-        .mapping
-        .into_iter()
-        .map(|entry| entry.resolve(kind))
-        .collect::<Result<Vec<_>, _>>()?;
+    let columns =
+        file.mapping.into_iter().map(|entry| entry.resolve(kind)).collect::<Result<Vec<_>, _>>()?;
 
     let mut sources = HashMap::new();
     let mut targets: HashMap<(Target, &str), &str> = HashMap::new();
@@ -158,7 +163,8 @@ mod tests {
                {{"column":"action","moe_attr":"action","type":"string"}}"#
         ));
         let columns = parse(&text, Kind::Events).expect("sound");
-        let seen: Vec<_> = columns.iter().map(|c| (c.source.as_str(), c.target, c.name.as_str())).collect();
+        let seen: Vec<_> =
+            columns.iter().map(|c| (c.source.as_str(), c.target, c.name.as_str())).collect();
         assert_eq!(
             seen,
             [
@@ -169,7 +175,10 @@ mod tests {
                 ("action", Target::Action, "action"),
             ]
         );
-        assert_eq!(columns[1].value, ValueType::DateTime(DateFormat::from_name("DD/MM/YYYY hh:mm:ss").expect("listed")));
+        assert_eq!(
+            columns[1].value,
+            ValueType::DateTime(DateFormat::from_name("DD/MM/YYYY hh:mm:ss").expect("listed"))
+        );
         assert_eq!(columns[2].value, ValueType::Number);
         let users = parse(&text, Kind::Users).expect("sound");
         assert_eq!(users[4].target, Target::Attribute, "users have no action field");
@@ -179,20 +188,33 @@ mod tests {
     fn each_mistake_is_named() {
         let fails = |text: &str| parse(text, Kind::Users).expect_err(text).to_string();
         assert!(fails("[]").contains("not a mapping"));
-        assert!(fails(&entries(r#"{"column":"a","moe_attr":"a","type":"string"}"#)).contains("`uid`"));
-        assert!(fails(&entries(&format!(r#"{ID},{{"column":"a","moe_attr":"a","type":"int"}}"#))).contains("`int`"));
+        assert!(
+            fails(&entries(r#"{"column":"a","moe_attr":"a","type":"string"}"#)).contains("`uid`")
+        );
+        assert!(
+            fails(&entries(&format!(r#"{ID},{{"column":"a","moe_attr":"a","type":"int"}}"#)))
+                .contains("`int`")
+        );
         let format = fails(&entries(&format!(
             r#"{ID},{{"column":"a","moe_attr":"a","type":"datetime","datetime_format":"MM/DD/YYYY"}}"#
         )));
-        assert!(format.contains("`MM/DD/YYYY`") && format.contains("DD/MM/YYYY Thh:mm:ssTZD".replace(' ', "").as_str()));
+        assert!(
+            format.contains("`MM/DD/YYYY`")
+                && format.contains("DD/MM/YYYY Thh:mm:ssTZD".replace(' ', "").as_str())
+        );
         assert_eq!(
             fails(&entries(&format!("{ID},{ID}"))),
             "column `ID` is mapped twice; keep one of the two entries"
         );
         assert!(
-            fails(&entries(&format!(r#"{ID},{{"column":"b","moe_attr":"customer_id","type":"string"}}"#)))
-                .contains("both column `ID` and column `b`")
+            fails(&entries(&format!(
+                r#"{ID},{{"column":"b","moe_attr":"customer_id","type":"string"}}"#
+            )))
+            .contains("both column `ID` and column `b`")
         );
-        assert!(fails(&entries(&format!(r#"{ID},{{"column":"b","type":"string"}}"#))).contains("no moe_attr"));
+        assert!(
+            fails(&entries(&format!(r#"{ID},{{"column":"b","type":"string"}}"#)))
+                .contains("no moe_attr")
+        );
     }
 }

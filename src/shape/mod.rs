@@ -10,6 +10,7 @@
 //! Pure: no I/O, no threads. It must not know how rows are found or sent.
 
 pub mod arrow_cells;
+mod arrow_text;
 pub mod cell;
 mod cells;
 pub mod datetime;

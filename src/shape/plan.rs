@@ -168,7 +168,9 @@ pub struct Plan {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
     /// No column holds the customer_id.
-    #[error("{file}: no column is named customer_id (the columns are {columns}); rename the column that identifies a user, or give --mapping with a column whose moe_attr is `uid`{hint}")]
+    #[error(
+        "{file}: no column is named customer_id (the columns are {columns}); rename the column that identifies a user, or give --mapping with a column whose moe_attr is `uid`{hint}"
+    )]
     NoId {
         /// The file.
         file: String,
@@ -178,7 +180,9 @@ pub enum Error {
         hint: String,
     },
     /// A mapped column is not in the file.
-    #[error("{file}: the mapping's column `{column}` is not in the file (its columns are {columns}); correct the mapping, or set is_skipped for that column")]
+    #[error(
+        "{file}: the mapping's column `{column}` is not in the file (its columns are {columns}); correct the mapping, or set is_skipped for that column"
+    )]
     MissingColumn {
         /// The file.
         file: String,
@@ -194,7 +198,9 @@ pub enum Error {
         file: String,
     },
     /// A column whose type cannot be sent.
-    #[error("{file}: column `{column}` {refusal}; leave it out with a mapping that sets is_skipped for it, or convert it at the source")]
+    #[error(
+        "{file}: column `{column}` {refusal}; leave it out with a mapping that sets is_skipped for it, or convert it at the source"
+    )]
     Refused {
         /// The file.
         file: String,
@@ -204,7 +210,9 @@ pub enum Error {
         refusal: String,
     },
     /// A floating-point column as an id.
-    #[error("{file}: column `{column}` is a floating-point column and holds the {role}; its text is not the id (7 would be sent as 7.0): store it as an integer or as text")]
+    #[error(
+        "{file}: column `{column}` is a floating-point column and holds the {role}; its text is not the id (7 would be sent as 7.0): store it as an integer or as text"
+    )]
     FloatId {
         /// The file.
         file: String,
@@ -315,10 +323,17 @@ impl Plan {
             sources.push(source.filter(|_| column.target != Target::Skip));
         }
         let has = |target| {
-            self.columns.iter().zip(&sources).any(|(column, at)| column.target == target && at.is_some())
+            self.columns
+                .iter()
+                .zip(&sources)
+                .any(|(column, at)| column.target == target && at.is_some())
         };
         if !has(Target::CustomerId) {
-            return Err(Error::NoId { file: file.to_owned(), columns: listed(), hint: id_hint(columns) });
+            return Err(Error::NoId {
+                file: file.to_owned(),
+                columns: listed(),
+                hint: id_hint(columns),
+            });
         }
         if self.kind == Kind::Events && self.rules.event.is_none() && !has(Target::Action) {
             return Err(Error::NoAction { file: file.to_owned() });
@@ -328,14 +343,20 @@ impl Plan {
         let unused = columns
             .iter()
             .filter(|column| {
-                !column.name.starts_with(OWN_COLUMN_PREFIX) && !planned.contains_key(column.name.as_str())
+                !column.name.starts_with(OWN_COLUMN_PREFIX)
+                    && !planned.contains_key(column.name.as_str())
             })
             .map(|column| column.name.clone())
             .collect();
         Ok(Binding { sources, unused })
     }
 
-    fn check_source(&self, file: &str, column: &PlanColumn, found: &SourceColumn) -> Result<(), Error> {
+    fn check_source(
+        &self,
+        file: &str,
+        column: &PlanColumn,
+        found: &SourceColumn,
+    ) -> Result<(), Error> {
         if let Some(refusal) = &found.refusal {
             return Err(Error::Refused {
                 file: file.to_owned(),
@@ -360,7 +381,10 @@ fn id_hint(columns: &[SourceColumn]) -> String {
     columns
         .iter()
         .find(|column| {
-            matches!(plain(&column.name).as_str(), "customerid" | "userid" | "uid" | "id" | "customer")
+            matches!(
+                plain(&column.name).as_str(),
+                "customerid" | "userid" | "uid" | "id" | "customer"
+            )
         })
         .map(|column| format!("; did you mean `{}`?", column.name))
         .unwrap_or_default()
@@ -398,7 +422,10 @@ mod tests {
                 ("platform", Target::Platform),
             ]
         );
-        let users = Plan::by_name(Kind::Users, [sources(&["u_bd", "moe_sub_w", "u_mb", "action"]).as_slice()]);
+        let users = Plan::by_name(
+            Kind::Users,
+            [sources(&["u_bd", "moe_sub_w", "u_mb", "action"]).as_slice()],
+        );
         assert_eq!(users[0].value, ValueType::DateTime(DateFormat::Iso));
         assert_eq!(users[1].value, ValueType::Bool);
         assert_eq!(users[2].value, ValueType::Text);
@@ -414,7 +441,11 @@ mod tests {
         assert_eq!(bound.unused, ["z"]);
         assert_eq!(
             plan.bind("f.csv", &sources(&["b", "customer_id"]), true).expect_err("a is mapped"),
-            Error::MissingColumn { file: "f.csv".into(), column: "a".into(), columns: "b, customer_id".into() }
+            Error::MissingColumn {
+                file: "f.csv".into(),
+                column: "a".into(),
+                columns: "b, customer_id".into()
+            }
         );
     }
 
@@ -424,10 +455,16 @@ mod tests {
             .bind("f.csv", &sources(&["Customer ID", "a"]), false)
             .expect_err("no id")
             .to_string();
-        assert!(text.contains("(the columns are Customer ID, a)") && text.ends_with("did you mean `Customer ID`?"), "{text}");
+        assert!(
+            text.contains("(the columns are Customer ID, a)")
+                && text.ends_with("did you mean `Customer ID`?"),
+            "{text}"
+        );
         let events = plan(Kind::Events, &["customer_id", "price"]);
         assert_eq!(
-            events.bind("e.csv", &sources(&["customer_id", "price"]), false).expect_err("no action"),
+            events
+                .bind("e.csv", &sources(&["customer_id", "price"]), false)
+                .expect_err("no action"),
             Error::NoAction { file: "e.csv".into() }
         );
     }

@@ -58,7 +58,9 @@ pub enum Error {
     #[error("{0}: the directory holds no .csv, .tsv or .parquet file")]
     EmptyDirectory(String),
     /// A pipe, a socket, a device.
-    #[error("{0}: not a regular file; inputs are read more than once, so save the data to a file first")]
+    #[error(
+        "{0}: not a regular file; inputs are read more than once, so save the data to a file first"
+    )]
     NotAFile(String),
     /// The same file twice.
     #[error("{0}: named twice among the inputs, so its rows would be sent twice; name it once")]
@@ -127,9 +129,8 @@ fn directory(path: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
     for entry in fs::read_dir(path).map_err(|error| io_error(path, error))? {
         let file = entry.map_err(|error| io_error(path, error))?.path();
-        let hidden = file
-            .file_name()
-            .is_none_or(|name| name.to_string_lossy().starts_with(['.', '_']));
+        let hidden =
+            file.file_name().is_none_or(|name| name.to_string_lossy().starts_with(['.', '_']));
         if !hidden && file.is_file() && format_by_name(&file).is_some() {
             files.push(file);
         }
@@ -204,7 +205,10 @@ mod tests {
     use super::*;
 
     fn names(inputs: &[Input], root: &Path) -> Vec<String> {
-        inputs.iter().map(|i| i.path.strip_prefix(root).expect("inside").display().to_string()).collect()
+        inputs
+            .iter()
+            .map(|i| i.path.strip_prefix(root).expect("inside").display().to_string())
+            .collect()
     }
 
     #[test]

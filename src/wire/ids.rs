@@ -72,8 +72,7 @@ mod tests {
     #[test]
     fn every_listed_value_is_refused_as_it_stands() {
         for bad in DISALLOWED {
-            let expected =
-                if bad.is_empty() { IdVerdict::Missing } else { IdVerdict::Disallowed };
+            let expected = if bad.is_empty() { IdVerdict::Missing } else { IdVerdict::Disallowed };
             assert_eq!(judge(bad), expected, "{bad:?}");
             assert!(bad.len() <= DISALLOWED_BYTES_MAX, "{bad:?}");
         }

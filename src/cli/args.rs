@@ -1,0 +1,382 @@
+//! The arguments as typed.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{
+    model::Rate,
+    progress::Mode,
+    run::RejectsMax,
+    sandbox::{FaultRates, ScriptedAnswer},
+};
+
+/// Loads users and events from large CSV and Parquet files into MoEngage
+#[derive(Debug, Parser)]
+#[command(name = "moebulk", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check everything, show the plan, send, record; the same command resumes
+    Import(Box<ImportArgs>),
+    /// Check everything and report; nothing is sent
+    Validate(Box<ValidateArgs>),
+    /// Write the request bodies, one JSON document a line
+    Pack(Box<PackArgs>),
+    /// Run an emulator of the API on this machine
+    Sandbox(SandboxArgs),
+    /// Say what a checkpoint holds: done, pending, in doubt
+    Status(StatusArgs),
+}
+
+/// `import`
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// What to check.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Where to send.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Begin anew, whatever an earlier run left: rows that it delivered are sent again
+    #[arg(long)]
+    pub restart: bool,
+    /// Do not ask before sending to a real endpoint
+    #[arg(long)]
+    pub yes: bool,
+    /// How long to try on without any success, such as 90s, 30m, 1h
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_duration)]
+    pub retry_for: Duration,
+    /// Requests under way at a time [default: as many as one window has bodies]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub connections: Option<u16>,
+}
+
+/// `validate`
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// What to check.
+    #[command(flatten)]
+    pub job: JobArgs,
+}
+
+/// `pack`
+#[derive(Debug, Args)]
+pub struct PackArgs {
+    /// What to check.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Where the bodies go; `-` is stdout, and the report then goes to stderr
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// What to check and how: the same for `import`, `validate` and `pack`.
+#[derive(Clone, Debug, Args)]
+pub struct JobArgs {
+    /// Files, globs and directories: .csv, .tsv, .parquet; one import, in the order given
+    #[arg(value_name = "INPUT", required = true)]
+    pub inputs: Vec<PathBuf>,
+
+    /// What the rows are
+    #[arg(long, value_enum, default_value = "users", help_heading = "What")]
+    pub kind: KindArg,
+    /// Events: the action of every row that no column names
+    #[arg(long, value_name = "NAME", help_heading = "What")]
+    pub event: Option<String>,
+    /// MoEngage's own mapping file (JSON)
+    #[arg(long, value_name = "FILE", help_heading = "What")]
+    pub mapping: Option<PathBuf>,
+    /// Only the first N rows, counted after --offset
+    #[arg(long, value_name = "N", help_heading = "What")]
+    pub limit: Option<u64>,
+    /// Start after N rows
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        help_heading = "What"
+    )]
+    pub offset: u64,
+
+    /// What separates fields: one ASCII character, or `tab` [default: , and for .tsv a tab]
+    #[arg(long, value_name = "CHAR", value_parser = parse_byte, help_heading = "CSV")]
+    pub delimiter: Option<u8>,
+    /// What encloses fields: one ASCII character, or `none`
+    #[arg(long, value_name = "CHAR|none", default_value = "\"", value_parser = parse_quote, help_heading = "CSV")]
+    pub quote: Quote,
+    /// A character that makes the next one literal
+    #[arg(long, value_name = "CHAR", value_parser = parse_byte, help_heading = "CSV")]
+    pub escape: Option<u8>,
+    /// The first record is data; columns are called column_1, column_2, …
+    #[arg(long, help_heading = "CSV")]
+    pub no_header: bool,
+    /// Lines to pass over before the header
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        help_heading = "CSV"
+    )]
+    pub skip_lines: u64,
+    /// A text that means no value; can be given more than once
+    #[arg(long, value_name = "TEXT", num_args = 1.., action = clap::ArgAction::Append, help_heading = "CSV")]
+    pub null_value: Vec<String>,
+    /// Take stray quotes literally instead of rejecting the record
+    #[arg(long, help_heading = "CSV")]
+    pub lenient_quotes: bool,
+    /// The longest record
+    #[arg(long, value_name = "BYTES", default_value_t = 1_048_576, help_heading = "CSV")]
+    pub max_record_bytes: usize,
+
+    /// What an empty cell becomes: left out, or the empty string (string columns)
+    #[arg(long, value_enum, default_value = "omit", help_heading = "Rules")]
+    pub empty: EmptyArg,
+    /// What a value of the wrong type does: reject the row, or leave out the attribute
+    #[arg(long, value_enum, default_value = "reject", help_heading = "Rules")]
+    pub on_type_error: OnTypeError,
+    /// Reject ids that are disallowed but for blanks and case
+    #[arg(long, help_heading = "Rules")]
+    pub strict_ids: bool,
+    /// Warnings become rejections
+    #[arg(long, help_heading = "Rules")]
+    pub strict: bool,
+    /// Columns that a few values keep from a narrower type go as string
+    #[arg(long, help_heading = "Rules")]
+    pub accept_inferred: bool,
+
+    /// Your share of the account's budget of users in 60 s, or `unlimited` (loopback only)
+    #[arg(long, value_name = "N", default_value_t = Rate::PerMinute(crate::wire::limits::USERS_PER_MINUTE), help_heading = "Limits")]
+    pub users_per_minute: Rate,
+    /// Your share of the account's budget of events in 60 s, or `unlimited` (loopback only)
+    #[arg(long, value_name = "N", default_value_t = Rate::PerMinute(crate::wire::limits::EVENTS_PER_MINUTE), help_heading = "Limits")]
+    pub events_per_minute: Rate,
+    /// The largest request body
+    #[arg(long, value_name = "BYTES", default_value_t = crate::wire::limits::BODY_BYTES_MAX, help_heading = "Limits")]
+    pub max_body_bytes: usize,
+    /// End a body at every multiple of N users [default: --users-per-minute]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Limits")]
+    pub cut_users: Option<u64>,
+    /// End a body at every multiple of N events [default: --events-per-minute]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Limits")]
+    pub cut_events: Option<u64>,
+    /// The most rejected rows with which the others are still sent, such as 100 or 5%
+    #[arg(long, value_name = "N|N%", default_value = "100%", value_parser = parse_rejects, help_heading = "Limits")]
+    pub max_rejects: RejectsMax,
+    /// Threads that check rows [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Limits")]
+    pub threads: Option<u16>,
+
+    /// Where checkpoint, report and rejects go [default: below moebulk-runs/]
+    #[arg(long, value_name = "DIR", help_heading = "Run")]
+    pub run_dir: Option<PathBuf>,
+    /// How progress is shown on stderr
+    #[arg(long, value_enum, default_value = "auto", help_heading = "Run")]
+    pub progress: ProgressArg,
+    /// The form of the result on stdout
+    #[arg(long, value_enum, default_value = "text", help_heading = "Run")]
+    pub output: Output,
+    /// Let the rejects' messages hold values
+    #[arg(long, help_heading = "Run")]
+    pub show_values: bool,
+}
+
+/// Where to send, and as whom.
+#[derive(Debug, Args)]
+pub struct TargetArgs {
+    /// Import into an emulator that runs for this import alone
+    #[arg(long, help_heading = "Where", conflicts_with_all = ["data_center", "endpoint"])]
+    pub sandbox: bool,
+    /// The workspace's data center, as its dashboard's address tells: 01 = dashboard-01.moengage.com, 02 = dashboard-02, 03 = dashboard-03, 04 = dashboard-04, 05 = dashboard-05, 06 = dashboard-06, 101 = dashboard-101
+    #[arg(long, value_name = "DC", value_parser = ["01", "02", "03", "04", "05", "06", "101"], help_heading = "Where", conflicts_with = "endpoint")]
+    pub data_center: Option<String>,
+    /// Another address of the API: https, or http on this machine
+    #[arg(long, value_name = "URL", help_heading = "Where")]
+    pub endpoint: Option<String>,
+    /// The workspace id
+    #[arg(long, value_name = "ID", env = "MOENGAGE_APP_ID", help_heading = "Where")]
+    pub app_id: Option<String>,
+    /// The user name of the Data API [default: the workspace id]
+    #[arg(long, value_name = "ID", env = "MOENGAGE_DATA_API_ID", help_heading = "Where")]
+    pub api_id: Option<String>,
+    /// A file that only you can read, with the Data API key [default: the environment's MOENGAGE_DATA_API_KEY]
+    #[arg(long, value_name = "FILE", help_heading = "Where")]
+    pub api_key_file: Option<PathBuf>,
+}
+
+/// `sandbox`
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// Address to listen on; loopback only. Port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Users in any 60 s, or `unlimited`
+    #[arg(long, value_name = "N", default_value = "1000")]
+    pub users_per_minute: Rate,
+    /// Events in any 60 s, or `unlimited`
+    #[arg(long, value_name = "N", default_value = "10000")]
+    pub events_per_minute: Rate,
+    /// The workspace id that it knows; the key is MOENGAGE_DATA_API_KEY, or `sandbox-key`
+    #[arg(long, value_name = "ID", env = "MOENGAGE_APP_ID", default_value = "SANDBOX")]
+    pub app_id: String,
+    /// Answer the next COUNT requests with a failure of the account or server: CODE[=TYPE]:COUNT[@AFTER]
+    #[arg(long, value_name = "SCRIPT")]
+    pub answer: Vec<ScriptedAnswer>,
+    /// Faults by rate, such as 500:0.1,429:0.05,reset:0.02,slow:0.01
+    #[arg(long, value_name = "RATES", default_value = "")]
+    pub fault: FaultRates,
+    /// What a `slow` answer waits, such as 2s
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse_duration)]
+    pub slow: Duration,
+    /// Seed of the faults
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// A customer_id that makes a whole body be refused; can be given more than once
+    #[arg(long, value_name = "ID")]
+    pub poison: Vec<String>,
+}
+
+/// `status`
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The run's directory
+    #[arg(value_name = "RUN_DIR")]
+    pub run_dir: PathBuf,
+}
+
+/// `--kind`
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum KindArg {
+    /// A row creates or updates a user
+    Users,
+    /// A row is one action of a user
+    Events,
+}
+
+/// `--empty`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EmptyArg {
+    /// Leave the attribute out
+    Omit,
+    /// Send the empty string
+    String,
+}
+
+/// `--on-type-error`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnTypeError {
+    /// Reject the row
+    Reject,
+    /// Leave the attribute out, with a warning
+    Omit,
+}
+
+/// `--progress`
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ProgressArg {
+    /// Bars on a terminal, plain lines elsewhere
+    Auto,
+    /// Bars
+    Bar,
+    /// A line every ten seconds
+    Plain,
+    /// A JSON event every ten seconds
+    Json,
+    /// Nothing
+    Off,
+}
+
+impl From<ProgressArg> for Mode {
+    fn from(arg: ProgressArg) -> Self {
+        match arg {
+            ProgressArg::Auto => Self::Auto,
+            ProgressArg::Bar => Self::Bar,
+            ProgressArg::Plain => Self::Plain,
+            ProgressArg::Json => Self::Json,
+            ProgressArg::Off => Self::Off,
+        }
+    }
+}
+
+/// `--output`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    Text,
+    /// report.json
+    Json,
+}
+
+/// `--quote`: a character, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quote(pub Option<u8>);
+
+fn parse_byte(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [byte] if byte.is_ascii() => Ok(*byte),
+        b"tab" | b"\\t" => Ok(b'\t'),
+        _ => Err("give one ASCII character, or `tab`".to_owned()),
+    }
+}
+
+fn parse_quote(text: &str) -> Result<Quote, String> {
+    if text == "none" { Ok(Quote(None)) } else { parse_byte(text).map(|byte| Quote(Some(byte))) }
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let seconds = match unit {
+        "" | "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err("give a number with s, m, h or d".to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| "give a number with s, m, h or d".to_owned())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "too long".to_owned())
+}
+
+fn parse_rejects(text: &str) -> Result<RejectsMax, String> {
+    let wrong = || "give a number of rows, or a share such as 5%".to_owned();
+    match text.strip_suffix('%') {
+        None => text.parse().map(RejectsMax::Rows).map_err(|_| wrong()),
+        Some(share) => match share.parse() {
+            Ok(share) if (0.0..=100.0).contains(&share) => Ok(RejectsMax::Percent(share)),
+            _ => Err(wrong()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn values_are_read() {
+        assert_eq!(parse_duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("30m"), Ok(Duration::from_secs(1800)));
+        assert!(parse_duration("1 h").is_err() && parse_duration("").is_err());
+        assert_eq!(parse_rejects("5%"), Ok(RejectsMax::Percent(5.0)));
+        assert_eq!(parse_rejects("7"), Ok(RejectsMax::Rows(7)));
+        assert!(parse_rejects("101%").is_err() && parse_rejects("-1").is_err());
+        assert_eq!(parse_quote("none"), Ok(Quote(None)));
+        assert_eq!(parse_byte("tab"), Ok(b'\t'));
+        assert!(parse_byte("é").is_err() && parse_byte("ab").is_err());
+    }
+}

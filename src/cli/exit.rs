@@ -1,0 +1,70 @@
+//! Exit codes, in one place. The README's table says the same.
+
+use std::process::ExitCode;
+
+use super::interrupt;
+use crate::{
+    journal,
+    run::Error,
+    send::{self, RateLogError},
+    source,
+};
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit(u8);
+
+impl Exit {
+    /// Every row delivered, or valid.
+    pub const SUCCESS: Self = Self(0);
+    /// Finished; some rows rejected or failed.
+    pub const SOME_ROWS: Self = Self(1);
+    /// Wrong usage or configuration, a declined plan, another import in the way.
+    pub const USAGE: Self = Self(2);
+    /// Stopped before the end; the same command goes on.
+    pub const STOPPED: Self = Self(3);
+    /// An input cannot be read, or changed since the checkpoint.
+    pub const INPUT: Self = Self(4);
+    /// More rejects than allowed; nothing was sent.
+    pub const REJECTS: Self = Self(5);
+    /// A bug.
+    pub const BUG: Self = Self(70);
+    /// What a shell reports for a program that SIGPIPE ended.
+    pub const BROKEN_PIPE: Self = Self(141);
+
+    /// The code for an error.
+    pub fn of(error: &Error) -> Self {
+        match error {
+            Error::Usage(_) | Error::Declined => Self::USAGE,
+            Error::Find(source::FindError::Twice(_) | source::FindError::Pattern { .. }) => {
+                Self::USAGE
+            }
+            Error::Find(_) | Error::Unreadable { .. } | Error::Changed(_) => Self::INPUT,
+            Error::TooManyRejects { .. } => Self::REJECTS,
+            Error::Send(send::Error::RateLog(RateLogError::Held { .. })) => Self::USAGE,
+            Error::Send(send::Error::OverRate { .. }) => Self::USAGE,
+            Error::Send(_) => Self::STOPPED,
+            // What is on the disk is unknown after a failed write: stop, claim nothing.
+            Error::Journal(journal::Error::Io { .. } | journal::Error::Poisoned(_)) => {
+                Self::STOPPED
+            }
+            Error::Journal(journal::Error::Misfit { .. }) => Self::BUG,
+            Error::Journal(_) | Error::Report(_) | Error::Output { .. } => Self::USAGE,
+            Error::BrokenPipe => Self::BROKEN_PIPE,
+            Error::Interrupted => Self(interrupt::exit_code()),
+            Error::Internal(_) => Self::BUG,
+        }
+    }
+}
+
+impl From<i32> for Exit {
+    fn from(code: i32) -> Self {
+        u8::try_from(code).map_or(Self::BUG, Self)
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.0)
+    }
+}

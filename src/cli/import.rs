@@ -1,0 +1,88 @@
+//! `moebulk import`
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use secrecy::SecretString;
+
+use super::{args::ImportArgs, conclude, exit::Exit, interrupt, resolve, sandbox, say, text};
+use crate::{
+    progress::Progress,
+    run::{self, Delivery, End, Error, Job, Surroundings},
+    sandbox::Sandbox,
+};
+
+/// Checks, shows the plan, sends, records.
+///
+/// # Errors
+/// What keeps the import from being checked.
+pub fn run(args: ImportArgs) -> Result<Exit, Error> {
+    let progress = Progress::new(args.job.progress.into());
+    let output = args.job.output;
+    let mut job = resolve::job(args.job.clone())?;
+    // Kept until the import is over: dropping it stops the emulator.
+    let (delivery, sandbox) = delivery(&args, &mut job)?;
+    let stop = interrupt::listen();
+    let asks =
+        delivery.is_real && !args.yes && io::stdin().is_terminal() && io::stderr().is_terminal();
+    let around = Surroundings { progress: &progress, stop: &stop };
+    let outcome = run::import(&job, &delivery, &around, |proposal| {
+        say(&text::plan(proposal, &job));
+        !asks || agreed()
+    })?;
+    let unfinished = matches!(outcome.end, End::Stopped(_)) && outcome.summary.rows.pending > 0;
+    let exit = conclude(&outcome, output, unfinished.then_some("the same command"));
+    drop(sandbox);
+    Ok(exit)
+}
+
+fn delivery(args: &ImportArgs, job: &mut Job) -> Result<(Delivery, Option<Sandbox>), Error> {
+    let given = !job.run_dir.as_os_str().is_empty();
+    if args.target.sandbox {
+        let sandbox = sandbox::embedded(job.users, job.events)?;
+        if !given {
+            job.run_dir = run::sandbox_dir(job);
+        }
+        let delivery = Delivery {
+            endpoint: sandbox.url(),
+            destination: "sandbox".to_owned(),
+            app_id: sandbox.app_id().to_owned(),
+            api_id: sandbox.app_id().to_owned(),
+            key: SecretString::from(sandbox.api_key()),
+            is_real: false,
+            // Each emulator counts from nothing, so its log stays with its run.
+            state_dir: job.run_dir.clone(),
+            retry_for: args.retry_for,
+            connections: args.connections.map(usize::from),
+            // It is a new account each time: what an earlier run sent is not there.
+            restart: true,
+        };
+        return Ok((delivery, Some(sandbox)));
+    }
+    let endpoint = resolve::endpoint(&args.target)?;
+    resolve::check_rates(job, &endpoint)?;
+    let credentials = resolve::credentials(&args.target)?;
+    if !given {
+        job.run_dir = run::import_dir(job, &format!("{} {}", endpoint.url, credentials.app_id));
+    }
+    let delivery = Delivery {
+        destination: format!("{} {}", endpoint.url, credentials.app_id),
+        endpoint: endpoint.url,
+        app_id: credentials.app_id,
+        api_id: credentials.api_id,
+        key: credentials.key,
+        is_real: endpoint.is_real,
+        state_dir: resolve::state_dir()?,
+        retry_for: args.retry_for,
+        connections: args.connections.map(usize::from),
+        restart: args.restart,
+    };
+    Ok((delivery, None))
+}
+
+fn agreed() -> bool {
+    let _ = write!(io::stderr(), "send? [y/N] ");
+    let _ = io::stderr().flush();
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).is_ok()
+        && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}

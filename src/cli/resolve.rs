@@ -1,0 +1,300 @@
+//! From arguments as typed to options as resolved.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use reqwest::Url;
+use secrecy::SecretString;
+
+use super::args::{EmptyArg, JobArgs, KindArg, OnTypeError, TargetArgs};
+use crate::{
+    decode::csv::Dialect,
+    model::{Kind, Rate},
+    pack,
+    run::{Error, Job, Window},
+    shape::plan::{Empty, Rules},
+};
+
+/// The environment variable that holds the Data API key.
+const KEY_VARIABLE: &str = "MOENGAGE_DATA_API_KEY";
+
+/// A body that holds a smaller element than any user or event has.
+const BODY_BYTES_MIN: usize = 200;
+
+/// What to check and how. The run directory is still the default one, or as given.
+///
+/// # Errors
+/// Flags that contradict each other.
+pub fn job(args: JobArgs) -> Result<Job, Error> {
+    let kind = match args.kind {
+        KindArg::Users => Kind::Users,
+        KindArg::Events => Kind::Events,
+    };
+    if args.event.is_some() && kind != Kind::Events {
+        return Err(Error::Usage("--event names the action of events; add --kind events".into()));
+    }
+    if args.event.as_deref() == Some("") {
+        return Err(Error::Usage("--event is empty; name the action".into()));
+    }
+    let smallest = pack::body_bytes_of_one(BODY_BYTES_MIN);
+    let largest = crate::wire::limits::BODY_BYTES_REFUSED;
+    if !(smallest..=largest).contains(&args.max_body_bytes) {
+        return Err(Error::Usage(format!(
+            "--max-body-bytes {} is not from {smallest} to {largest}; above that the API refuses every body",
+            args.max_body_bytes
+        )));
+    }
+    let shaping = shaping(&args);
+    let dialect = Dialect {
+        delimiter: args.delimiter.unwrap_or(b','),
+        quote: args.quote.0,
+        escape: args.escape,
+        header: !args.no_header,
+        skip_lines: args.skip_lines,
+        lenient_quotes: args.lenient_quotes,
+        record_bytes_max: args.max_record_bytes,
+    };
+    dialect.check().map_err(Error::Usage)?;
+    let rules = Rules {
+        empty: match args.empty {
+            EmptyArg::Omit => Empty::Omit,
+            EmptyArg::String => Empty::Text,
+        },
+        null_values: args.null_value,
+        omit_on_type_error: args.on_type_error == OnTypeError::Omit,
+        strict_ids: args.strict_ids,
+        strict: args.strict,
+        show_values: args.show_values,
+        event: args.event,
+        body_bytes_max: args.max_body_bytes,
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(Job {
+        inputs: args.inputs,
+        kind,
+        mapping: args.mapping,
+        dialect,
+        delimiter_given: args.delimiter.is_some(),
+        rules,
+        window: Window { offset: args.offset, limit: args.limit },
+        cut_users: args.cut_users,
+        cut_events: args.cut_events,
+        users: args.users_per_minute,
+        events: args.events_per_minute,
+        rejects_max: args.max_rejects,
+        accept_inferred: args.accept_inferred,
+        threads: args.threads.map_or(cores, usize::from),
+        run_dir: args.run_dir.unwrap_or_default(),
+        shaping,
+    })
+}
+
+/// Every flag that shapes bodies, as a checkpoint is bound to it.
+fn shaping(args: &JobArgs) -> BTreeMap<String, String> {
+    let byte =
+        |byte: Option<u8>| byte.map_or_else(|| "none".to_owned(), |b| char::from(b).to_string());
+    let flags = [
+        ("--event", args.event.clone().unwrap_or_default()),
+        ("--limit", args.limit.map_or_else(|| "none".to_owned(), |n| n.to_string())),
+        ("--offset", args.offset.to_string()),
+        ("--delimiter", byte(args.delimiter)),
+        ("--quote", byte(args.quote.0)),
+        ("--escape", byte(args.escape)),
+        ("--no-header", args.no_header.to_string()),
+        ("--skip-lines", args.skip_lines.to_string()),
+        ("--null-value", args.null_value.join("\u{1f}")),
+        ("--lenient-quotes", args.lenient_quotes.to_string()),
+        ("--max-record-bytes", args.max_record_bytes.to_string()),
+        ("--empty", format!("{:?}", args.empty).to_lowercase()),
+        ("--on-type-error", format!("{:?}", args.on_type_error).to_lowercase()),
+        ("--strict-ids", args.strict_ids.to_string()),
+        ("--strict", args.strict.to_string()),
+        ("--max-body-bytes", args.max_body_bytes.to_string()),
+    ];
+    flags.into_iter().map(|(flag, value)| (flag.to_owned(), value)).collect()
+}
+
+/// Where to send, as resolved from the flags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Scheme, host and port.
+    pub url: String,
+    /// Whether it is anything but this machine.
+    pub is_real: bool,
+}
+
+/// The endpoint that the flags name.
+///
+/// # Errors
+/// None, or one that must not be sent to.
+pub fn endpoint(args: &TargetArgs) -> Result<Endpoint, Error> {
+    match (&args.data_center, &args.endpoint) {
+        (Some(center), _) => {
+            Ok(Endpoint { url: format!("https://api-{center}.moengage.com"), is_real: true })
+        }
+        (None, Some(url)) => {
+            parse_endpoint(url).map_err(|reason| Error::Usage(format!("--endpoint: {reason}")))
+        }
+        (None, None) => Err(Error::Usage(
+            "say where to import: --sandbox to try it, or --data-center with the number in your \
+             dashboard's address"
+                .into(),
+        )),
+    }
+}
+
+fn parse_endpoint(text: &str) -> Result<Endpoint, String> {
+    let url = Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
+    // The text itself may hold a password, so it is not repeated.
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a user name or password does not belong into the URL; give the key in the \
+                    environment or with --api-key-file"
+            .into());
+    }
+    let Some(host) = url.host_str() else { return Err("the URL names no host".into()) };
+    let address: Result<IpAddr, _> = host.trim_matches(['[', ']']).parse();
+    let loopback = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+    match url.scheme() {
+        "https" => {}
+        "http" if loopback => {}
+        "http" => return Err("http would send the key in the clear; use https".into()),
+        other => return Err(format!("{other} is no way to reach the API; use https")),
+    }
+    if url.query().is_some()
+        || url.fragment().is_some()
+        || !matches!(url.path(), "/" | "/v1" | "/v1/")
+    {
+        return Err("give scheme, host and port alone; the path is added".into());
+    }
+    Ok(Endpoint { url: url.origin().ascii_serialization(), is_real: !loopback })
+}
+
+/// Unlimited rates are for this machine alone.
+///
+/// # Errors
+/// An unlimited rate for a real endpoint.
+pub fn check_rates(job: &Job, endpoint: &Endpoint) -> Result<(), Error> {
+    if endpoint.is_real && (job.users == Rate::Unlimited || job.events == Rate::Unlimited) {
+        return Err(Error::Usage(
+            "`unlimited` is for endpoints on this machine alone; give the account's limit, or your share of it"
+                .into(),
+        ));
+    }
+    Ok(())
+}
+
+/// The workspace id and the Data API key.
+pub struct Credentials {
+    /// The workspace id.
+    pub app_id: String,
+    /// The user name of the Data API.
+    pub api_id: String,
+    /// The key.
+    pub key: SecretString,
+}
+
+/// The credentials that flags and environment give.
+///
+/// # Errors
+/// One is missing, or the key's file can be read by others.
+pub fn credentials(args: &TargetArgs) -> Result<Credentials, Error> {
+    let Some(app_id) = args.app_id.clone().filter(|id| !id.is_empty()) else {
+        return Err(Error::Usage(
+            "give the workspace id with --app-id, or in MOENGAGE_APP_ID (dashboard: Settings, API keys)".into(),
+        ));
+    };
+    if !app_id
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    {
+        return Err(Error::Usage(
+            "--app-id: a workspace id has letters, digits, `-`, `_` and `.` only".into(),
+        ));
+    }
+    let key = match &args.api_key_file {
+        Some(path) => read_key(path).map_err(|reason| {
+            Error::Usage(format!("--api-key-file {}: {reason}", path.display()))
+        })?,
+        None => env::var(KEY_VARIABLE).unwrap_or_default(),
+    };
+    if key.is_empty() {
+        return Err(Error::Usage(format!(
+            "give the Data API key in the environment as {KEY_VARIABLE}, or with --api-key-file"
+        )));
+    }
+    let api_id = args.api_id.clone().unwrap_or_else(|| app_id.clone());
+    Ok(Credentials { app_id, api_id, key: SecretString::from(key) })
+}
+
+fn read_key(path: &Path) -> Result<String, String> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(path).map_err(|error| error.to_string())?.permissions().mode();
+        if mode & 0o077 != 0 {
+            return Err("others can read it; run chmod 600 on it".into());
+        }
+    }
+    let key = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    Ok(key.trim().to_owned())
+}
+
+/// Where the sliding log and the account lock are kept.
+///
+/// # Errors
+/// The system names no such directory.
+pub fn state_dir() -> Result<PathBuf, Error> {
+    let absolute =
+        |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("LOCALAPPDATA"))
+        .or_else(|| absolute("HOME").map(|home| home.join(".local").join("state")));
+    base.map(|base| base.join("moebulk")).ok_or_else(|| {
+        Error::Usage(
+            "neither XDG_STATE_HOME nor HOME names a directory; the record of what was sent in the last \
+             minute needs one"
+                .into(),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_that_may_be_sent_to() {
+        for (text, url, is_real) in [
+            ("https://api-01.moengage.com/v1/", "https://api-01.moengage.com", true),
+            ("https://api-01.moengage.com", "https://api-01.moengage.com", true),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080", false),
+            ("http://localhost:1/", "http://localhost:1", false),
+            ("http://[::1]:9", "http://[::1]:9", false),
+            ("https://127.0.0.1", "https://127.0.0.1", false),
+        ] {
+            assert_eq!(parse_endpoint(text), Ok(Endpoint { url: url.into(), is_real }), "{text}");
+        }
+    }
+
+    #[test]
+    fn endpoints_that_must_not() {
+        for text in [
+            "http://api-01.moengage.com",
+            "https://user:secret@api-01.moengage.com",
+            "https://user@api-01.moengage.com",
+            "ftp://127.0.0.1",
+            "api-01.moengage.com",
+            "https://api-01.moengage.com/v2",
+            "https://api-01.moengage.com/?x=1",
+            "http://127.0.0.1.example.com",
+            "http://localhost.example.com",
+        ] {
+            let refused = parse_endpoint(text).expect_err(text);
+            assert!(!refused.contains("secret"), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Texts for people: the plan, what to do next, a checkpoint's state.
+
+use std::time::SystemTime;
+
+use indicatif::{HumanBytes, HumanCount};
+
+use crate::{
+    journal::Snapshot,
+    model::Kind,
+    progress::duration,
+    report,
+    run::{Job, Outcome, Proposal},
+};
+
+/// How many stretches in doubt are listed.
+const IN_DOUBT_MAX: usize = 20;
+
+/// The plan: what will be sent, what not, how long it takes.
+pub fn plan(proposal: &Proposal<'_>, job: &Job) -> String {
+    let summary = proposal.summary;
+    let rows = &summary.rows;
+    let mut lines = Vec::new();
+    lines.push(format!(
+        "plan: {} {} {} to {}",
+        if proposal.resumed { "resume with" } else { "send" },
+        HumanCount(rows.pending),
+        job.kind,
+        summary.destination.as_deref().unwrap_or_default()
+    ));
+    lines.push(format!(
+        "  rows      {} read, {} accepted, {} rejected{}",
+        HumanCount(rows.read),
+        HumanCount(rows.accepted),
+        HumanCount(rows.rejected),
+        match rows.delivered + rows.failed {
+            0 => String::new(),
+            done => format!(", {} done already", HumanCount(done)),
+        }
+    ));
+    for problem in summary.problems.iter().take(8) {
+        let column =
+            problem.column.as_ref().map(|name| format!(" in `{name}`")).unwrap_or_default();
+        lines.push(format!(
+            "            {:>7} {} ({}){column}",
+            HumanCount(problem.count).to_string(),
+            problem.code,
+            problem.severity
+        ));
+    }
+    lines.push(format!(
+        "  requests  {} of at most {}, {} in all",
+        HumanCount(summary.bodies.count),
+        HumanBytes(summary.bodies.bytes_max),
+        HumanBytes(summary.bodies.bytes)
+    ));
+    let seconds = summary.plan.seconds_at_limit as u64;
+    lines.push(format!(
+        "  time      at least {} at {} users and {} events a minute{}",
+        duration(seconds),
+        job.users,
+        job.events,
+        if seconds >= 60 { format!(", until {}", utc_after(seconds)) } else { String::new() }
+    ));
+    for (file, columns) in &proposal.unused {
+        lines.push(format!(
+            "  not sent  columns of {file} that the mapping does not name: {}",
+            columns.join(", ")
+        ));
+    }
+    lines.push(match job.kind {
+        Kind::Users => {
+            "  note      a customer_id that MoEngage does not know creates a user".to_owned()
+        }
+        Kind::Events => {
+            "  note      an event cannot be taken back; an unknown customer_id creates a user"
+                .to_owned()
+        }
+    });
+    lines.join("\n")
+}
+
+/// The summary, with what to turn to next.
+pub fn summary(outcome: &Outcome, resume: Option<&str>) -> String {
+    let damaged = outcome.damaged.as_deref();
+    report::to_text(&outcome.summary, &report::Next { rejects: &outcome.rejects, damaged, resume })
+}
+
+/// What a checkpoint says.
+pub fn status(snapshot: &Snapshot) -> String {
+    let progress = &snapshot.progress;
+    let binding = &snapshot.binding;
+    let failed = progress.failed.len() as u64;
+    let mut lines = vec![format!("{} to {} {}", binding.kind, binding.endpoint, binding.app_id)];
+    for input in &binding.inputs {
+        lines.push(format!("  input      {} ({})", input.path, HumanBytes(input.bytes)));
+    }
+    if let Some(plan) = &snapshot.plan {
+        let pending = plan.rows_accepted.saturating_sub(progress.delivered + failed);
+        lines.push(format!(
+            "  rows       {} read, {} accepted, {} rejected",
+            HumanCount(plan.rows_read),
+            HumanCount(plan.rows_accepted),
+            HumanCount(plan.rows_rejected)
+        ));
+        lines.push(format!(
+            "  sent       {} delivered, {} refused by the server, {} pending",
+            HumanCount(progress.delivered),
+            HumanCount(failed),
+            HumanCount(pending)
+        ));
+    }
+    let requests = &progress.requests;
+    lines.push(format!(
+        "  requests   {} sent, {} of them again, {} answered 429, {} answered 5xx",
+        HumanCount(requests.sent),
+        HumanCount(requests.retried),
+        HumanCount(requests.http_429),
+        HumanCount(requests.http_5xx)
+    ));
+    let doubts: Vec<_> = progress.in_doubt().collect();
+    for intent in doubts.iter().take(IN_DOUBT_MAX) {
+        let file =
+            |at: u32| binding.inputs.get(at as usize).map_or("?", |input| input.path.as_str());
+        lines.push(format!(
+            "  in doubt   {} elements of body {}: {} row {} to {} row {}",
+            intent.range.len(),
+            intent.seq,
+            file(intent.first.file),
+            intent.first.row,
+            file(intent.last.file),
+            intent.last.row
+        ));
+    }
+    if doubts.len() > IN_DOUBT_MAX {
+        lines.push(format!("  in doubt   and {} more bodies", doubts.len() - IN_DOUBT_MAX));
+    }
+    lines.push(match snapshot.finished {
+        Some(code) => format!("  state      finished (exit code {code})"),
+        None if doubts.is_empty() => "  state      unfinished; the same import command goes on".to_owned(),
+        None => {
+            "  state      unfinished; the same import command goes on and sends again what is in doubt".to_owned()
+        }
+    });
+    lines.join("\n")
+}
+
+fn utc_after(seconds: u64) -> String {
+    let now =
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let end = i64::try_from(now.saturating_add(seconds)).unwrap_or(i64::MAX);
+    chrono::DateTime::from_timestamp(end, 0)
+        .map(|time| time.format("%Y-%m-%d %H:%M UTC").to_string())
+        .unwrap_or_default()
+}

@@ -1,0 +1,146 @@
+//! The strict CSV reader: records with exact rows and lines, and what is no record.
+//!
+//! - `reader` streams blocks of records and damage, in file order;
+//! - `grammar` reads one record at the start of a slice (RFC 4180, with LF or CRLF);
+//! - `resync` weighs where records go on after broken quoting;
+//! - `block` and `held` build a block and take back its last rows where what follows
+//!   shows that they were pieces of a damaged record;
+//! - `input` is the bounded window on the bytes.
+//!
+//! Must not know what a column means. Every byte that is no header, blank line or line
+//! end lies in exactly one record or one [`Damage`](crate::model::Damage).
+
+mod block;
+mod grammar;
+mod held;
+mod input;
+mod reader;
+mod resync;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_generated;
+
+use crate::model::Code;
+
+pub use reader::CsvReader;
+
+/// The largest [`Dialect::record_bytes_max`]: offsets in a block are 32 bits wide, and a
+/// block may hold a held-back stretch of one maximum beside a record of another.
+const RECORD_BYTES_LIMIT: usize = 1 << 30;
+
+/// How a CSV file is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dialect {
+    /// Separates fields.
+    pub delimiter: u8,
+    /// Encloses fields that hold delimiters, line ends or quotes; `None`: no field is quoted.
+    pub quote: Option<u8>,
+    /// Makes the byte after it literal, inside quotes and outside; `None`: only the
+    /// doubled quote escapes.
+    pub escape: Option<u8>,
+    /// Whether the first record names the columns.
+    pub header: bool,
+    /// Physical lines to pass over before the header.
+    pub skip_lines: u64,
+    /// Take quotes inside unquoted fields, and text after a closing quote, literally.
+    pub lenient_quotes: bool,
+    /// The longest record in bytes, its line end not counted. It bounds memory, and how
+    /// much an unclosed quote can swallow.
+    pub record_bytes_max: usize,
+}
+
+impl Default for Dialect {
+    fn default() -> Self {
+        Self {
+            delimiter: b',',
+            quote: Some(b'"'),
+            escape: None,
+            header: true,
+            skip_lines: 0,
+            lenient_quotes: false,
+            record_bytes_max: 1_048_576,
+        }
+    }
+}
+
+impl Dialect {
+    /// Whether the bytes can be told apart and the maximum can be kept.
+    ///
+    /// # Errors
+    /// Which flag to change, and why.
+    pub fn check(&self) -> Result<(), String> {
+        let set = [
+            ("--delimiter", Some(self.delimiter)),
+            ("--quote", self.quote),
+            ("--escape", self.escape),
+        ];
+        for (index, &(flag, byte)) in set.iter().enumerate() {
+            let Some(byte) = byte else { continue };
+            if !byte.is_ascii() || matches!(byte, b'\r' | b'\n' | 0) {
+                return Err(format!("{flag}: give one ASCII character, and no line end or NUL"));
+            }
+            if let Some((other, _)) = set[..index].iter().find(|(_, seen)| *seen == Some(byte)) {
+                return Err(format!("{other} and {flag} are the same character; change one"));
+            }
+        }
+        if !(1..=RECORD_BYTES_LIMIT).contains(&self.record_bytes_max) {
+            return Err(format!("--max-record-bytes: give 1 to {RECORD_BYTES_LIMIT}"));
+        }
+        Ok(())
+    }
+}
+
+/// Why a CSV file can't be read at all. The caller adds the path.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bytes can't be read.
+    #[error("can't be read: {0}")]
+    Io(#[from] std::io::Error),
+    /// The dialect contradicts itself.
+    #[error("{0}")]
+    Dialect(String),
+    /// Nothing but a byte order mark, skipped lines and blank lines.
+    #[error("is empty: there is no header and no row; check the export, and --skip-lines")]
+    Empty,
+    /// A byte order mark of another encoding.
+    #[error("is {encoding}, not UTF-8; save it as UTF-8")]
+    NotUtf8 {
+        /// The encoding that the mark stands for.
+        encoding: &'static str,
+    },
+    /// The header (without one: the first record) is no sound record, so that no row can
+    /// be checked against it.
+    #[error("line {line}: the header is damaged ({}): {detail}; {}", code.as_str(), code.help())]
+    HeaderDamaged {
+        /// The line on which it starts, from 1.
+        line: u64,
+        /// The rule that it breaks.
+        code: Code,
+        /// What was found.
+        detail: String,
+    },
+    /// Two columns of one name.
+    #[error(
+        "line {line}: columns {first} and {second} are both named `{name}`; rename one of them"
+    )]
+    DuplicateName {
+        /// The header's line, from 1.
+        line: u64,
+        /// The name.
+        name: String,
+        /// The first column of that name, from 1.
+        first: usize,
+        /// The second, from 1.
+        second: usize,
+    },
+    /// A column without a name.
+    #[error("line {line}: column {column} has no name; name it, or remove the column")]
+    EmptyName {
+        /// The header's line, from 1.
+        line: u64,
+        /// The column, from 1.
+        column: usize,
+    },
+}

@@ -1,0 +1,482 @@
+//! The reader: a stream of bytes to blocks of records and damage.
+
+use std::io::Read;
+
+use memchr::memchr;
+
+use super::{
+    Dialect, Error,
+    block::{Block, Mark},
+    grammar::{self, Broken, Cells, Extent, Parsed, Slice},
+    held::{Held, HeldRows},
+    input::Input,
+    resync::{self, Tail, Verdict},
+};
+use crate::model::{Code, Damage, Place, Position, TextRows};
+
+/// Raw bytes in a block, about: enough work for a task, few enough to keep many in flight.
+const BLOCK_BYTES: usize = 256 * 1024;
+
+/// Byte order marks of other encodings; the longer ones first.
+const FOREIGN_MARKS: [(&[u8], &str); 4] = [
+    (b"\xff\xfe\0\0", "UTF-32LE"),
+    (b"\0\0\xfe\xff", "UTF-32BE"),
+    (b"\xff\xfe", "UTF-16LE"),
+    (b"\xfe\xff", "UTF-16BE"),
+];
+
+/// Reads the records of one CSV file, in order.
+///
+/// Memory is bounded by a few times [`Dialect::record_bytes_max`] and a block.
+pub struct CsvReader<R: Read> {
+    input: Input<R>,
+    file: u32,
+    dialect: Dialect,
+    header: Vec<String>,
+    rows_read: u64,
+    /// The line on which the unread bytes start.
+    line: u64,
+    block_bytes: usize,
+    held: HeldRows,
+    /// The block in the making; empty but for held rows between two calls.
+    block: Block,
+}
+
+impl<R: Read> CsvReader<R> {
+    /// Opens a CSV file: passes over a UTF-8 byte order mark and
+    /// [`Dialect::skip_lines`] lines, and reads the header. `file` is its index among the
+    /// inputs, for positions.
+    ///
+    /// # Errors
+    /// The bytes can't be read or are in another encoding, the dialect contradicts itself,
+    /// or there is no sound header. See [`Error`].
+    pub fn open(read: R, file: u32, dialect: Dialect) -> Result<Self, Error> {
+        Self::open_sized(read, file, dialect, BLOCK_BYTES)
+    }
+
+    /// [`CsvReader::open`] with another block size, for tests.
+    pub(super) fn open_sized(
+        read: R,
+        file: u32,
+        dialect: Dialect,
+        block_bytes: usize,
+    ) -> Result<Self, Error> {
+        dialect.check().map_err(Error::Dialect)?;
+        let mut reader = Self {
+            input: Input::new(read, block_bytes),
+            file,
+            dialect,
+            header: Vec::new(),
+            rows_read: 0,
+            line: 1,
+            block_bytes,
+            held: HeldRows::default(),
+            block: Block::default(),
+        };
+        reader.skip_mark()?;
+        for _ in 0..reader.dialect.skip_lines {
+            reader.take_line(&mut Raw::new(0))?;
+        }
+        reader.read_header()?;
+        reader.block = Block::new(file, reader.header.len());
+        Ok(reader)
+    }
+
+    /// The column names; `column_1`, `column_2`, … where the file has no header.
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// Data rows read so far, damaged stretches included.
+    pub fn rows_read(&self) -> u64 {
+        self.rows_read
+    }
+
+    /// The next block of rows; `None` at the end of the file.
+    ///
+    /// # Errors
+    /// The bytes can't be read.
+    pub fn next_block(&mut self) -> Result<Option<TextRows>, Error> {
+        let mut block = std::mem::take(&mut self.block);
+        loop {
+            let settled = self.held.first().map_or_else(|| block.mark(), |row| row.mark);
+            if settled.filled() >= self.block_bytes {
+                self.block = block.split_off(settled);
+                self.held.rebase(&settled);
+                break;
+            }
+            if !self.read_row(&mut block)? {
+                self.held.clear();
+                self.block = Block::new(self.file, self.header.len());
+                break;
+            }
+        }
+        Ok((!block.is_empty()).then_some(block.rows))
+    }
+
+    /// Reads a record or a damaged stretch; whether there was one.
+    fn read_row(&mut self, block: &mut Block) -> Result<bool, Error> {
+        if !self.skip_blank_lines()? {
+            return Ok(false);
+        }
+        let mark = block.mark();
+        match self.parse(block)? {
+            Parsed::Record(extent) => self.take_record(block, mark, extent),
+            Parsed::Broken(broken) => {
+                block.rewind(mark);
+                match self.cut_record(broken)? {
+                    Some((head, tail)) => self.take_cut_record(block, &head, tail),
+                    None => self.take_stretch(block, broken)?,
+                }
+            }
+            Parsed::Incomplete => return Ok(false),
+        }
+        // What a later row may show to be a piece of a larger record stays at hand.
+        self.input.keep_from(self.held.first().map(|row| row.start));
+        Ok(true)
+    }
+
+    /// Parses the record at the start of the unread bytes into the block. Never
+    /// [`Parsed::Incomplete`].
+    fn parse(&mut self, block: &mut Block) -> Result<Parsed, Error> {
+        let mark = block.mark();
+        let max = self.dialect.record_bytes_max;
+        loop {
+            let (data, ended) = self.input.window(self.lookahead());
+            let slice = Slice { data, ended, dialect: &self.dialect };
+            let mut cells = Cells {
+                base: block.rows.bytes.len(),
+                fields: &mut block.rows.fields,
+                unescaped: &mut block.rows.unescaped,
+                keep: if self.header.is_empty() { usize::MAX } else { self.header.len() },
+                fields_max: usize::MAX,
+            };
+            let parsed = grammar::parse(slice, &mut cells);
+            // Judged by what lies within the maximum alone, lest the outcome depend on how
+            // much is at hand.
+            let over = match parsed {
+                Parsed::Record(extent) => extent.end > max,
+                Parsed::Broken(Broken { code: Code::UnclosedQuote, .. }) => data.len() > max,
+                Parsed::Broken(broken) => broken.at >= max,
+                Parsed::Incomplete if data.len() < self.lookahead() => {
+                    block.rewind(mark);
+                    self.input.grow()?;
+                    continue;
+                }
+                Parsed::Incomplete => true,
+            };
+            return Ok(if over {
+                Parsed::Broken(Broken { code: Code::RecordTooLong, field: 0, at: 0 })
+            } else {
+                parsed
+            });
+        }
+    }
+
+    /// How far the record at the start of the unread bytes can reach, with its line end.
+    fn lookahead(&self) -> usize {
+        self.dialect.record_bytes_max + 2
+    }
+
+    /// The unread bytes as far as one record can reach, however the stream is cut.
+    fn scene(&mut self) -> Result<Slice<'_>, Error> {
+        // One byte more tells whether the file ends there.
+        self.input.ensure(self.lookahead() + 1)?;
+        let (data, ended) = self.input.window(self.lookahead());
+        Ok(Slice { data, ended, dialect: &self.dialect })
+    }
+
+    /// Adds a record with sound bounds to the block, or the damage that it is.
+    fn take_record(&mut self, block: &mut Block, mark: Mark, extent: Extent) {
+        let start = self.input.offset();
+        self.rows_read += 1;
+        let (data, _) = self.input.window(extent.end);
+        let columns = self.header.len();
+        match self.fault(data, extent.fields) {
+            None => block.push_record(self.rows_read, self.line, data),
+            Some((code, detail)) => {
+                let raw = data.to_vec();
+                block.rewind(mark);
+                block.push_damage(self.damage(self.rows_read, self.line, code, detail, raw));
+            }
+        }
+        let row = Held { mark, start, row: self.rows_read, line: self.line, fields: extent.fields };
+        let end = start + extent.end as u64;
+        self.held.push(row, end, columns, self.dialect.record_bytes_max);
+        self.input.consume(extent.next);
+        self.line += extent.lines;
+    }
+
+    /// What is wrong with a record whose bounds are sound. Bytes that are no text come
+    /// first: they explain a wrong count rather than the other way around.
+    fn fault(&self, raw: &[u8], fields: usize) -> Option<(Code, String)> {
+        if let Some(fault) = encoding_fault(raw) {
+            return Some(fault);
+        }
+        let columns = self.header.len();
+        let of = if self.dialect.header { "header" } else { "first record" };
+        (fields != columns).then(|| {
+            (Code::FieldCount, format!("{}, the {of} has {columns}", plural(fields, "field")))
+        })
+    }
+
+    /// The held row that heads the broken record, where its opening quote is missing, and
+    /// where that record ends.
+    fn cut_record(&mut self, broken: Broken) -> Result<Option<(Held, Tail)>, Error> {
+        if broken.code != Code::QuoteInField || self.held.first().is_none() {
+            return Ok(None);
+        }
+        let columns = self.header.len();
+        let Some(tail) = resync::tail_of_cut_record(self.scene()?, columns) else {
+            return Ok(None);
+        };
+        let end = self.input.offset() + tail.end as u64;
+        let head = self.held.head(tail.fields_after, end, columns, self.dialect.record_bytes_max);
+        Ok(head.map(|head| (head, tail)))
+    }
+
+    /// Takes back the rows from the head on: they and the broken one are one record that
+    /// has lost a quote. Taken for rows, its first line would be sent as a cut row.
+    fn take_cut_record(&mut self, block: &mut Block, head: &Held, tail: Tail) {
+        block.rewind(head.mark);
+        self.rows_read = head.row;
+        let raw = self.input.kept(head.start, tail.end).to_vec();
+        let (data, _) = self.input.window(tail.next);
+        self.line += line_ends(data);
+        self.input.consume(tail.next);
+        let detail = format!(
+            "a quote closes a cell that no quote opens; the record seems to start on line {} and \
+             to end on line {}",
+            head.line,
+            head.line + line_ends(&raw),
+        );
+        block.push_damage(self.damage(head.row, head.line, Code::QuoteInField, detail, raw));
+        self.held.clear();
+    }
+
+    /// Adds the stretch from a record with broken quoting up to the next sound record.
+    fn take_stretch(&mut self, block: &mut Block, broken: Broken) -> Result<(), Error> {
+        self.rows_read += 1;
+        self.held.clear();
+        self.input.keep_from(None);
+        let first_line = self.line;
+        let columns = self.header.len();
+        let mut raw = Raw::new(self.dialect.record_bytes_max);
+        let mut more = self.take_line(&mut raw)?;
+        while more {
+            // A line end behind an escape is a part of a field, in whatever state.
+            if !raw.ends_escaped(&self.dialect) {
+                match resync::judge(self.scene()?, columns) {
+                    Verdict::Record => break,
+                    Verdict::NoRecord => {}
+                    Verdict::Quoted { closed } => self.take(closed, &mut raw),
+                }
+            }
+            more = self.take_line(&mut raw)?;
+        }
+        let mut detail = self.describe(broken);
+        if raw.line_ends > 1 {
+            let last_line = first_line + raw.line_ends - 1;
+            detail += &format!("; no sound record starts before line {}", last_line + 1);
+        }
+        if broken.code == Code::RecordTooLong || raw.cut() {
+            detail += &format!("; {} in all", plural(raw.bytes as usize, "byte"));
+        }
+        if raw.cut() {
+            detail += &format!(", of which the first {} are kept", raw.kept.len());
+        }
+        let raw = raw.without_line_end();
+        block.push_damage(self.damage(self.rows_read, first_line, broken.code, detail, raw));
+        Ok(())
+    }
+
+    fn damage(&self, row: u64, line: u64, code: Code, detail: String, raw: Vec<u8>) -> Damage {
+        let position = Position { file: self.file, row, place: Place::Line(line) };
+        Damage { position, code, detail, raw }
+    }
+
+    /// What was found, never what a cell holds.
+    fn describe(&self, Broken { code, field, at }: Broken) -> String {
+        let (field, at) = (field + 1, at + 1);
+        match code {
+            Code::QuoteInField => {
+                format!("a quote in unquoted field {field}, byte {at} of the record")
+            }
+            Code::TextAfterQuote => {
+                format!("text after the closing quote of field {field}, byte {at} of the record")
+            }
+            Code::UnclosedQuote => {
+                format!(
+                    "the quote that opens field {field}, byte {at} of the record, is not closed"
+                )
+            }
+            _ => format!("no end within {} bytes", self.dialect.record_bytes_max),
+        }
+    }
+
+    /// Moves everything up to the next line start to `raw`; whether anything follows.
+    fn take_line(&mut self, raw: &mut Raw) -> Result<bool, Error> {
+        loop {
+            self.input.ensure(1)?;
+            let (data, ended) = self.input.window(usize::MAX);
+            let end = memchr(b'\n', data);
+            let bytes = end.map_or(data.len(), |end| end + 1);
+            self.take(bytes, raw);
+            if end.is_some() {
+                self.input.ensure(1)?;
+                return Ok(!self.input.window(1).0.is_empty());
+            }
+            if ended {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn take(&mut self, bytes: usize, raw: &mut Raw) {
+        let (data, _) = self.input.window(bytes);
+        let line_ends = raw.push(data);
+        self.line += line_ends;
+        self.input.consume(bytes);
+    }
+
+    /// Passes over empty lines; whether anything follows.
+    fn skip_blank_lines(&mut self) -> Result<bool, Error> {
+        loop {
+            self.input.ensure(2)?;
+            let blank_bytes = match self.input.window(2).0 {
+                [] => return Ok(false),
+                [b'\n', ..] => 1,
+                [b'\r', b'\n'] => 2,
+                _ => return Ok(true),
+            };
+            self.input.consume(blank_bytes);
+            self.line += 1;
+        }
+    }
+
+    fn skip_mark(&mut self) -> Result<(), Error> {
+        self.input.ensure(4)?;
+        let (start, _) = self.input.window(4);
+        if let Some((_, encoding)) = FOREIGN_MARKS.iter().find(|(mark, _)| start.starts_with(mark))
+        {
+            return Err(Error::NotUtf8 { encoding });
+        }
+        if start.starts_with(b"\xef\xbb\xbf") {
+            self.input.consume(3);
+        }
+        Ok(())
+    }
+
+    /// Reads the header, or counts the fields of the first record where there is none.
+    fn read_header(&mut self) -> Result<(), Error> {
+        if !self.skip_blank_lines()? {
+            return Err(Error::Empty);
+        }
+        let line = self.line;
+        let damaged = |code, detail| Error::HeaderDamaged { line, code, detail };
+        let mut block = Block::default();
+        let extent = match self.parse(&mut block)? {
+            Parsed::Record(extent) => extent,
+            Parsed::Broken(broken) => return Err(damaged(broken.code, self.describe(broken))),
+            Parsed::Incomplete => return Err(Error::Empty),
+        };
+        if !self.dialect.header {
+            self.header = (1..=extent.fields).map(|column| format!("column_{column}")).collect();
+            return Ok(());
+        }
+        let (data, _) = self.input.window(extent.end);
+        if let Some((code, detail)) = encoding_fault(data) {
+            return Err(damaged(code, detail));
+        }
+        block.rows.columns = extent.fields;
+        block.push_record(0, line, data);
+        self.header = (0..extent.fields)
+            .map(|column| String::from_utf8_lossy(block.rows.cell(0, column)).into_owned())
+            .collect();
+        check_names(&self.header, line)?;
+        self.input.consume(extent.next);
+        self.line += extent.lines;
+        Ok(())
+    }
+}
+
+fn check_names(names: &[String], line: u64) -> Result<(), Error> {
+    let mut seen = std::collections::HashMap::with_capacity(names.len());
+    for (name, column) in names.iter().zip(1..) {
+        if name.is_empty() {
+            return Err(Error::EmptyName { line, column });
+        }
+        if let Some(first) = seen.insert(name.as_str(), column) {
+            return Err(Error::DuplicateName { line, name: name.clone(), first, second: column });
+        }
+    }
+    Ok(())
+}
+
+fn encoding_fault(raw: &[u8]) -> Option<(Code, String)> {
+    if let Some(at) = memchr(0, raw) {
+        return Some((Code::NulByte, format!("byte {} of the record is NUL", at + 1)));
+    }
+    let error = std::str::from_utf8(raw).err()?;
+    let at = error.valid_up_to() + 1;
+    Some((Code::InvalidUtf8, format!("byte {at} of the record is not UTF-8")))
+}
+
+fn line_ends(data: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', data).count() as u64
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The raw bytes of a damaged stretch: its start, and how long it is.
+struct Raw {
+    kept: Vec<u8>,
+    kept_max: usize,
+    bytes: u64,
+    line_ends: u64,
+    /// The last three bytes, for its end lies beyond what is kept where it is long.
+    last: [u8; 3],
+}
+
+impl Raw {
+    fn new(kept_max: usize) -> Self {
+        Self { kept: Vec::new(), kept_max, bytes: 0, line_ends: 0, last: [0; 3] }
+    }
+
+    /// Adds bytes; how many line ends are among them.
+    fn push(&mut self, data: &[u8]) -> u64 {
+        let room = self.kept_max - self.kept.len();
+        self.kept.extend_from_slice(&data[..data.len().min(room)]);
+        self.bytes += data.len() as u64;
+        for &byte in &data[data.len().saturating_sub(3)..] {
+            self.last = [self.last[1], self.last[2], byte];
+        }
+        let line_ends = line_ends(data);
+        self.line_ends += line_ends;
+        line_ends
+    }
+
+    /// Whether the last byte before the line end is an escape.
+    fn ends_escaped(&self, dialect: &Dialect) -> bool {
+        dialect.escape.is_some_and(|escape| self.last[1] == escape)
+    }
+
+    /// Whether more was pushed than is kept.
+    fn cut(&self) -> bool {
+        self.bytes > self.kept.len() as u64
+    }
+
+    /// What is kept, without the last line end of the stretch.
+    fn without_line_end(mut self) -> Vec<u8> {
+        let line_end_bytes = match self.last {
+            [_, b'\r', b'\n'] => 2,
+            [_, _, b'\n'] => 1,
+            _ => 0,
+        };
+        let content_bytes = self.bytes.saturating_sub(line_end_bytes);
+        self.kept.truncate(usize::try_from(content_bytes).unwrap_or(usize::MAX));
+        self.kept
+    }
+}

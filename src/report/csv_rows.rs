@@ -1,0 +1,171 @@
+//! Rejected rows of CSV files, in the dialect that they came in.
+
+use std::io::{self, Write};
+
+use super::staged::Staged;
+use crate::model::TextRows;
+
+/// How the fields of a CSV file are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceDialect {
+    /// Between two fields.
+    pub delimiter: u8,
+    /// Around a field; `None` where quotes mean nothing.
+    pub quote: Option<u8>,
+    /// Before a character of a quoted field that is to be taken as it is; `None` where
+    /// a quote is doubled instead.
+    pub escape: Option<u8>,
+}
+
+impl SourceDialect {
+    /// Appends one field, quoted if it must be. A dialect without quotes can't hold
+    /// delimiters and line ends: spaces stand for them.
+    fn push_field(&self, out: &mut Vec<u8>, field: &[u8]) {
+        let breaks = |byte: u8| byte == self.delimiter || byte == b'\n' || byte == b'\r';
+        let Some(quote) = self.quote else {
+            out.extend(field.iter().map(|&byte| if breaks(byte) { b' ' } else { byte }));
+            return;
+        };
+        let special = |byte: u8| byte == quote || Some(byte) == self.escape;
+        if !field.iter().any(|&byte| breaks(byte) || special(byte)) {
+            out.extend_from_slice(field);
+            return;
+        }
+        out.push(quote);
+        for &byte in field {
+            if special(byte) {
+                out.push(self.escape.unwrap_or(quote));
+            }
+            out.push(byte);
+        }
+        out.push(quote);
+    }
+
+    fn push_fields<'a>(&self, out: &mut Vec<u8>, fields: impl IntoIterator<Item = &'a [u8]>) {
+        for (index, field) in fields.into_iter().enumerate() {
+            if index > 0 {
+                out.push(self.delimiter);
+            }
+            self.push_field(out, field);
+        }
+    }
+}
+
+/// A rejects file in one dialect.
+#[derive(Debug)]
+pub(super) struct CsvRows {
+    to: Staged,
+    dialect: SourceDialect,
+    /// One line, built in full before it is written.
+    line: Vec<u8>,
+}
+
+impl CsvRows {
+    /// Begins the file with its header.
+    pub fn begin<'a>(
+        to: Staged,
+        dialect: SourceDialect,
+        header: impl IntoIterator<Item = &'a str>,
+    ) -> io::Result<Self> {
+        let mut rows = Self { to, dialect, line: Vec::new() };
+        dialect.push_fields(&mut rows.line, header.into_iter().map(str::as_bytes));
+        rows.end_line()?;
+        Ok(rows)
+    }
+
+    /// Writes one row and the fields that follow it: the raw bytes, or where `kept`
+    /// names some of the columns, those anew.
+    pub fn write(
+        &mut self,
+        rows: &TextRows,
+        row: usize,
+        kept: Option<&[usize]>,
+        extra: [&str; 5],
+    ) -> io::Result<()> {
+        match kept {
+            None => self.line.extend_from_slice(rows.raw(row)),
+            Some(kept) => {
+                let cells = kept.iter().map(|&column| rows.cell(row, column));
+                self.dialect.push_fields(&mut self.line, cells);
+            }
+        }
+        for field in extra {
+            self.line.push(self.dialect.delimiter);
+            self.dialect.push_field(&mut self.line, field.as_bytes());
+        }
+        self.end_line()
+    }
+
+    fn end_line(&mut self) -> io::Result<()> {
+        self.line.push(b'\n');
+        let written = self.to.write_all(&self.line);
+        self.line.clear();
+        written
+    }
+
+    /// The file, all rows written.
+    pub fn into_staged(self) -> Staged {
+        self.to
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn dialect(delimiter: u8, quote: Option<u8>, escape: Option<u8>) -> SourceDialect {
+        SourceDialect { delimiter, quote, escape }
+    }
+
+    fn text(dialect: SourceDialect, fields: &[&str]) -> String {
+        let mut out = Vec::new();
+        dialect.push_fields(&mut out, fields.iter().map(|field| field.as_bytes()));
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn quotes_only_where_the_dialect_needs_them() {
+        let fields = ["plain text", "a,b", "a;b", "say \"hi\"", "two\nlines", "", "it's", r"C:\"];
+        let cases = [
+            (
+                dialect(b',', Some(b'"'), None),
+                "plain text,\"a,b\",a;b,\"say \"\"hi\"\"\",\"two\nlines\",,it's,C:\\",
+            ),
+            (
+                dialect(b';', Some(b'\''), None),
+                "plain text;a,b;'a;b';say \"hi\";'two\nlines';;'it''s';C:\\",
+            ),
+            (dialect(b',', None, None), "plain text,a b,a;b,say \"hi\",two lines,,it's,C:\\"),
+            (
+                dialect(b',', Some(b'"'), Some(b'\\')),
+                "plain text,\"a,b\",a;b,\"say \\\"hi\\\"\",\"two\nlines\",,it's,\"C:\\\\\"",
+            ),
+        ];
+        for (dialect, expected) in cases {
+            assert_eq!(text(dialect, &fields), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_field_reads_back(
+            fields in prop::collection::vec("[a;,\"'\\\\\r\n é]{0,6}", 2..5),
+            quote in prop::sample::select(vec![b'"', b'\'']),
+            escape in prop::sample::select(vec![None, Some(b'\\')]),
+        ) {
+            let dialect = dialect(b';', Some(quote), escape);
+            let line = text(dialect, &fields.iter().map(String::as_str).collect::<Vec<_>>());
+            let mut reader = csv::ReaderBuilder::new()
+                .has_headers(false)
+                .delimiter(b';')
+                .quote(quote)
+                .escape(escape)
+                .double_quote(escape.is_none())
+                .from_reader(line.as_bytes());
+            let record = reader.records().next().unwrap().unwrap();
+            prop_assert_eq!(record.iter().collect::<Vec<_>>(), fields);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What a run leaves for people and scripts: the summary as text and JSON, the
+//! rejected rows to mend and import again, and the bytes that are no records.
+//!
+//! The parts: `text` and `json` (one [`Summary`](crate::model::Summary) each), `rejects`
+//! (with `csv_rows` and `parquet_rows` for the two kinds of source), `damaged`,
+//! `message` (why a row was rejected, in words), `staged` (how a file appears in a run
+//! directory). The room must not know how rows are read or checked: it gets problems
+//! with their positions, and rows as they stood in the file.
+//!
+//! Every file here appears whole or not at all, is 0600, and replaces the one of an
+//! earlier run; where there is nothing to say, the earlier one is removed.
+
+mod csv_rows;
+mod damaged;
+mod error;
+mod json;
+mod message;
+mod parquet_rows;
+mod rejects;
+mod staged;
+mod text;
+
+pub use csv_rows::SourceDialect;
+pub use damaged::{DAMAGED_FILE, DamagedWriter};
+pub use error::Error;
+pub use json::{REPORT_FILE, to_json, write_json};
+pub use message::{codes, message};
+pub use rejects::{RejectsFile, RejectsWriter, SourceFormat};
+pub use text::{Next, to_text};

@@ -1,0 +1,146 @@
+//! Rejected rows of Parquet files, with their own types.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{ArrayRef, RecordBatch, StringArray, UInt32Array, UInt64Array},
+    compute::take_record_batch,
+    datatypes::{DataType, Field, Schema, SchemaRef},
+};
+use parquet::{
+    arrow::ArrowWriter,
+    basic::Compression,
+    errors::{ParquetError, Result},
+    file::properties::WriterProperties,
+};
+
+use super::staged::Staged;
+use crate::model::ArrowRows;
+
+/// Rows of a row group in the rejects, and rows held back before they are encoded.
+/// Together with [`GROUP_BYTES_MAX`] this bounds the memory of a file full of rejects.
+const GROUP_ROWS_MAX: usize = 65_536;
+
+/// Encoded bytes of a row group.
+const GROUP_BYTES_MAX: usize = 16 << 20;
+
+/// A rejects file of one schema.
+pub(super) struct ParquetRows {
+    to: ArrowWriter<Staged>,
+    schema: SchemaRef,
+    held: Option<Held>,
+}
+
+/// Rejected rows of one batch. They are taken out of it together: row by row would
+/// cost an array per cell.
+struct Held {
+    batch: RecordBatch,
+    /// With the batch's row group and file, what tells it from another.
+    first_row: u64,
+    row_group: u32,
+    file: u32,
+    path: Arc<str>,
+    rows: Vec<u32>,
+    codes: Vec<String>,
+    messages: Vec<String>,
+}
+
+impl std::fmt::Debug for ParquetRows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ParquetRows").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+impl ParquetRows {
+    /// Begins the file: the kept columns of its sources, and five more by name.
+    pub fn begin(to: Staged, kept: &Schema, columns: [&str; 5]) -> Result<Self> {
+        let types =
+            [DataType::Utf8, DataType::UInt64, DataType::UInt32, DataType::Utf8, DataType::Utf8];
+        let mut fields = kept.fields().to_vec();
+        fields.extend(
+            columns.iter().zip(types).map(|(&name, kind)| Arc::new(Field::new(name, kind, false))),
+        );
+        let schema = Arc::new(Schema::new(fields));
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::SNAPPY)
+            .set_max_row_group_row_count(Some(GROUP_ROWS_MAX))
+            .set_max_row_group_bytes(Some(GROUP_BYTES_MAX))
+            .build();
+        let to = ArrowWriter::try_new(to, Arc::clone(&schema), Some(properties))?;
+        Ok(Self { to, schema, held: None })
+    }
+
+    /// Adds one row of a batch, of which the columns `kept` are written.
+    pub fn write(
+        &mut self,
+        rows: &ArrowRows,
+        row: usize,
+        kept: &[usize],
+        path: &Arc<str>,
+        why: (String, String),
+    ) -> Result<()> {
+        if self.held.as_ref().is_some_and(|held| !held.takes(rows)) {
+            self.write_held()?;
+        }
+        let row = u32::try_from(row)
+            .map_err(|_| ParquetError::General(format!("row {row} of a batch is out of range")))?;
+        let held = match &mut self.held {
+            Some(held) => held,
+            None => self.held.insert(Held::of(rows, kept, path)?),
+        };
+        held.rows.push(row);
+        held.codes.push(why.0);
+        held.messages.push(why.1);
+        Ok(())
+    }
+
+    /// Ends the file, all rows written.
+    pub fn into_staged(mut self) -> Result<Staged> {
+        self.write_held()?;
+        self.to.into_inner()
+    }
+
+    fn write_held(&mut self) -> Result<()> {
+        let Some(held) = self.held.take() else {
+            return Ok(());
+        };
+        self.to.write(&held.into_batch(&self.schema)?)
+    }
+}
+
+impl Held {
+    fn of(rows: &ArrowRows, kept: &[usize], path: &Arc<str>) -> Result<Self> {
+        Ok(Self {
+            batch: rows.batch.project(kept)?,
+            first_row: rows.first_row,
+            row_group: rows.row_group,
+            file: rows.file,
+            path: Arc::clone(path),
+            rows: Vec::new(),
+            codes: Vec::new(),
+            messages: Vec::new(),
+        })
+    }
+
+    fn takes(&self, rows: &ArrowRows) -> bool {
+        (self.file, self.row_group, self.first_row) == (rows.file, rows.row_group, rows.first_row)
+            && self.rows.len() < GROUP_ROWS_MAX
+    }
+
+    fn into_batch(self, schema: &SchemaRef) -> Result<RecordBatch> {
+        let Self { batch, first_row, row_group, path, rows, codes, messages, .. } = self;
+        let count = rows.len();
+        let numbers =
+            UInt64Array::from_iter_values(rows.iter().map(|&row| first_row + u64::from(row)));
+        let taken = take_record_batch(&batch, &UInt32Array::from(rows))?;
+        let extra: [ArrayRef; 5] = [
+            Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&path, count))),
+            Arc::new(numbers),
+            Arc::new(UInt32Array::from_value(row_group, count)),
+            Arc::new(StringArray::from(codes)),
+            Arc::new(StringArray::from(messages)),
+        ];
+        let columns = taken.columns().iter().cloned().chain(extra).collect();
+        Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+    }
+}

@@ -1,0 +1,261 @@
+//! `rejects.csv` and `rejects.parquet`: the rejected rows, to mend and import again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use arrow::datatypes::{Fields, Schema, SchemaRef};
+
+use super::{
+    Error, SourceDialect, csv_rows::CsvRows, parquet_rows::ParquetRows, staged, staged::Staged,
+};
+use crate::model::{Code, Rows};
+
+/// Columns with this prefix are ours: they are ignored on import, and so they are left
+/// out here where a rejects file is the source.
+const OWN_PREFIX: &str = "_moebulk_";
+
+/// What follows the columns of a CSV source.
+const CSV_COLUMNS: [&str; 5] =
+    ["_moebulk_file", "_moebulk_row", "_moebulk_line", "_moebulk_codes", "_moebulk_message"];
+
+/// What follows the columns of a Parquet source, which has no lines.
+const PARQUET_COLUMNS: [&str; 5] =
+    ["_moebulk_file", "_moebulk_row", "_moebulk_row_group", "_moebulk_codes", "_moebulk_message"];
+
+/// What the rows of an input look like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceFormat {
+    /// A CSV file.
+    Csv {
+        /// The column names, in order.
+        header: Vec<String>,
+        /// How fields are written.
+        dialect: SourceDialect,
+    },
+    /// A Parquet file.
+    Parquet {
+        /// The schema of its batches.
+        schema: SchemaRef,
+    },
+}
+
+/// A finished rejects file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectsFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Rows in it.
+    pub rows: u64,
+}
+
+/// Collects rejected rows as they stood in their files: `rejects.csv`, `rejects-2.csv`
+/// and so on, a file for each distinct header and dialect; for Parquet a file for each
+/// distinct schema.
+///
+/// Dropped without [`RejectsWriter::finish`] it leaves nothing, and an earlier run's
+/// files as they were.
+#[derive(Debug)]
+pub struct RejectsWriter {
+    dir: PathBuf,
+    sources: BTreeMap<u32, Source>,
+    targets: Vec<Target>,
+}
+
+#[derive(Debug)]
+struct Source {
+    path: Arc<str>,
+    /// Index of its target.
+    target: usize,
+    /// The columns to write.
+    kept: Vec<usize>,
+    /// Whether that is every column.
+    whole: bool,
+}
+
+/// A rejects file to be, shared by all sources that look the same.
+#[derive(Debug)]
+struct Target {
+    /// The format, without our own columns.
+    format: SourceFormat,
+    rows: u64,
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+enum Open {
+    Csv(CsvRows),
+    Parquet(Box<ParquetRows>),
+}
+
+impl RejectsWriter {
+    /// A writer for a run directory. No file is begun before its first row.
+    pub fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), sources: BTreeMap::new(), targets: Vec::new() }
+    }
+
+    /// Declares an input by its index, before any of its rows is written.
+    pub fn declare_source(&mut self, file: u32, format: SourceFormat, path: &str) {
+        let columns = format.columns();
+        let (format, kept) = format.without_own_columns();
+        let known = self.targets.iter().position(|target| target.format == format);
+        let target = known.unwrap_or(self.targets.len());
+        if known.is_none() {
+            self.targets.push(Target { format, rows: 0, open: None });
+        }
+        let whole = kept.len() == columns;
+        self.sources.insert(file, Source { path: path.into(), target, kept, whole });
+    }
+
+    /// Adds the row with index `row` of a block of a declared input.
+    ///
+    /// # Errors
+    /// [`Error::Undeclared`], [`Error::Io`], [`Error::Parquet`].
+    pub fn write(
+        &mut self,
+        rows: &Rows,
+        row: usize,
+        codes: &[Code],
+        message: &str,
+    ) -> Result<(), Error> {
+        let undeclared = || Error::Undeclared(rows.file());
+        let source = self.sources.get(&rows.file()).ok_or_else(undeclared)?;
+        let target = &mut self.targets[source.target];
+        let path = self.dir.join(target.format.file_name(1));
+        let open = match &mut target.open {
+            Some(open) => open,
+            None => target.open.insert(begin(&self.dir, &path, source.target, &target.format)?),
+        };
+        let codes = codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(";");
+        match (open, rows) {
+            (Open::Csv(to), Rows::Text(text)) => {
+                let at = rows.position(row);
+                let line = at.place.line().map(|line| line.to_string()).unwrap_or_default();
+                let kept = (!source.whole).then_some(source.kept.as_slice());
+                let extra = [&*source.path, &at.row.to_string(), &line, &codes, message];
+                to.write(text, row, kept, extra).map_err(Error::io(&path))?;
+            }
+            (Open::Parquet(to), Rows::Arrow(batch)) => {
+                to.write(batch, row, &source.kept, &source.path, (codes, message.to_owned()))
+                    .map_err(Error::parquet(&path))?;
+            }
+            _ => return Err(undeclared()),
+        }
+        target.rows += 1;
+        Ok(())
+    }
+
+    /// Puts the files in their places, in the order in which their sources were
+    /// declared, and removes those of an earlier run that are not replaced.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Parquet`].
+    pub fn finish(self) -> Result<Vec<RejectsFile>, Error> {
+        let mut files: Vec<RejectsFile> = Vec::new();
+        for Target { format, rows, open } in self.targets {
+            let Some(open) = open else { continue };
+            let extension =
+                Path::new(format.file_name(1).as_str()).extension().map(ToOwned::to_owned);
+            let ordinal = 1 + files
+                .iter()
+                .filter(|file| file.path.extension() == extension.as_deref())
+                .count();
+            let path = self.dir.join(format.file_name(ordinal));
+            let staged = match open {
+                Open::Csv(rows) => rows.into_staged(),
+                Open::Parquet(rows) => rows.into_staged().map_err(Error::parquet(&path))?,
+            };
+            staged.commit(&path).map_err(Error::io(&path))?;
+            files.push(RejectsFile { path, rows });
+        }
+        remove_others(&self.dir, &files)?;
+        Ok(files)
+    }
+}
+
+impl SourceFormat {
+    fn columns(&self) -> usize {
+        match self {
+            Self::Csv { header, .. } => header.len(),
+            Self::Parquet { schema } => schema.fields().len(),
+        }
+    }
+
+    /// The format without our own columns, and the indices of the others.
+    fn without_own_columns(self) -> (Self, Vec<usize>) {
+        let foreign = |name: &str| !name.starts_with(OWN_PREFIX);
+        match self {
+            Self::Csv { header, dialect } => {
+                let (kept, header) =
+                    header.into_iter().enumerate().filter(|(_, name)| foreign(name)).unzip();
+                (Self::Csv { header, dialect }, kept)
+            }
+            Self::Parquet { schema } => {
+                let fields = schema.fields().iter().cloned().enumerate();
+                let (kept, fields): (_, Vec<_>) =
+                    fields.filter(|(_, field)| foreign(field.name())).unzip();
+                // The file's own metadata doesn't make it look another.
+                (Self::Parquet { schema: Arc::new(Schema::new(Fields::from(fields))) }, kept)
+            }
+        }
+    }
+
+    /// The name of the rejects file with this ordinal, from 1.
+    fn file_name(&self, ordinal: usize) -> String {
+        let extension = match self {
+            Self::Csv { .. } => "csv",
+            Self::Parquet { .. } => "parquet",
+        };
+        match ordinal {
+            1 => format!("rejects.{extension}"),
+            _ => format!("rejects-{ordinal}.{extension}"),
+        }
+    }
+}
+
+fn begin(dir: &Path, path: &Path, target: usize, format: &SourceFormat) -> Result<Open, Error> {
+    // The final ordinal is known at the end; until then the target's index tells files apart.
+    let staged = Staged::create(dir, &format!("rejects-{target}")).map_err(Error::io(path))?;
+    match format {
+        SourceFormat::Csv { header, dialect } => {
+            let header = header.iter().map(String::as_str).chain(CSV_COLUMNS);
+            CsvRows::begin(staged, *dialect, header).map(Open::Csv).map_err(Error::io(path))
+        }
+        SourceFormat::Parquet { schema } => ParquetRows::begin(staged, schema, PARQUET_COLUMNS)
+            .map(|rows| Open::Parquet(Box::new(rows)))
+            .map_err(Error::parquet(path)),
+    }
+}
+
+/// Removes rejects files that are not among `files`.
+fn remove_others(dir: &Path, files: &[RejectsFile]) -> Result<(), Error> {
+    let keep: BTreeSet<&Path> = files.iter().map(|file| file.path.as_path()).collect();
+    for entry in fs::read_dir(dir).map_err(Error::io(dir))? {
+        let path = entry.map_err(Error::io(dir))?.path();
+        let ours = path.file_name().and_then(|name| name.to_str()).is_some_and(is_rejects_name);
+        if ours && !keep.contains(path.as_path()) {
+            staged::remove(&path).map_err(Error::io(&path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file's name is one that [`SourceFormat::file_name`] makes.
+fn is_rejects_name(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix("rejects") else {
+        return false;
+    };
+    let stem = rest.strip_suffix(".csv").or_else(|| rest.strip_suffix(".parquet"));
+    stem.is_some_and(|stem| {
+        let digits = stem.strip_prefix('-');
+        stem.is_empty()
+            || digits.is_some_and(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))
+    })
+}
+
+#[cfg(test)]
+#[path = "rejects_tests.rs"]
+mod tests;

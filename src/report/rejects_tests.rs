@@ -1,0 +1,235 @@
+//! The bytes of the rejects, and that they read back.
+
+use arrow::{
+    array::{Array, AsArray, Int64Array, RecordBatch, StringArray},
+    datatypes::{DataType, Field as ArrowField, UInt32Type, UInt64Type},
+};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::*;
+use crate::model::{ArrowRows, Field, TextRecord, TextRows};
+
+const COMMAS: SourceDialect = SourceDialect { delimiter: b',', quote: Some(b'"'), escape: None };
+
+/// Sound records as the decoder makes them: each the raw bytes and the values.
+fn rows(file: u32, records: &[(&str, &[&str])]) -> Rows {
+    let mut text = TextRows { file, columns: records[0].1.len(), ..TextRows::default() };
+    for (row, (raw, cells)) in (1..).zip(records) {
+        let start = text.bytes.len() as u32;
+        text.bytes.extend_from_slice(raw.as_bytes());
+        text.records.push(TextRecord { row, line: row + 1, raw: start..text.bytes.len() as u32 });
+        text.bytes.push(b'\n');
+        for cell in *cells {
+            let start = text.unescaped.len() as u32;
+            text.unescaped.extend_from_slice(cell.as_bytes());
+            text.fields.push(Field { start, len: cell.len() as u32, unescaped: true });
+        }
+    }
+    Rows::Text(text)
+}
+
+fn csv_source(header: &[&str], dialect: SourceDialect) -> SourceFormat {
+    SourceFormat::Csv { header: header.iter().map(ToString::to_string).collect(), dialect }
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn raw_rows_keep_their_bytes_and_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = RejectsWriter::new(dir.path());
+    writer.declare_source(0, csv_source(&["customer_id", "last, first"], COMMAS), "in/a.csv");
+    let block = rows(
+        0,
+        &[
+            ("u1,\"needlessly quoted\"", &["u1", "needlessly quoted"]),
+            ("u2,ok", &["u2", "ok"]),
+            (" x,\"two\nlines\"", &[" x", "two\nlines"]),
+        ],
+    );
+    writer.write(&block, 0, &[Code::TypeBool, Code::IdTooShort], "say \"yes\", or no").unwrap();
+    writer.write(&block, 2, &[Code::IdMissing], "plain").unwrap();
+    let files = writer.finish().unwrap();
+    let path = dir.path().join("rejects.csv");
+    assert_eq!(files, [RejectsFile { path: path.clone(), rows: 2 }]);
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        "customer_id,\"last, first\",_moebulk_file,_moebulk_row,_moebulk_line,_moebulk_codes,_moebulk_message\n\
+         u1,\"needlessly quoted\",in/a.csv,1,2,type-bool;id-too-short,\"say \"\"yes\"\", or no\"\n \
+         x,\"two\nlines\",in/a.csv,3,4,id-missing,plain\n"
+    );
+    let mut reader = csv::Reader::from_path(&path).unwrap();
+    let records: Vec<_> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(&records[0][6], "say \"yes\", or no");
+    assert_eq!(&records[1][1], "two\nlines");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_rejects_file_as_source_gets_its_columns_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = RejectsWriter::new(dir.path());
+    let header = ["customer_id", "_moebulk_file", "n", "_moebulk_message"];
+    writer.declare_source(0, csv_source(&["customer_id", "n"], COMMAS), "a.csv");
+    writer.declare_source(1, csv_source(&header, COMMAS), "rejects.csv");
+    writer.write(&rows(1, &[("u1,x,\"1,5\",y", &["u1", "x", "1,5", "y"])]), 0, &[], "m").unwrap();
+    writer.write(&rows(0, &[("u2,\"2\"", &["u2", "2"])]), 0, &[], "m").unwrap();
+    assert_eq!(writer.finish().unwrap().len(), 1, "both look the same without our columns");
+    assert_eq!(
+        fs::read_to_string(dir.path().join("rejects.csv")).unwrap(),
+        "customer_id,n,_moebulk_file,_moebulk_row,_moebulk_line,_moebulk_codes,_moebulk_message\n\
+         u1,\"1,5\",rejects.csv,1,2,,m\n\
+         u2,\"2\",a.csv,1,2,,m\n"
+    );
+}
+
+#[test]
+fn without_quotes_a_message_can_not_break_the_row() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = RejectsWriter::new(dir.path());
+    let tabs = SourceDialect { delimiter: b'\t', quote: None, escape: None };
+    writer.declare_source(0, csv_source(&["id", "q\tx"], tabs), "a\tb.tsv");
+    writer
+        .write(&rows(0, &[("u1\t\"", &["u1", "\""])]), 0, &[Code::NulByte], "one\ttwo\r\nthree")
+        .unwrap();
+    writer.finish().unwrap();
+    assert_eq!(
+        fs::read_to_string(dir.path().join("rejects.csv")).unwrap(),
+        "id\tq x\t_moebulk_file\t_moebulk_row\t_moebulk_line\t_moebulk_codes\t_moebulk_message\n\
+         u1\t\"\ta b.tsv\t1\t2\tnul-byte\tone two  three\n"
+    );
+}
+
+#[test]
+fn files_are_numbered_by_header_and_stale_ones_go() {
+    let dir = tempfile::tempdir().unwrap();
+    for stale in
+        ["rejects.csv", "rejects-2.csv", "rejects-17.csv", "rejects.parquet", "rejects-x.csv"]
+    {
+        fs::write(dir.path().join(stale), "old").unwrap();
+    }
+    let mut writer = RejectsWriter::new(dir.path());
+    for (file, column) in (0..).zip(["a", "b", "c", "b"]) {
+        writer.declare_source(file, csv_source(&[column], COMMAS), "x.csv");
+    }
+    let semicolons = SourceDialect { delimiter: b';', ..COMMAS };
+    writer.declare_source(4, csv_source(&["b"], semicolons), "y.csv");
+    // The first has no rejects, and the order of writing is not that of declaring.
+    for file in [4, 3, 2, 1] {
+        writer.write(&rows(file, &[("v", &["v"])]), 0, &[], "m").unwrap();
+    }
+    let files = writer.finish().unwrap();
+    assert_eq!(files.iter().map(|file| file.rows).collect::<Vec<_>>(), [2, 1, 1]);
+    assert_eq!(
+        names(dir.path()),
+        ["rejects-2.csv", "rejects-3.csv", "rejects-x.csv", "rejects.csv"]
+    );
+    let head = |name| fs::read_to_string(dir.path().join(name)).unwrap()[..2].to_owned();
+    assert_eq!(
+        [head("rejects.csv"), head("rejects-2.csv"), head("rejects-3.csv")],
+        ["b,", "c,", "b;"]
+    );
+
+    let writer = RejectsWriter::new(dir.path());
+    assert_eq!(writer.finish().unwrap(), []);
+    assert_eq!(names(dir.path()), ["rejects-x.csv"]);
+}
+
+#[test]
+fn dropped_before_the_end_it_leaves_the_earlier_file() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("rejects.csv"), "old").unwrap();
+    let mut writer = RejectsWriter::new(dir.path());
+    writer.declare_source(0, csv_source(&["a"], COMMAS), "a.csv");
+    let block = rows(0, &[("v", &["v"])]);
+    writer.write(&block, 0, &[], "m").unwrap();
+    drop(writer);
+    assert_eq!(names(dir.path()), ["rejects.csv"]);
+    assert_eq!(fs::read_to_string(dir.path().join("rejects.csv")).unwrap(), "old");
+    let undeclared = RejectsWriter::new(dir.path()).write(&block, 0, &[], "m");
+    assert!(matches!(undeclared, Err(Error::Undeclared(0))));
+}
+
+fn batch(file: u32, first_row: u64, ids: &[&str], ages: &[Option<i64>]) -> Rows {
+    let schema = Schema::new(vec![
+        ArrowField::new("customer_id", DataType::Utf8, false),
+        ArrowField::new("_moebulk_codes", DataType::Utf8, false),
+        ArrowField::new("age", DataType::Int64, true),
+    ]);
+    let batch = RecordBatch::try_new(
+        Arc::new(schema),
+        vec![
+            Arc::new(StringArray::from(ids.to_vec())),
+            Arc::new(StringArray::from(vec!["old"; ids.len()])),
+            Arc::new(Int64Array::from(ages.to_vec())),
+        ],
+    )
+    .unwrap();
+    Rows::Arrow(ArrowRows { file, row_group: 3, first_row, batch })
+}
+
+#[test]
+fn parquet_rows_keep_their_types_and_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = RejectsWriter::new(dir.path());
+    let first = batch(0, 11, &["u1", "u2", "u3"], &[Some(1), None, Some(3)]);
+    let second = batch(1, 1, &["u4", "u5"], &[Some(i64::MAX), Some(5)]);
+    for (file, block) in (0..).zip([&first, &second]) {
+        let Rows::Arrow(rows) = block else { unreachable!() };
+        let schema = rows.batch.schema();
+        writer.declare_source(
+            file,
+            SourceFormat::Parquet { schema },
+            ["a.parquet", "b.parquet"][file as usize],
+        );
+    }
+    writer.write(&first, 1, &[Code::IdTooShort], "short").unwrap();
+    writer.write(&first, 2, &[Code::TypeBool, Code::NulByte], "two").unwrap();
+    writer.write(&second, 0, &[], "three").unwrap();
+    let files = writer.finish().unwrap();
+    let path = dir.path().join("rejects.parquet");
+    assert_eq!(files, [RejectsFile { path: path.clone(), rows: 3 }]);
+    assert_eq!(names(dir.path()), ["rejects.parquet"]);
+
+    let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(path).unwrap());
+    let batches: Vec<_> = reader.unwrap().build().unwrap().map(Result::unwrap).collect();
+    let [read] = batches.as_slice() else { panic!("{} batches", batches.len()) };
+    let schema = read.schema();
+    let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(
+        columns,
+        [
+            "customer_id",
+            "age",
+            "_moebulk_file",
+            "_moebulk_row",
+            "_moebulk_row_group",
+            "_moebulk_codes",
+            "_moebulk_message"
+        ]
+    );
+    let texts =
+        |column: usize| read.column(column).as_string::<i32>().iter().flatten().collect::<Vec<_>>();
+    assert_eq!(texts(0), ["u2", "u3", "u4"]);
+    assert!(read.column(1).is_null(0));
+    assert_eq!(
+        read.column(1).as_any().downcast_ref::<Int64Array>().unwrap().values()[1..],
+        [3, i64::MAX]
+    );
+    assert_eq!(texts(2), ["a.parquet", "a.parquet", "b.parquet"]);
+    assert_eq!(read.column(3).as_primitive::<UInt64Type>().values(), &[12, 13, 1]);
+    assert_eq!(read.column(4).as_primitive::<UInt32Type>().values(), &[3, 3, 3]);
+    assert_eq!(texts(5), ["id-too-short", "type-bool;nul-byte", ""]);
+    assert_eq!(texts(6), ["short", "two", "three"]);
+}

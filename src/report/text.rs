@@ -1,0 +1,229 @@
+//! The summary for people: what happened, in figures, and what to do next. It fits a screen.
+
+use std::{borrow::Cow, collections::BTreeSet, path::Path};
+
+use super::{REPORT_FILE, RejectsFile};
+use crate::model::{FirstPlace, ProblemSummary, Summary};
+
+/// Lines of the table of problems; the rest is in the JSON report.
+const PROBLEMS_MAX: usize = 12;
+
+/// Places named for one problem.
+const PLACES_MAX: usize = 3;
+
+/// Codes that are explained below the table.
+const HELPS_MAX: usize = 4;
+
+/// Characters of a column's name in the table.
+const COLUMN_WIDTH_MAX: usize = 32;
+
+/// What the reader can turn to next.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Next<'a> {
+    /// The files with rejected rows.
+    pub rejects: &'a [RejectsFile],
+    /// The file with bytes that are no records.
+    pub damaged: Option<&'a Path>,
+    /// The command that goes on where this run stopped.
+    pub resume: Option<&'a str>,
+}
+
+/// The summary as text, with a line end. Control characters in names are replaced, so
+/// that a file can't write to the terminal.
+pub fn to_text(summary: &Summary, next: &Next<'_>) -> String {
+    let mut lines = vec![verdict(summary), String::new()];
+    lines.extend(figures(summary));
+    if !summary.problems.is_empty() {
+        lines.extend([String::new(), "problems".to_owned()]);
+        lines.extend(table(&summary.problems));
+        lines.extend(helps(&summary.problems));
+    }
+    let steps = steps(next);
+    if !steps.is_empty() {
+        lines.extend([String::new(), "next".to_owned()]);
+        lines.extend(steps);
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn verdict(summary: &Summary) -> String {
+    let rows = &summary.rows;
+    let [read, accepted, rejected, delivered, failed, pending] =
+        [rows.read, rows.accepted, rows.rejected, rows.delivered, rows.failed, rows.pending]
+            .map(thousands);
+    let command = &summary.command;
+    let what = match (command.as_str(), summary.complete) {
+        (_, true) if rows.read == 0 => "the inputs have no data rows".to_owned(),
+        ("import", true) if rows.delivered == rows.read => format!("all {read} rows delivered"),
+        ("import", true) => {
+            format!("{delivered} of {read} rows delivered, {rejected} rejected, {failed} failed")
+        }
+        ("import", false) => format!(
+            "stopped before the end: {delivered} of {accepted} accepted rows delivered, {pending} pending"
+        ),
+        (_, true) if rows.rejected == 0 => format!("all {read} rows are valid"),
+        (_, true) => format!("{rejected} of {read} rows rejected, {accepted} valid"),
+        (_, false) => format!("stopped before the end, {read} rows read"),
+    };
+    let to = summary.destination.as_deref().map(|to| format!(" to {to}")).unwrap_or_default();
+    plain(&format!("{command}{to}: {what}")).into_owned()
+}
+
+fn figures(summary: &Summary) -> Vec<String> {
+    let Summary { rows, bodies, plan, requests, timing, .. } = summary;
+    let [read, accepted, rejected, skipped] =
+        [rows.read, rows.accepted, rows.rejected, rows.skipped].map(thousands);
+    let [delivered, failed, pending] = [rows.delivered, rows.failed, rows.pending].map(thousands);
+    let mut lines = vec![
+        format!(
+            "  rows      {read} read = {accepted} accepted + {rejected} rejected + {skipped} skipped"
+        ),
+        format!(
+            "            {accepted} accepted = {delivered} delivered + {failed} failed + {pending} pending"
+        ),
+    ];
+    if bodies.count > 0 {
+        let [count, bytes, largest] = [bodies.count, bodies.bytes, bodies.bytes_max].map(thousands);
+        let fill = bodies.fill_mean * 100.0;
+        lines.push(format!(
+            "  bodies    {count}, {bytes} bytes, the largest {largest}, mean fill {fill:.1} %"
+        ));
+    }
+    if requests.sent > 0 {
+        let [sent, retried, isolated, http_429, http_5xx] = [
+            requests.sent,
+            requests.retried,
+            requests.isolated,
+            requests.http_429,
+            requests.http_5xx,
+        ]
+        .map(thousands);
+        lines.push(format!(
+            "  requests  {sent} sent, {retried} retried, {isolated} isolating; replies 429: {http_429}, 5xx: {http_5xx}"
+        ));
+    }
+    let limit = (plan.seconds_at_limit > 0.0)
+        .then(|| format!("; sending takes {} at the limits", duration(plan.seconds_at_limit)));
+    lines.push(format!("  time      {}{}", duration(timing.seconds), limit.unwrap_or_default()));
+    lines
+}
+
+fn table(problems: &[ProblemSummary]) -> Vec<String> {
+    let head = ["code", "severity", "column", "count", "first at"].map(str::to_owned);
+    let rows: Vec<[String; 5]> = std::iter::once(head)
+        .chain(problems.iter().take(PROBLEMS_MAX).map(|problem| {
+            [
+                problem.code.to_owned(),
+                problem.severity.to_owned(),
+                problem.column.as_deref().map_or_else(|| "-".to_owned(), column),
+                thousands(problem.count),
+                places(problem),
+            ]
+        }))
+        .collect();
+    let width = |cell: usize| rows.iter().map(|row| row[cell].chars().count()).max().unwrap_or(0);
+    let [code_width, severity_width, column_width, count_width] = [0, 1, 2, 3].map(width);
+    let mut lines: Vec<String> = rows
+        .iter()
+        .map(|[code, severity, column, count, first]| {
+            format!(
+                "  {code:code_width$}  {severity:severity_width$}  {column:column_width$}  {count:>count_width$}  {first}"
+            )
+        })
+        .collect();
+    if let Some(more @ 1..) = problems.len().checked_sub(PROBLEMS_MAX) {
+        lines.push(format!("  and {} more in {REPORT_FILE}", thousands(more as u64)));
+    }
+    lines
+}
+
+/// What the most important codes mean, each once.
+fn helps(problems: &[ProblemSummary]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let helps = problems.iter().filter(|problem| seen.insert(problem.code)).take(HELPS_MAX);
+    helps.map(|problem| format!("  {}: {}", problem.code, problem.help)).collect()
+}
+
+fn places(problem: &ProblemSummary) -> String {
+    let mut places: Vec<String> = problem.first.iter().take(PLACES_MAX).map(place).collect();
+    if problem.count > places.len() as u64 {
+        places.push("…".to_owned());
+    }
+    places.join(", ")
+}
+
+fn place(first: &FirstPlace) -> String {
+    let file = plain(&first.file);
+    match first.line {
+        Some(line) => format!("{file}:{line}"),
+        None => format!("{file} row {}", first.row),
+    }
+}
+
+fn steps(next: &Next<'_>) -> Vec<String> {
+    let shown = |path: &Path| plain(&path.to_string_lossy()).into_owned();
+    let mut steps = Vec::new();
+    for RejectsFile { path, rows } in next.rejects {
+        let rows = thousands(*rows);
+        steps.push(format!(
+            "  mend the cells in {} ({rows} rows) and import that file",
+            shown(path)
+        ));
+    }
+    if let Some(path) = next.damaged {
+        steps.push(format!("  see {} for what is no record", shown(path)));
+    }
+    if let Some(command) = next.resume {
+        steps.push(format!("  go on with: {}", plain(command)));
+    }
+    steps
+}
+
+/// A column's name, shortened to its place in the table.
+fn column(name: &str) -> String {
+    let name = plain(name);
+    if name.chars().count() <= COLUMN_WIDTH_MAX {
+        return name.into_owned();
+    }
+    name.chars().take(COLUMN_WIDTH_MAX - 1).chain(['…']).collect()
+}
+
+fn plain(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) {
+        text.replace(char::is_control, "\u{fffd}").into()
+    } else {
+        text.into()
+    }
+}
+
+/// A number with a comma after every third digit from the right.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Seconds in the two largest units that fit.
+fn duration(seconds: f64) -> String {
+    if seconds < 60.0 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds.round() as u64;
+    let (hours, minutes) = (whole / 3600, whole / 60 % 60);
+    if hours > 0 {
+        format!("{} h {minutes} min", thousands(hours))
+    } else {
+        format!("{minutes} min {} s", whole % 60)
+    }
+}
+
+#[cfg(test)]
+#[path = "text_tests.rs"]
+mod tests;

@@ -1,0 +1,250 @@
+//! The wiring: which room's output is which room's input, with threads, bounded
+//! queues and shutdown. The only place where the rooms meet.
+//!
+//! - `inputs`: what the user named to opened tables with a plan that fits them.
+//! - `pipeline`: one pass over all rows, parallel, in order, bounded.
+//! - `check`: the check pass: rows to bodies, the tally, the rejects. `validate`,
+//!   `pack` and `import` are this very pass with another sink for the bodies.
+//! - `deliver`: the sending pass, from the packer through the sender to the journal.
+//! - `rundir`: the run directory and what an earlier run left in it.
+//! - `import`: all of it in order.
+//!
+//! A crash between any two steps costs at most requests sent twice: everything that
+//! is claimed was made durable before.
+
+mod check;
+mod deliver;
+mod import;
+mod inputs;
+mod pipeline;
+mod rundir;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use secrecy::SecretString;
+use tokio::sync::watch;
+
+use crate::{
+    decode::csv::Dialect,
+    journal,
+    model::{Kind, Rate, Summary},
+    progress::Progress,
+    report::{self, RejectsFile},
+    send,
+    shape::plan::Rules,
+    source,
+};
+
+pub use check::{pack, validate};
+pub use import::{Proposal, import};
+pub use pipeline::Window;
+pub use rundir::{checked_dir, import_dir, sandbox_dir};
+
+/// What to check and how, as resolved from the flags.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The inputs, as named.
+    pub inputs: Vec<PathBuf>,
+    /// What the rows are.
+    pub kind: Kind,
+    /// MoEngage's mapping file.
+    pub mapping: Option<PathBuf>,
+    /// How CSV is written.
+    pub dialect: Dialect,
+    /// The delimiter was given, so a `.tsv` name does not change it.
+    pub delimiter_given: bool,
+    /// The rules for rows.
+    pub rules: Rules,
+    /// Which rows.
+    pub window: Window,
+    /// Cut counts; `None` = the rates.
+    pub cut_users: Option<u64>,
+    /// Cut counts; `None` = the rates.
+    pub cut_events: Option<u64>,
+    /// Budget of users.
+    pub users: Rate,
+    /// Budget of events.
+    pub events: Rate,
+    /// The most rejects with which rows are still sent.
+    pub rejects_max: RejectsMax,
+    /// Columns that a few values keep from a narrower type go as text.
+    pub accept_inferred: bool,
+    /// Threads that check rows.
+    pub threads: usize,
+    /// Where results go.
+    pub run_dir: PathBuf,
+    /// Body-shaping options by flag, as a checkpoint is bound to them.
+    pub shaping: std::collections::BTreeMap<String, String>,
+}
+
+/// Where bodies are sent, and how an import behaves.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Scheme, host and port.
+    pub endpoint: String,
+    /// What reports call it; a sandbox has another port every time.
+    pub destination: String,
+    /// The workspace.
+    pub app_id: String,
+    /// User name of the Data API.
+    pub api_id: String,
+    /// The Data API key.
+    pub key: SecretString,
+    /// Whether the endpoint is anything but loopback.
+    pub is_real: bool,
+    /// Directory of the sliding log and the account lock.
+    pub state_dir: PathBuf,
+    /// How long to try without any success.
+    pub retry_for: Duration,
+    /// Connections; `None` = as many as are of use.
+    pub connections: Option<usize>,
+    /// Begin anew, whatever an earlier run left.
+    pub restart: bool,
+}
+
+/// `--max-rejects`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RejectsMax {
+    /// So many rows.
+    Rows(u64),
+    /// So many of a hundred rows read.
+    Percent(f64),
+}
+
+impl RejectsMax {
+    /// Whether so many rejects are more than allowed.
+    pub fn is_exceeded(self, rejected: u64, read: u64) -> bool {
+        match self {
+            Self::Rows(max) => rejected > max,
+            Self::Percent(max) => rejected as f64 * 100.0 > max * read as f64,
+        }
+    }
+}
+
+/// What a finished run says.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The summary, as in `report.json`.
+    pub summary: Summary,
+    /// Files of rejected rows.
+    pub rejects: Vec<RejectsFile>,
+    /// The file of damaged stretches, where there are any.
+    pub damaged: Option<PathBuf>,
+    /// How it ended.
+    pub end: End,
+}
+
+/// How a run ended that has a summary.
+#[derive(Debug)]
+pub enum End {
+    /// To its end.
+    Complete,
+    /// The very same import is complete already; nothing was sent. Holds its exit code.
+    Already(i32),
+    /// Before its end; the same command goes on.
+    Stopped(Error),
+}
+
+/// Why a run cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Wrong usage or configuration.
+    #[error("{0}")]
+    Usage(String),
+    /// An input cannot be found.
+    #[error(transparent)]
+    Find(#[from] source::FindError),
+    /// An input cannot be read.
+    #[error("{path}: {reason}")]
+    Unreadable {
+        /// The input.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// An input or the mapping changed since the checkpoint.
+    #[error("{0}")]
+    Changed(String),
+    /// More rejects than allowed.
+    #[error(
+        "{rejected} of {read} rows are rejected, more than --max-rejects allows; nothing was sent: see {report}"
+    )]
+    TooManyRejects {
+        /// Rows rejected.
+        rejected: u64,
+        /// Rows read.
+        read: u64,
+        /// The report.
+        report: String,
+    },
+    /// The plan was declined.
+    #[error("declined; nothing was sent")]
+    Declined,
+    /// Stopped before the end; resumable.
+    #[error(transparent)]
+    Send(#[from] send::Error),
+    /// The checkpoint.
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+    /// The report or the rejects.
+    #[error(transparent)]
+    Report(#[from] report::Error),
+    /// A file of the run directory or the output.
+    #[error("{path}: {error}")]
+    Output {
+        /// The file.
+        path: String,
+        /// The cause.
+        error: std::io::Error,
+    },
+    /// Whoever read the output went away.
+    #[error("the reader of the output went away")]
+    BrokenPipe,
+    /// Asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// A bug.
+    #[error("{0}; this is a bug in moebulk")]
+    Internal(String),
+}
+
+/// Asked to stop, by a signal.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    asked: Arc<AtomicBool>,
+    sender: watch::Receiver<bool>,
+}
+
+impl Stop {
+    /// A stop, and what asks for it.
+    pub fn new() -> (Self, impl Fn() + Send + 'static) {
+        let asked = Arc::new(AtomicBool::new(false));
+        let (tell, sender) = watch::channel(false);
+        let flag = Arc::clone(&asked);
+        let ask = move || {
+            flag.store(true, Ordering::Relaxed);
+            tell.send_replace(true);
+        };
+        (Self { asked, sender }, ask)
+    }
+
+    /// Whether it was asked for.
+    pub fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+/// What a run needs beside its job.
+pub struct Surroundings<'a> {
+    /// Where progress is shown.
+    pub progress: &'a Progress,
+    /// Asked to stop.
+    pub stop: &'a Stop,
+}

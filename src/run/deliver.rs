@@ -1,0 +1,191 @@
+//! The sending pass: the same rows, checked and packed again exactly as before, from
+//! the packer through the sender to the journal.
+
+use std::{sync::Mutex, thread};
+
+use rayon::ThreadPool;
+use tokio::sync::mpsc;
+
+use super::{
+    Delivery, Error, Job, Surroundings,
+    check::{self, BodyTotals, Planned},
+};
+use crate::{
+    journal::Journal,
+    model::{Body, Intent, Rate, RequestCounts, RowFailure, Settlement},
+    pack::Limits,
+    progress::{Phase, Sent},
+    send::{self, Clock, Ended, LedgerError, RateLog, SendProgress, Settings, Waiting, Work},
+};
+
+/// Sends every body that the journal does not hold as settled.
+///
+/// # Errors
+/// An input changed or cannot be read; the sender's reasons to stop; interrupted.
+pub fn deliver(
+    job: &Job,
+    delivery: &Delivery,
+    planned: &Planned,
+    limits: Limits,
+    totals: &BodyTotals,
+    journal: &mut Journal,
+    pool: &ThreadPool,
+    around: &Surroundings,
+) -> Result<(), Error> {
+    let settings = settings(job, delivery, totals);
+    let clock = Clock::system();
+    let unlimited = job.users == Rate::Unlimited && job.events == Rate::Unlimited;
+    let log = if unlimited {
+        RateLog::memory()
+    } else {
+        RateLog::open(&delivery.state_dir, &delivery.endpoint, &delivery.app_id, &clock)
+            .map_err(send::Error::from)?
+    };
+    let earlier = journal.snapshot().progress.clone();
+    let rows_before = earlier.delivered + earlier.failed.len() as u64;
+    around.progress.begin(Phase::Send, totals.users + totals.events);
+    let mut ledger = JournalLedger {
+        requests_before: earlier.requests,
+        journal,
+        job,
+        around,
+        clock: clock.clone(),
+        rows_before,
+        totals,
+    };
+    // A few bodies ahead of the connections, so that none waits for the packer.
+    let (work, bodies) = mpsc::channel(settings.connections() * 2);
+    let stop = around.stop.sender.clone();
+    let failure = Mutex::new(None);
+    let sent = thread::scope(|scope| {
+        let producer = scope.spawn(|| {
+            let produced = check::pass(
+                &planned.inputs,
+                &planned.plan,
+                limits,
+                job,
+                pool,
+                around,
+                |_| Ok(()),
+                |body| offer(body, &earlier, &work),
+            );
+            drop(work);
+            if let (Err(error), Ok(mut failure)) = (produced, failure.lock()) {
+                *failure = Some(error);
+            }
+        });
+        let sent = send::run_blocking(&settings, bodies, &mut ledger, log, clock, stop);
+        if let Err(panic) = producer.join() {
+            std::panic::resume_unwind(panic);
+        }
+        sent
+    });
+    around.progress.end();
+    let produced = failure.into_inner().unwrap_or_default();
+    match (sent, produced) {
+        (Err(error), _) => Err(Error::Send(error)),
+        (Ok(finished), _) if finished.ended == Ended::Interrupted => Err(Error::Interrupted),
+        (Ok(_), Some(error)) => Err(error),
+        (Ok(_), None) => Ok(()),
+    }
+}
+
+/// Hands a body to the sender, unless an earlier run settled it.
+fn offer(
+    body: Body,
+    earlier: &crate::journal::Progress,
+    work: &mpsc::Sender<Work>,
+) -> Result<(), Error> {
+    let pending = earlier.pending(body.seq, body.parts.len() as u32);
+    if pending.is_empty() {
+        return Ok(());
+    }
+    // The sender went away: it has an error of its own, or was interrupted.
+    work.blocking_send(Work { body, pending }).map_err(|_| Error::Interrupted)
+}
+
+fn settings(job: &Job, delivery: &Delivery, totals: &BodyTotals) -> Settings {
+    let mean = |count: u64| count as f64 / totals.count.max(1) as f64;
+    Settings {
+        api_id: delivery.api_id.clone(),
+        connections: delivery.connections,
+        retry_for: delivery.retry_for,
+        largest_users: totals.users_max,
+        largest_events: totals.events_max,
+        mean_users: mean(totals.users),
+        mean_events: mean(totals.events),
+        ..Settings::new(
+            delivery.endpoint.clone(),
+            delivery.app_id.clone(),
+            delivery.key.clone(),
+            job.users,
+            job.events,
+        )
+    }
+}
+
+/// The sender's ledger, kept in the journal.
+struct JournalLedger<'a, 'b> {
+    journal: &'a mut Journal,
+    job: &'a Job,
+    around: &'a Surroundings<'b>,
+    clock: Clock,
+    requests_before: RequestCounts,
+    rows_before: u64,
+    totals: &'a BodyTotals,
+}
+
+impl send::Ledger for JournalLedger<'_, '_> {
+    fn intend(&mut self, intents: &[Intent]) -> Result<(), LedgerError> {
+        Ok(self.journal.intend(intents)?)
+    }
+
+    fn settle(&mut self, settlements: &[Settlement]) -> Result<(), LedgerError> {
+        Ok(self.journal.settle(settlements)?)
+    }
+
+    /// The settlement that follows carries the failure; the rejects are written from it.
+    fn refused(&mut self, _: &Body, _: u32, _: &RowFailure) {}
+
+    fn requests(&mut self, counts: &RequestCounts) {
+        let total = self.requests_before.plus(counts);
+        // A journal that cannot be written refuses the settlement that comes next.
+        let _ = self.journal.requests(&total);
+    }
+
+    fn progress(&mut self, progress: &SendProgress) {
+        let rows = self.rows_before + progress.users + progress.events + progress.failed;
+        let left = (self.totals.users + self.totals.events).saturating_sub(rows);
+        let (users_left, events_left) = if self.totals.users > 0 { (left, 0) } else { (0, left) };
+        let rate = |per_minute: Option<u64>, what: &str| match per_minute {
+            Some(rate) => format!("at most {rate} {what}/min"),
+            None => "no rate limit".to_owned(),
+        };
+        self.around.progress.sent(Sent {
+            rows,
+            failed: progress.failed,
+            rate: if self.totals.users > 0 {
+                rate(progress.users_per_minute, "users")
+            } else {
+                rate(progress.events_per_minute, "events")
+            },
+            waiting: progress.waiting.map(|waiting| self.words(waiting)).unwrap_or_default(),
+            seconds_left: check::seconds_at_limit(self.job, users_left, events_left) as u64,
+        });
+    }
+}
+
+impl JournalLedger<'_, '_> {
+    fn words(&self, waiting: Waiting) -> String {
+        let seconds = |until_ms: u64| until_ms.saturating_sub(self.clock.now_ms()).div_ceil(1000);
+        match waiting {
+            Waiting::Budget { until_ms } => format!("budget frees in {} s", seconds(until_ms)),
+            Waiting::ServerAsked { until_ms, asked_ms } => {
+                format!("the server asked for {} s, {} s left", asked_ms / 1000, seconds(until_ms))
+            }
+            Waiting::BackOff { until_ms } => {
+                format!("the server is in trouble, next try in {} s", seconds(until_ms))
+            }
+        }
+    }
+}

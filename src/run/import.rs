@@ -1,0 +1,286 @@
+//! An import from start to end: open, check, show the plan, send, record.
+
+use std::{fs, time::Instant};
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::{
+    Delivery, End, Error, Job, Outcome, Surroundings,
+    check::{self, Failures, Planned},
+    deliver,
+    inputs::{self, Inputs},
+    rundir::RunDir,
+};
+use crate::{
+    journal::{self, Binding, Difference, InputBinding, Journal},
+    model::{RowCounts, Summary},
+    pack::{Limits, PACKING_VERSION},
+};
+
+/// What is about to be sent, for a person to agree to.
+pub struct Proposal<'a> {
+    /// The summary of the check; what earlier runs sent is in its rows.
+    pub summary: &'a Summary,
+    /// An earlier run is resumed.
+    pub resumed: bool,
+    /// Names of columns that the mapping does not use, by file.
+    pub unused: Vec<(String, Vec<String>)>,
+}
+
+/// Checks everything, shows the plan to `agree`, sends, and records.
+///
+/// # Errors
+/// What keeps the import from being checked at all. What stops it later is in
+/// [`Outcome::end`], beside the summary of what was done.
+pub fn import(
+    job: &Job,
+    delivery: &Delivery,
+    around: &Surroundings,
+    agree: impl FnOnce(&Proposal<'_>) -> bool,
+) -> Result<Outcome, Error> {
+    let start = Instant::now();
+    let pool = check::thread_pool(job)?;
+    let dir = RunDir::open(&job.run_dir)?;
+    let (inputs, plan) = inputs::open(job, true, around)?;
+    let mut binding = binding(job, delivery, &inputs)?;
+    let earlier = earlier_run(&dir, delivery, job, &mut binding)?;
+    let resumed = earlier.is_some();
+    let limits = Limits {
+        body_bytes_max: job.rules.body_bytes_max,
+        cut_users: binding.cut_users,
+        cut_events: binding.cut_events,
+    };
+    let planned = check::settle_types(job, inputs, plan, &pool, around)?;
+    let failures = earlier.as_ref().map(known_failures).unwrap_or_default();
+    let found = failures.len();
+    let recheck = |failures: &Failures| {
+        let Planned { inputs, plan, .. } = &planned;
+        check::check(inputs, plan, limits, job, failures, dir.path(), &pool, around, |_| Ok(()))
+    };
+    let mut checked = recheck(&failures)?;
+    let finish = |checked: &check::Checked, journal: Option<&Journal>, end: End| {
+        let mut summary = check::summarise("import", job, &planned, checked, limits);
+        summary.destination = Some(delivery.destination.clone());
+        settle_counts(&mut summary.rows, journal);
+        summary.requests = journal.map(|j| j.snapshot().progress.requests).unwrap_or_default();
+        summary.complete = !matches!(end, End::Stopped(_));
+        summary.timing = check::timing(start, summary.rows.read);
+        dir.write_report(&summary)?;
+        let (rejects, damaged) = (checked.rejects.clone(), checked.damaged.clone());
+        Ok(Outcome { summary, rejects, damaged, end })
+    };
+
+    if let Some(journal) = &earlier
+        && let Some(code) = journal.snapshot().finished
+    {
+        return finish(&checked, Some(journal), End::Already(code));
+    }
+    if let Some(error) = objection(job, delivery, &planned, &checked, &dir) {
+        return finish(&checked, earlier.as_ref(), End::Stopped(error));
+    }
+    let mut proposed = check::summarise("import", job, &planned, &checked, limits);
+    proposed.destination = Some(delivery.destination.clone());
+    settle_counts(&mut proposed.rows, earlier.as_ref());
+    let unused = unused_columns(&planned.inputs);
+    if !agree(&Proposal { summary: &proposed, resumed, unused }) {
+        return finish(&checked, earlier.as_ref(), End::Stopped(Error::Declined));
+    }
+
+    let mut journal = match earlier {
+        Some(journal) => journal,
+        None => Journal::create(&dir.checkpoint(), &binding)?,
+    };
+    journal.plan(&journal_plan(&proposed))?;
+    let sent = deliver::deliver(
+        job,
+        delivery,
+        &planned,
+        limits,
+        &checked.bodies,
+        &mut journal,
+        &pool,
+        around,
+    );
+    let failures = known_failures(&journal);
+    if failures.len() > found && !around.stop.is_asked() {
+        // Rows that the server refused belong into the rejects, in file order. Where the
+        // inputs cannot be read again, the report still counts them.
+        if let Ok(again) = recheck(&failures) {
+            checked = again;
+        }
+    }
+    match sent {
+        Ok(()) => {
+            let code = i32::from(checked.rows.rejected > 0 || !failures.is_empty());
+            journal.finish(code)?;
+            finish(&checked, Some(&journal), End::Complete)
+        }
+        Err(error) => finish(&checked, Some(&journal), End::Stopped(error)),
+    }
+}
+
+/// What keeps a checked import from being sent.
+fn objection(
+    job: &Job,
+    delivery: &Delivery,
+    planned: &Planned,
+    checked: &check::Checked,
+    dir: &RunDir,
+) -> Option<Error> {
+    let RowCounts { read, rejected, .. } = checked.rows;
+    if job.rejects_max.is_exceeded(rejected, read) {
+        let report = dir.path().join("report.json").display().to_string();
+        return Some(Error::TooManyRejects { rejected, read, report });
+    }
+    if delivery.is_real && !job.accept_inferred && !planned.minorities.is_empty() {
+        let columns: Vec<String> = planned
+            .minorities
+            .iter()
+            .map(|minority| {
+                format!(
+                    "`{}` ({} of {} values are no {})",
+                    planned.plan.columns[minority.column as usize].source,
+                    minority.misfits.count,
+                    minority.values,
+                    minority.narrower.as_str()
+                )
+            })
+            .collect();
+        return Some(Error::Usage(format!(
+            "a few values keep a column from its type: {}; mend them (the report lists them), give \
+             --mapping with the type that is meant, or send these columns as string with --accept-inferred",
+            columns.join(", ")
+        )));
+    }
+    let bodies = &checked.bodies;
+    for (flag, rate, largest) in [
+        ("--users-per-minute", job.users, bodies.users_max),
+        ("--events-per-minute", job.events, bodies.events_max),
+    ] {
+        if rate.per_minute().is_some_and(|rate| rate < largest) {
+            return Some(Error::Usage(format!(
+                "{flag} {rate} is below the largest body, which could then never be sent; the smallest \
+                 that works is {largest}"
+            )));
+        }
+    }
+    None
+}
+
+/// The run that this directory holds, if it is to be resumed or is this very import,
+/// complete. A finished run of anything else is moved aside.
+fn earlier_run(
+    dir: &RunDir,
+    delivery: &Delivery,
+    job: &Job,
+    binding: &mut Binding,
+) -> Result<Option<Journal>, Error> {
+    if delivery.restart {
+        if dir.checkpoint().exists() {
+            dir.archive()?;
+        }
+        return Ok(None);
+    }
+    let Some(journal) = dir.earlier()? else { return Ok(None) };
+    let snapshot = journal.snapshot();
+    // Rates may change on resume; the cut counts that they gave do not move.
+    if job.cut_users.is_none() {
+        binding.cut_users = snapshot.binding.cut_users;
+    }
+    if job.cut_events.is_none() {
+        binding.cut_events = snapshot.binding.cut_events;
+    }
+    match (snapshot.binding.difference(binding), snapshot.finished) {
+        (None, _) => Ok(Some(journal)),
+        (Some(_), Some(_)) => {
+            drop(journal);
+            dir.archive()?;
+            binding.cut_users = job.cut_users.or(job.users.per_minute());
+            binding.cut_events = job.cut_events.or(job.events.per_minute());
+            Ok(None)
+        }
+        (Some(difference), None) => {
+            let progress = &snapshot.progress;
+            let text = format!(
+                "{} holds an unfinished import that this one would not continue: {difference}; restore it, \
+                 or begin anew with --restart, which discards the checkpoint of {} delivered rows (they \
+                 would be sent again)",
+                dir.path().display(),
+                progress.delivered
+            );
+            Err(match difference {
+                Difference::Inputs(_) | Difference::Mapping(_) => Error::Changed(text),
+                _ => Error::Usage(text),
+            })
+        }
+    }
+}
+
+fn binding(job: &Job, delivery: &Delivery, inputs: &Inputs) -> Result<Binding, Error> {
+    let mapping = match &job.mapping {
+        None => "none".to_owned(),
+        Some(path) => {
+            let text = fs::read(path)
+                .map_err(|error| Error::Usage(format!("--mapping {}: {error}", path.display())))?;
+            format!("{:032x}", xxh3_128(&text))
+        }
+    };
+    let inputs = inputs
+        .files
+        .iter()
+        .map(|file| {
+            let print = file.fingerprint.as_ref();
+            InputBinding {
+                path: file.input.name(),
+                bytes: file.input.bytes,
+                content: print.map(|print| print.content.clone()).unwrap_or_default(),
+            }
+        })
+        .collect();
+    Ok(Binding {
+        inputs,
+        mapping,
+        kind: job.kind.as_str().to_owned(),
+        shaping: job.shaping.clone(),
+        endpoint: delivery.endpoint.clone(),
+        app_id: delivery.app_id.clone(),
+        packing_version: PACKING_VERSION,
+        cut_users: job.cut_users.or(job.users.per_minute()),
+        cut_events: job.cut_events.or(job.events.per_minute()),
+    })
+}
+
+fn known_failures(journal: &Journal) -> Failures {
+    let failed = &journal.snapshot().progress.failed;
+    failed.iter().map(|row| (row.failure.position, row.failure.clone())).collect()
+}
+
+/// Adds what was sent to the counts of a check.
+fn settle_counts(rows: &mut RowCounts, journal: Option<&Journal>) {
+    if let Some(journal) = journal {
+        let progress = &journal.snapshot().progress;
+        rows.delivered = progress.delivered;
+        rows.failed = progress.failed.len() as u64;
+    }
+    rows.pending = rows.accepted.saturating_sub(rows.delivered + rows.failed);
+}
+
+fn journal_plan(summary: &Summary) -> journal::Plan {
+    journal::Plan {
+        rows_read: summary.rows.read,
+        rows_accepted: summary.rows.accepted,
+        rows_rejected: summary.rows.rejected,
+        rows_skipped: summary.rows.skipped,
+        users: summary.elements.users,
+        events: summary.elements.events,
+        devices: summary.elements.devices,
+        bodies: summary.bodies.count,
+        body_bytes: summary.bodies.bytes,
+        digest: summary.bodies.digest.clone(),
+    }
+}
+
+fn unused_columns(inputs: &Inputs) -> Vec<(String, Vec<String>)> {
+    let unused = |file: &inputs::InputFile| (file.input.name(), file.binding.unused.clone());
+    inputs.files.iter().map(unused).filter(|(_, names)| !names.is_empty()).collect()
+}

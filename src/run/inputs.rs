@@ -1,0 +1,172 @@
+//! From what the user named to opened tables, and a plan that fits all of them.
+
+use std::{fs, path::Path};
+
+use super::{Error, Job, Surroundings, pipeline};
+use crate::{
+    decode::{self, Table},
+    model::Tally,
+    progress::Phase,
+    shape::{
+        infer::{Inference, Minority},
+        mapping,
+        plan::{self, Binding, Plan, SourceColumn},
+    },
+    source::{self, Fingerprint, Format, Input},
+};
+
+/// The inputs of an import.
+#[derive(Debug)]
+pub struct Inputs {
+    /// In the order of the import.
+    pub files: Vec<InputFile>,
+}
+
+/// One input.
+#[derive(Debug)]
+pub struct InputFile {
+    /// The file.
+    pub input: Input,
+    /// Its rows.
+    pub table: Table,
+    /// How the plan's columns are found in it.
+    pub binding: Binding,
+    /// Indices of the columns that the plan uses.
+    pub wanted: Vec<usize>,
+    /// What it held at the start; only taken where it will be read again to send.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl InputFile {
+    /// An error that names the file.
+    pub fn unreadable(&self, error: decode::Error) -> Error {
+        unreadable(&self.input, &error)
+    }
+}
+
+/// Opens every input and makes the plan, types still to be inferred where there is no
+/// mapping. With `fingerprint`, each file is read once as a whole first.
+///
+/// # Errors
+/// The first input that cannot be used, a mapping that cannot, or one that does not fit.
+pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inputs, Plan), Error> {
+    let found = source::find(&job.inputs)?;
+    let mapped = job.mapping.as_deref().map(|path| read_mapping(path, job)).transpose()?;
+    let total = found.iter().map(|input| input.bytes).sum();
+    if fingerprint {
+        around.progress.begin(Phase::Fingerprint, total);
+    }
+    let mut opened = Vec::with_capacity(found.len());
+    for (index, input) in found.into_iter().enumerate() {
+        let print = if fingerprint {
+            let print = Fingerprint::of(&input.path, |bytes| around.progress.advance(bytes));
+            Some(print.map_err(|error| unreadable(&input, &error))?)
+        } else {
+            None
+        };
+        if around.stop.is_asked() {
+            return Err(Error::Interrupted);
+        }
+        let table = open_table(&input, index as u32, job, print.clone())?;
+        let columns: Vec<SourceColumn> = table
+            .columns()
+            .into_iter()
+            .map(|column| SourceColumn {
+                name: column.name,
+                refusal: column.refusal,
+                float: column.float,
+            })
+            .collect();
+        opened.push((input, table, columns, print));
+    }
+    let columns = match &mapped {
+        Some(columns) => columns.clone(),
+        None => Plan::by_name(job.kind, opened.iter().map(|(_, _, columns, _)| columns.as_slice())),
+    };
+    let plan = Plan { kind: job.kind, columns, rules: job.rules.clone() };
+    let files = opened
+        .into_iter()
+        .map(|(input, table, columns, fingerprint)| {
+            let binding = plan
+                .bind(&input.name(), &columns, mapped.is_some())
+                .map_err(|error: plan::Error| Error::Usage(error.to_string()))?;
+            let mut wanted: Vec<usize> = binding.sources.iter().copied().flatten().collect();
+            wanted.sort_unstable();
+            Ok(InputFile { input, table, binding, wanted, fingerprint })
+        })
+        .collect::<Result<_, Error>>()?;
+    Ok((Inputs { files }, plan))
+}
+
+fn open_table(
+    input: &Input,
+    index: u32,
+    job: &Job,
+    fingerprint: Option<Fingerprint>,
+) -> Result<Table, Error> {
+    let mut dialect = job.dialect.clone();
+    if let Format::Csv { delimiter } = input.format
+        && !job.delimiter_given
+    {
+        dialect.delimiter = delimiter;
+    }
+    Table::open(&input.path, index, input.format, &dialect, fingerprint)
+        .map_err(|error| unreadable(input, &error))
+}
+
+fn unreadable(input: &Input, error: &dyn std::fmt::Display) -> Error {
+    Error::Unreadable { path: input.name(), reason: error.to_string() }
+}
+
+fn read_mapping(path: &Path, job: &Job) -> Result<Vec<plan::PlanColumn>, Error> {
+    let name = path.display();
+    let text = fs::read_to_string(path)
+        .map_err(|error| Error::Usage(format!("--mapping {name}: {error}")))?;
+    mapping::parse(&text, job.kind)
+        .map_err(|error| Error::Usage(format!("--mapping {name}: {error}")))
+}
+
+/// Infers the types of the plan's columns from every value of every input, whichever
+/// rows will be sent: a pilot and what it leaves must agree.
+///
+/// # Errors
+/// An input cannot be read.
+pub fn infer(
+    inputs: &Inputs,
+    plan: &mut Plan,
+    pool: &rayon::ThreadPool,
+    around: &Surroundings,
+) -> Result<Vec<Minority>, Error> {
+    let total = inputs.files.iter().map(|file| file.input.bytes).sum();
+    around.progress.begin(Phase::Infer, total);
+    let mut inference = Inference::new(plan);
+    let reading: &Plan = plan;
+    pipeline::pass(
+        inputs,
+        pipeline::Window::default(),
+        pool,
+        around.stop,
+        |file, rows| {
+            let binding = &inputs.files[file].binding;
+            let seen = Inference::observe(reading, binding, &rows).map_err(Error::Internal)?;
+            Ok((seen, super::check::source_bytes(inputs, file, &rows)))
+        },
+        |(seen, bytes)| {
+            inference.merge(&seen);
+            around.progress.advance(bytes);
+            Ok(())
+        },
+    )?;
+    Ok(inference.resolve(plan))
+}
+
+/// The tally of the values that keep columns from a narrower type.
+pub fn minority_tally(minorities: &[Minority]) -> Tally {
+    use crate::model::Code;
+    let mut tally = Tally::default();
+    for minority in minorities {
+        let severity = Code::TypeMinority.severity();
+        tally.add_entry(severity, Code::TypeMinority, Some(minority.column), &minority.misfits);
+    }
+    tally
+}

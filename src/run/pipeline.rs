@@ -1,0 +1,169 @@
+//! One pass over all inputs: a thread reads, rayon's threads work on blocks, the
+//! calling thread takes the results in file order.
+//!
+//! Everything between them is bounded: a block that nobody has taken yet keeps its
+//! task waiting, and tasks that are not done keep the reader waiting.
+
+use std::{
+    ops::Range,
+    panic,
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+};
+
+use rayon::ThreadPool;
+
+use super::{Error, Stop, inputs::Inputs};
+use crate::{
+    decode::{Rows, Task},
+    model,
+};
+
+/// Which rows of the import are read: those after the first `offset`, `limit` at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// Rows to leave out, counted over all inputs.
+    pub offset: u64,
+    /// Rows to read after them.
+    pub limit: Option<u64>,
+}
+
+impl Window {
+    /// The rows of a file, from 1, that are in the window, where `before` rows of the
+    /// import stand in earlier files.
+    fn in_file(&self, before: u64) -> Range<u64> {
+        let end = self.limit.map_or(u64::MAX, |limit| self.offset.saturating_add(limit));
+        let row = |ordinal: u64| ordinal.saturating_sub(before).saturating_add(1);
+        row(self.offset)..row(end)
+    }
+}
+
+/// What a task hands over: a result, or that it came to its end. A task that panics
+/// says neither.
+enum Handed<T> {
+    Block(T),
+    End,
+}
+
+type Slot<T> = Receiver<Result<Handed<T>, Error>>;
+
+/// Reads all inputs and calls `work` on every block in parallel, then `take` on every
+/// result in file order.
+///
+/// # Errors
+/// The first error in file order, of reading, `work` or `take`; [`Error::Interrupted`]
+/// where `stop` was asked for.
+pub fn pass<T: Send>(
+    inputs: &Inputs,
+    window: Window,
+    pool: &ThreadPool,
+    stop: &Stop,
+    work: impl Fn(usize, Arc<model::Rows>) -> Result<T, Error> + Sync,
+    mut take: impl FnMut(T) -> Result<(), Error>,
+) -> Result<(), Error> {
+    // Enough that no thread waits for the one that packs, and no more.
+    let (slots, ready) = sync_channel(pool.current_num_threads() * 2);
+    let work = &work;
+    thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            pool.in_place_scope_fifo(|tasks| {
+                let spawn = |file: usize, task: Task| {
+                    let (results, slot) = sync_channel(1);
+                    if slots.send(slot).is_err() {
+                        return false;
+                    }
+                    tasks.spawn_fifo(move |_| run_task(inputs, file, task, work, &results));
+                    true
+                };
+                if let Err(error) = read(inputs, window, stop, spawn) {
+                    let (results, slot) = sync_channel(1);
+                    let _ = results.send(Err(error));
+                    let _ = slots.send(slot);
+                }
+            });
+        });
+        let taken = take_all(ready, &mut take);
+        match reader.join() {
+            Ok(()) => taken,
+            Err(panic) => panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// Takes the results in order. Dropping `ready` on an error makes the reader stop.
+fn take_all<T>(
+    ready: Receiver<Slot<T>>,
+    take: &mut impl FnMut(T) -> Result<(), Error>,
+) -> Result<(), Error> {
+    for slot in ready {
+        loop {
+            match slot.recv() {
+                Ok(Ok(Handed::Block(block))) => take(block)?,
+                Ok(Ok(Handed::End)) => break,
+                Ok(Err(error)) => return Err(error),
+                Err(_) => {
+                    return Err(Error::Internal("a worker thread stopped without a word".into()));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Cuts the inputs into tasks, in order. `spawn` returns `false` where nobody wants more.
+fn read(
+    inputs: &Inputs,
+    window: Window,
+    stop: &Stop,
+    mut spawn: impl FnMut(usize, Task) -> bool,
+) -> Result<(), Error> {
+    let mut before = 0;
+    for (index, file) in inputs.files.iter().enumerate() {
+        let rows = window.in_file(before);
+        if rows.is_empty() {
+            break;
+        }
+        let mut tasks = file.table.tasks(rows).map_err(|error| file.unreadable(error))?;
+        while let Some(task) = tasks.next_task().map_err(|error| file.unreadable(error))? {
+            if stop.is_asked() {
+                return Err(Error::Interrupted);
+            }
+            if !spawn(index, task) {
+                return Ok(());
+            }
+        }
+        before += tasks.rows_read();
+    }
+    Ok(())
+}
+
+fn run_task<T: Send>(
+    inputs: &Inputs,
+    file: usize,
+    task: Task,
+    work: &(impl Fn(usize, Arc<model::Rows>) -> Result<T, Error> + Sync),
+    results: &SyncSender<Result<Handed<T>, Error>>,
+) {
+    let source = &inputs.files[file];
+    let rows: Rows = match source.table.run(task, &source.wanted) {
+        Ok(rows) => rows,
+        Err(error) => {
+            let _ = results.send(Err(source.unreadable(error)));
+            return;
+        }
+    };
+    for rows in rows {
+        let result = rows
+            .map_err(|error| source.unreadable(error))
+            .and_then(|rows| work(file, Arc::new(rows)).map(Handed::Block));
+        let failed = result.is_err();
+        // Nobody listens any more where the pass has ended early.
+        if results.send(result).is_err() || failed {
+            return;
+        }
+    }
+    let _ = results.send(Ok(Handed::End));
+}

@@ -1,0 +1,176 @@
+//! The run directory, and what an earlier run left in it.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{Error, Job};
+use crate::{
+    journal::{CHECKPOINT_FILE, Journal, RunLock},
+    model::Summary,
+    report,
+};
+
+/// Where runs are kept by default, below the working directory.
+const RUNS: &str = "moebulk-runs";
+
+/// Where a run directory keeps the runs that another replaced.
+const DONE: &str = "done";
+
+/// A run directory that this process holds.
+#[derive(Debug)]
+pub struct RunDir {
+    path: PathBuf,
+    _lock: RunLock,
+}
+
+impl RunDir {
+    /// Makes the directory where it is missing, readable by its owner alone, and locks it.
+    ///
+    /// # Errors
+    /// It cannot be made, or another process holds it.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        make_private(path).map_err(|error| output(path, error))?;
+        Ok(Self { path: path.to_owned(), _lock: RunLock::take(path)? })
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The checkpoint's path.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.path.join(CHECKPOINT_FILE)
+    }
+
+    /// The checkpoint of an earlier run, where there is one.
+    ///
+    /// # Errors
+    /// It cannot be read, or cannot be believed.
+    pub fn earlier(&self) -> Result<Option<Journal>, Error> {
+        match self.checkpoint().try_exists() {
+            Ok(false) => Ok(None),
+            Ok(true) => Ok(Some(Journal::open(&self.checkpoint())?)),
+            Err(error) => Err(output(&self.checkpoint(), error)),
+        }
+    }
+
+    /// Moves what an earlier run left to `done/<UTC time>/`.
+    ///
+    /// # Errors
+    /// A file cannot be moved.
+    pub fn archive(&self) -> Result<(), Error> {
+        let fail = |error| output(&self.path, error);
+        let done = unused(&self.path.join(DONE), &utc_stamp());
+        make_private(&done).map_err(fail)?;
+        let mut files: Vec<PathBuf> = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(fail)? {
+            let path = entry.map_err(fail)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let ours = [CHECKPOINT_FILE, "report.", "rejects", "damaged."]
+                .iter()
+                .any(|start| name.starts_with(start));
+            if ours && path.is_file() {
+                files.push(path);
+            }
+        }
+        // The checkpoint goes last: while it stands, the directory is still that run's.
+        files.sort_by_key(|path| path.ends_with(CHECKPOINT_FILE));
+        for path in files {
+            let name = path.file_name().unwrap_or_default();
+            fs::rename(&path, done.join(name)).map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    /// Writes `report.json`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_report(&self, summary: &Summary) -> Result<PathBuf, Error> {
+        Ok(report::write_json(&self.path, summary)?)
+    }
+}
+
+/// The default directory of an import: the same command finds it again.
+pub fn import_dir(job: &Job, destination: &str) -> PathBuf {
+    named(job, Some(destination), "")
+}
+
+/// The directory of an import into an emulator of its own: a fresh one each time.
+pub fn sandbox_dir(job: &Job) -> PathBuf {
+    let dir = named(job, Some("sandbox"), "-sandbox");
+    unused(&dir, &utc_stamp())
+}
+
+/// The default directory of `validate` and `pack`: never beside a checkpoint.
+pub fn checked_dir(job: &Job) -> PathBuf {
+    named(job, None, "-check")
+}
+
+fn named(job: &Job, destination: Option<&str>, suffix: &str) -> PathBuf {
+    let stem = job
+        .inputs
+        .first()
+        .and_then(|path| path.file_stem())
+        .map(|stem| stem.to_string_lossy().replace(['*', '?', '[', ']'], "_"))
+        .unwrap_or_default();
+    let mut identity = Vec::new();
+    for path in &job.inputs {
+        // The same file by another name is the same import.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+        identity.extend_from_slice(path.to_string_lossy().as_bytes());
+        identity.push(0);
+    }
+    identity.extend_from_slice(job.kind.as_str().as_bytes());
+    if let Some(destination) = destination {
+        identity.push(0);
+        identity.extend_from_slice(destination.as_bytes());
+    }
+    let hash = xxh3_64(&identity) >> 32;
+    Path::new(RUNS).join(format!("{stem}-{hash:08x}{suffix}"))
+}
+
+/// A directory of this name that does not exist yet; a number is added where it does.
+pub fn unused(parent: &Path, name: &str) -> PathBuf {
+    let first = parent.join(name);
+    if !first.exists() {
+        return first;
+    }
+    (2..).map(|n| parent.join(format!("{name}-{n}"))).find(|path| !path.exists()).unwrap_or(first)
+}
+
+/// The time now, as directory names hold it: `20260131T235959Z`.
+pub fn utc_stamp() -> String {
+    let seconds = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs().try_into().unwrap_or(0));
+    let time = chrono::DateTime::from_timestamp(seconds, 0).unwrap_or_default();
+    time.format("%Y%m%dT%H%M%SZ").to_string()
+}
+
+#[cfg(unix)]
+fn make_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        fs::create_dir_all(parent)?;
+    }
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(not(unix))]
+fn make_private(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+pub(super) fn output(path: &Path, error: io::Error) -> Error {
+    Error::Output { path: path.display().to_string(), error }
+}

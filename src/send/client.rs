@@ -1,0 +1,189 @@
+//! The HTTP client: one request of the bulk import API, and what came of it.
+
+use std::error::Error as _;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Response, Url};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::wire::replies::REPLY_BYTES_MAX;
+
+use super::verdict::{Answer, AnswerBody, Outcome};
+use super::{Settings, Transport};
+
+/// How long an unused connection is kept. Well below what servers and load balancers
+/// keep, since a connection that is closed while a body is on it leaves that body in doubt.
+const IDLE: Duration = Duration::from_secs(15);
+
+/// Why no client can be made; a matter of configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The endpoint is no address, or not one that bodies may be sent to.
+    #[error(
+        "endpoint `{endpoint}`: {reason}; give an https address, or http to loopback, such as \
+         https://api-01.moengage.com"
+    )]
+    Endpoint {
+        /// As given.
+        endpoint: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A credential that no header can carry.
+    #[error("{name} can't be sent in a header: {reason}")]
+    Credential {
+        /// Which one.
+        name: &'static str,
+        /// What is wrong with it; never its value.
+        reason: &'static str,
+    },
+    /// TLS or the system's certificates.
+    #[error("no HTTP client could be made: {0}")]
+    Build(String),
+}
+
+/// The client of one account.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    url: Url,
+    api_id: String,
+    key: SecretString,
+}
+
+impl Client {
+    /// Prepares a client; connects to nothing yet.
+    ///
+    /// # Errors
+    /// Where the endpoint or the credentials can't be used, or TLS can't be set up.
+    pub fn new(settings: &Settings) -> Result<Self, ClientError> {
+        let url = bulk_url(&settings.endpoint, &settings.app_id)?;
+        let credential = |name, reason| ClientError::Credential { name, reason };
+        if settings.api_id.is_empty() || settings.api_id.contains(':') {
+            // Data API, S rule: Basic credentials split at the first colon.
+            return Err(credential("the API id", "it is empty or holds a colon"));
+        }
+        if settings.key.expose_secret().is_empty() {
+            return Err(credential("the Data API key", "it is empty"));
+        }
+        let app_id = HeaderValue::from_str(&settings.app_id)
+            .map_err(|_| credential("the app id", "it holds control characters"))?;
+        let headers = HeaderMap::from_iter([
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (reqwest::header::HeaderName::from_static("moe-appkey"), app_id),
+        ]);
+        // Whoever was first wins; any provider does.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .default_headers(headers)
+            .user_agent(concat!("moebulk/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            // Every try is charged to the budget, so nobody below may try again.
+            .retry(reqwest::retry::never())
+            .connect_timeout(settings.connect_timeout)
+            .pool_idle_timeout(IDLE);
+        if is_loopback(&url) {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|error| ClientError::Build(reason(error)))?;
+        Ok(Self { http, url, api_id: settings.api_id.clone(), key: settings.key.clone() })
+    }
+
+    async fn read(mut response: Response) -> Outcome {
+        let header = |name: &str| {
+            response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned)
+        };
+        let mut answer = Answer {
+            status: response.status().as_u16(),
+            retry_after: header(RETRY_AFTER.as_str()),
+            rate_limit_reset: header("x-ratelimit-reset"),
+            body: AnswerBody::TooLong,
+        };
+        let mut bytes = Vec::new();
+        answer.body = loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if bytes.len() + chunk.len() > REPLY_BYTES_MAX => {
+                    break AnswerBody::TooLong;
+                }
+                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+                Ok(None) => break AnswerBody::Whole(bytes.into()),
+                Err(_) => break AnswerBody::Cut,
+            }
+        };
+        Outcome::Answered(answer)
+    }
+}
+
+impl Transport for Client {
+    async fn send(&self, body: Bytes) -> Outcome {
+        let request = self
+            .http
+            .post(self.url.clone())
+            .basic_auth(&self.api_id, Some(self.key.expose_secret()))
+            .body(body);
+        match request.send().await {
+            Ok(response) => Self::read(response).await,
+            Err(error) if error.is_connect() => Outcome::NeverConnected(reason(error)),
+            Err(error) => Outcome::Broken(reason(error)),
+        }
+    }
+}
+
+/// Data API, U rule: `POST /v1/transition/{APP_ID}`.
+fn bulk_url(endpoint: &str, app_id: &str) -> Result<Url, ClientError> {
+    let refuse = |reason: &str| ClientError::Endpoint {
+        // A password in it must not reach a terminal.
+        endpoint: if endpoint.contains('@') { "…".to_owned() } else { endpoint.to_owned() },
+        reason: reason.to_owned(),
+    };
+    let mut url = Url::parse(endpoint).map_err(|error| refuse(&error.to_string()))?;
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        "http" => return Err(refuse("plain http would show the key to the network")),
+        _ => return Err(refuse("it is no web address")),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refuse("it holds a user name or password"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(refuse("it holds a query or fragment"));
+    }
+    if matches!(app_id, "" | "." | "..") {
+        return Err(ClientError::Credential { name: "the app id", reason: "it is empty or dots" });
+    }
+    url.path_segments_mut().map_err(|()| refuse("it is no web address"))?.pop_if_empty().extend([
+        "v1",
+        "transition",
+        app_id,
+    ]);
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    address.map_or(host == "localhost", |address| address.is_loopback())
+}
+
+/// An error's innermost reason too, which is the one that names the fault; without the address,
+/// which holds the app id.
+fn reason(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let words = inner.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        source = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! Whether the server takes anything at the moment: failures in a row, the pauses that
+//! follow from them, and when to give up. Pure.
+
+use super::verdict::{ASKED_MS_MAX, back_off_ms};
+
+/// Failures in a row after which only one request at a time tries whether the server is back.
+const FAILURES_BEFORE_PROBING: u32 = 6;
+
+/// A pause of the whole sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pause {
+    pub until_ms: u64,
+    /// How long the server asked for, where it did: may be more than what is waited.
+    pub asked_ms: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct Health {
+    retry_for_ms: u64,
+    failures: u32,
+    trouble_since_ms: Option<u64>,
+    pause: Option<Pause>,
+}
+
+impl Health {
+    pub fn new(retry_for_ms: u64) -> Self {
+        Self { retry_for_ms, failures: 0, trouble_since_ms: None, pause: None }
+    }
+
+    /// The server took a body in, or refused a row for a reason of its own.
+    pub fn success(&mut self) {
+        self.failures = 0;
+        self.trouble_since_ms = None;
+    }
+
+    /// A request failed without a verdict on its rows; `failures_of_body` counts those of its
+    /// body. Gives when to try that body again, or `None` where the trouble has lasted too long.
+    pub fn failure(&mut self, now_ms: u64, failures_of_body: u32, jitter: f64) -> Option<u64> {
+        let since_ms = *self.trouble_since_ms.get_or_insert(now_ms);
+        let give_up_ms = since_ms + self.retry_for_ms;
+        if now_ms >= give_up_ms {
+            return None;
+        }
+        self.failures = self.failures.saturating_add(1);
+        // The last try falls on the end of the time allowed.
+        let due_ms = (now_ms + back_off_ms(failures_of_body, jitter)).min(give_up_ms);
+        if self.is_probing() {
+            self.pause_until(Pause { until_ms: due_ms, asked_ms: None });
+        }
+        Some(due_ms)
+    }
+
+    /// The server asked to wait, or refused for its rate without saying how long. Gives when
+    /// to go on.
+    pub fn asked(
+        &mut self,
+        now_ms: u64,
+        asked_ms: Option<u64>,
+        failures_of_body: u32,
+        jitter: f64,
+    ) -> u64 {
+        let wait_ms = asked_ms
+            .map_or_else(|| back_off_ms(failures_of_body, jitter), |ms| ms.min(ASKED_MS_MAX));
+        self.pause_until(Pause {
+            until_ms: now_ms + wait_ms,
+            asked_ms: Some(asked_ms.unwrap_or(wait_ms)),
+        })
+    }
+
+    /// The pause that holds now.
+    pub fn pause(&self, now_ms: u64) -> Option<Pause> {
+        self.pause.filter(|pause| now_ms < pause.until_ms)
+    }
+
+    /// How many requests may be under way.
+    pub fn permits(&self, connections: usize) -> usize {
+        if self.is_probing() { 1 } else { connections }
+    }
+
+    /// How long the trouble has lasted, in milliseconds.
+    pub fn trouble_ms(&self, now_ms: u64) -> u64 {
+        self.trouble_since_ms.map_or(0, |since_ms| now_ms - since_ms)
+    }
+
+    fn is_probing(&self) -> bool {
+        self.failures >= FAILURES_BEFORE_PROBING
+    }
+
+    fn pause_until(&mut self, pause: Pause) -> u64 {
+        match self.pause {
+            Some(old) if old.until_ms >= pause.until_ms => old.until_ms,
+            _ => {
+                self.pause = Some(pause);
+                pause.until_ms
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gives_up_after_one_last_try_at_the_end_of_the_time_allowed() {
+        let mut health = Health::new(10_000);
+        let mut now_ms = 0;
+        let mut tries = vec![];
+        while let Some(due_ms) = health.failure(now_ms, tries.len() as u32 + 1, 0.5) {
+            now_ms = due_ms;
+            tries.push(due_ms);
+        }
+        assert_eq!(tries, [3_000, 8_000, 10_000]);
+    }
+
+    #[test]
+    fn a_success_forgets_the_trouble() {
+        let mut health = Health::new(10_000);
+        assert!(health.failure(0, 1, 0.0).is_some());
+        health.success();
+        assert!(health.failure(20_000, 1, 0.0).is_some());
+        assert!(health.failure(30_000, 2, 0.0).is_none());
+    }
+
+    #[test]
+    fn after_several_failures_one_request_probes_at_a_time() {
+        let mut health = Health::new(3_600_000);
+        for failures in 1..FAILURES_BEFORE_PROBING {
+            health.failure(0, failures, 0.0);
+        }
+        assert_eq!((health.permits(8), health.pause(0)), (8, None));
+        health.failure(0, 1, 0.0);
+        assert_eq!(health.permits(8), 1);
+        assert_eq!(health.pause(1_999), Some(Pause { until_ms: 2_000, asked_ms: None }));
+        health.success();
+        assert_eq!((health.permits(8), health.pause(2_000)), (8, None));
+    }
+
+    #[test]
+    fn waits_as_long_as_asked_but_never_absurdly() {
+        let mut health = Health::new(0);
+        assert_eq!(health.asked(0, Some(7_000), 1, 0.0), 7_000);
+        assert_eq!(health.asked(0, Some(3_000), 1, 0.0), 7_000, "the longest pause stands");
+        assert_eq!(health.asked(0, Some(u64::MAX), 1, 0.0), ASKED_MS_MAX);
+        assert_eq!(health.pause(0).and_then(|pause| pause.asked_ms), Some(u64::MAX));
+        assert_eq!(Health::new(0).asked(0, None, 1, 1.0), 4_000);
+    }
+}

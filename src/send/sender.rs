@@ -1,0 +1,264 @@
+//! The one task that decides. Each turn goes in one fixed order: settle what was answered;
+//! choose; permit; budget, written to the rate log; intent, durable; request; record.
+
+mod settle;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::model::RequestCounts;
+
+use super::breaker::Breaker;
+use super::budget::{Budget, ChargeId, Refused};
+use super::clock::Clock;
+use super::health::Health;
+use super::jobs::Jobs;
+use super::ratelog::RateLog;
+use super::verdict::Outcome;
+use settle::landed;
+
+use super::{Ended, Error, Finished, Ledger, SendProgress, Settings, Transport, Waiting, Work};
+
+/// How long requests under way are waited for once the run is to stop.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// One request under way.
+struct Flight {
+    charge: ChargeId,
+    sent_ms: u64,
+}
+
+/// One request that came back.
+struct Landed {
+    seq: u64,
+    outcome: Outcome,
+    at_ms: u64,
+}
+
+/// Why no more requests are started.
+struct Ending {
+    until_ms: u64,
+    error: Option<Error>,
+}
+
+/// One run.
+pub(super) struct Sender<'a, T> {
+    ledger: &'a mut dyn Ledger,
+    clock: Clock,
+    transport: T,
+    request_deadline_ms: u64,
+    connections: usize,
+    budget: Budget,
+    log: RateLog,
+    jobs: Jobs,
+    health: Health,
+    breaker: Breaker,
+    requests: JoinSet<Landed>,
+    flights: BTreeMap<u64, Flight>,
+    landed: Vec<Landed>,
+    counts: RequestCounts,
+    progress: SendProgress,
+    /// When something may be possible that is not now.
+    wake_ms: Option<u64>,
+    work_closed: bool,
+    ending: Option<Ending>,
+}
+
+impl<'a, T: Transport> Sender<'a, T> {
+    pub fn new(
+        settings: &Settings,
+        ledger: &'a mut dyn Ledger,
+        log: RateLog,
+        clock: Clock,
+        transport: T,
+    ) -> Self {
+        let Settings { users, events, largest_users, largest_events, .. } = *settings;
+        let connections = settings.connections();
+        let mut budget = Budget::new(users, events, largest_users, largest_events);
+        log.replay_into(&mut budget, &clock);
+        Self {
+            ledger,
+            clock,
+            transport,
+            request_deadline_ms: settings.request_deadline.as_millis() as u64,
+            connections,
+            budget,
+            log,
+            jobs: Jobs::new(connections),
+            health: Health::new(settings.retry_for.as_millis() as u64),
+            breaker: Breaker::default(),
+            requests: JoinSet::new(),
+            flights: BTreeMap::new(),
+            landed: Vec::new(),
+            counts: RequestCounts::default(),
+            progress: SendProgress::default(),
+            wake_ms: None,
+            work_closed: false,
+            ending: None,
+        }
+    }
+
+    pub async fn run(
+        mut self,
+        mut work: mpsc::Receiver<Work>,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<Finished, Error> {
+        loop {
+            self.settle()?;
+            if self.ending.is_none() && *stop.borrow() {
+                self.end(None);
+            }
+            if self.ending.is_none() {
+                self.launch(&mut work)?;
+            }
+            self.report();
+            if let Some(result) = self.result() {
+                return result;
+            }
+            self.wait(&mut work, &mut stop).await;
+        }
+    }
+
+    /// Starts all requests that may go now.
+    fn launch(&mut self, work: &mut mpsc::Receiver<Work>) -> Result<(), Error> {
+        let now_ms = self.clock.now_ms();
+        let deadline_ms = now_ms + self.request_deadline_ms;
+        let (mut chosen, mut charges, mut intents) = (Vec::new(), Vec::new(), Vec::new());
+        (self.progress.waiting, self.wake_ms) = (None, None);
+        if let Some(pause) = self.health.pause(now_ms) {
+            let until_ms = pause.until_ms;
+            self.wake_ms = Some(until_ms);
+            self.progress.waiting = Some(match pause.asked_ms {
+                Some(asked_ms) => Waiting::ServerAsked { until_ms, asked_ms },
+                None => Waiting::BackOff { until_ms },
+            });
+            return Ok(());
+        }
+        while self.flights.len() < self.health.permits(self.connections) {
+            self.fetch(work);
+            let Some(job) = self.jobs.candidate(now_ms) else {
+                self.wake_ms = self.jobs.next_due_ms();
+                let until_ms = self.wake_ms.filter(|_| self.flights.is_empty());
+                self.progress.waiting = until_ms.map(|until_ms| Waiting::BackOff { until_ms });
+                break;
+            };
+            let (seq, (users, events)) = (job.body.seq, job.weight());
+            match self.budget.charge(now_ms, (users, events), deadline_ms) {
+                Ok(charge) => {
+                    intents.extend(job.intent());
+                    chosen.push((seq, job.bytes()));
+                    charges.push(charge);
+                    self.flights.insert(seq, Flight { charge, sent_ms: now_ms });
+                    self.jobs.launch(seq);
+                }
+                Err(Refused::Until(until_ms)) => {
+                    // A retry that comes due before may be smaller, and goes first.
+                    let due_ms = self.jobs.next_due_ms().filter(|&due_ms| due_ms > now_ms);
+                    self.wake_ms = Some(due_ms.map_or(until_ms, |due_ms| due_ms.min(until_ms)));
+                    self.progress.waiting = Some(Waiting::Budget { until_ms });
+                    break;
+                }
+                Err(Refused::Never) => {
+                    self.end(Some(Error::OverRate { seq, users, events }));
+                    break;
+                }
+            }
+        }
+        if chosen.is_empty() {
+            return Ok(());
+        }
+        // A crash from here on leaves the charges, which cost a window, then the intents, which
+        // may be sent twice; never a body that nobody knows of.
+        self.log.charge(&self.clock, &self.budget.select(&charges))?;
+        self.ledger.intend(&intents).map_err(Error::Ledger)?;
+        let (clock, deadline) = (self.clock, self.clock.instant(deadline_ms));
+        for (seq, bytes) in chosen {
+            let transport = self.transport.clone();
+            self.requests.spawn(async move {
+                let answered = tokio::time::timeout_at(deadline, transport.send(bytes)).await;
+                let outcome = answered.unwrap_or(Outcome::TimedOut);
+                Landed { seq, outcome, at_ms: clock.now_ms() }
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes the next body where one is wanted and there.
+    fn fetch(&mut self, work: &mut mpsc::Receiver<Work>) {
+        while self.jobs.wants_work() {
+            match work.try_recv() {
+                Ok(next) => self.jobs.offer(next),
+                Err(mpsc::error::TryRecvError::Empty) => break,
+                Err(mpsc::error::TryRecvError::Disconnected) => {
+                    self.work_closed = true;
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Starts nothing more. The first reason stands.
+    fn end(&mut self, error: Option<Error>) {
+        let until_ms = self.clock.now_ms() + DRAIN.as_millis() as u64;
+        self.ending.get_or_insert(Ending { until_ms, error });
+    }
+
+    fn report(&mut self) {
+        let [users, events] = self.budget.rates(self.clock.now_ms());
+        self.progress.users_per_minute = users;
+        self.progress.events_per_minute = events;
+        self.progress.in_flight = self.flights.len();
+        self.ledger.progress(&self.progress);
+    }
+
+    /// The result, once there is one.
+    fn result(&mut self) -> Option<Result<Finished, Error>> {
+        let ended = match &mut self.ending {
+            Some(ending) => {
+                if !self.flights.is_empty() && self.clock.now_ms() < ending.until_ms {
+                    return None;
+                }
+                // What is still under way stays charged and in doubt.
+                self.counts.sent += self.flights.len() as u64;
+                self.ledger.requests(&self.counts);
+                if let Some(error) = ending.error.take() {
+                    return Some(Err(error));
+                }
+                Ended::Interrupted
+            }
+            None if self.work_closed && self.jobs.is_empty() => Ended::Complete,
+            None => return None,
+        };
+        let Breaker { delivered, failed, .. } = self.breaker;
+        Some(Ok(Finished { ended, requests: self.counts, delivered, failed }))
+    }
+
+    /// Sleeps until something happens.
+    async fn wait(&mut self, work: &mut mpsc::Receiver<Work>, stop: &mut watch::Receiver<bool>) {
+        let is_ending = self.ending.is_some();
+        let wake_ms = self.ending.as_ref().map(|ending| ending.until_ms).or(self.wake_ms);
+        let wake = wake_ms.map(|wake_ms| self.clock.instant(wake_ms));
+        let wants_work = !is_ending && !self.work_closed && self.jobs.wants_work();
+        tokio::select! {
+            biased;
+            Some(joined) = self.requests.join_next(), if !self.requests.is_empty() => {
+                self.landed.extend(landed(joined));
+            }
+            // Nobody left to ask for a stop is no reason to.
+            Ok(()) = stop.changed(), if !is_ending => {}
+            next = work.recv(), if wants_work => match next {
+                Some(next) => self.jobs.offer(next),
+                None => self.work_closed = true,
+            },
+            () = async {
+                match wake {
+                    Some(wake) => tokio::time::sleep_until(wake).await,
+                    None => std::future::pending().await,
+                }
+            } => {}
+        }
+    }
+}

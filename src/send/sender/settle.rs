@@ -1,0 +1,155 @@
+//! The first half of a turn: what the answers mean for their bodies, the budget and the run.
+
+use std::time::Duration;
+
+use crate::model::{Settled, Settlement};
+use crate::send::breaker::Breaker;
+use crate::send::budget::ChargeId;
+use crate::send::verdict::{Outcome, Refusal, Verdict, advice, judge};
+use crate::send::{Error, Transport};
+
+use super::{Flight, Landed, Sender};
+
+impl<T: Transport> Sender<'_, T> {
+    /// Judges every answer that is there and settles them in one call.
+    pub(super) fn settle(&mut self) -> Result<(), Error> {
+        while let Some(joined) = self.requests.try_join_next() {
+            self.landed.extend(landed(joined));
+        }
+        if self.landed.is_empty() {
+            return Ok(());
+        }
+        let mut settlements = Vec::with_capacity(self.landed.len());
+        for landed in std::mem::take(&mut self.landed) {
+            settlements.extend(self.judge(landed));
+        }
+        self.log.flush(&self.clock, &self.budget)?;
+        self.ledger.requests(&self.counts);
+        // A crash before this is durable leaves these stretches in doubt: sent again on resume.
+        if settlements.is_empty() { Ok(()) } else { self.ledger.settle(&settlements) }
+            .map_err(Error::Ledger)?;
+        if self.breaker.is_open() {
+            let Breaker { failed, delivered, .. } = self.breaker;
+            let words = self.breaker.most_frequent_words();
+            self.end(Some(Error::Breaker { failed, delivered, words }));
+        }
+        Ok(())
+    }
+
+    /// Records one answer; gives what is settled by it.
+    fn judge(&mut self, Landed { seq, outcome, at_ms }: Landed) -> Option<Settlement> {
+        let flight = self.flights.remove(&seq)?;
+        let job = self.jobs.get(seq)?;
+        let (range, elements) = (job.range(), job.elements());
+        let (users, events) = job.weight();
+        self.count(seq, &outcome);
+        self.book(&flight, &outcome, at_ms);
+        let settled = match judge(&outcome, self.clock.wall_ms()) {
+            Verdict::Delivered { request_id } => {
+                self.health.success();
+                self.breaker.delivered(u64::from(range.end - range.start));
+                self.progress.users += users;
+                self.progress.events += events;
+                self.close(seq);
+                Settled::Delivered { request_id }
+            }
+            Verdict::Isolate(refusal) => {
+                self.health.success();
+                if self.jobs.halve(seq) {
+                    Settled::NotTaken
+                } else {
+                    self.refuse(seq, range.start, &refusal)?
+                }
+            }
+            Verdict::Wait { asked_ms } => {
+                self.budget.ease(flight.sent_ms, at_ms);
+                let failures = self.jobs.fail(seq);
+                let due_ms = self.health.asked(at_ms, asked_ms, failures, fastrand::f64());
+                self.jobs.retry(seq, due_ms);
+                Settled::NotTaken
+            }
+            Verdict::Retry { cause, in_doubt } => {
+                let failures = self.jobs.fail(seq);
+                match self.health.failure(at_ms, failures, fastrand::f64()) {
+                    Some(due_ms) => self.jobs.retry(seq, due_ms),
+                    None => {
+                        let lasted = Duration::from_millis(self.health.trouble_ms(at_ms));
+                        self.end(Some(Error::Outage { lasted, cause }));
+                    }
+                }
+                if in_doubt {
+                    return None;
+                }
+                Settled::NotTaken
+            }
+            Verdict::Stop(Refusal { status, kind, message, request_id }) => {
+                let advice = advice(status, &kind);
+                self.end(Some(Error::Fatal { status, kind, message, request_id, advice }));
+                Settled::NotTaken
+            }
+        };
+        Some(Settlement { seq, range, elements, settled })
+    }
+
+    /// A row that stands alone and was refused.
+    fn refuse(&mut self, seq: u64, element: u32, refusal: &Refusal) -> Option<Settled> {
+        let job = self.jobs.get(seq)?;
+        let position = job.body.parts.get(element as usize)?.position;
+        let failure = refusal.of_row(position);
+        self.ledger.refused(&job.body, element, &failure);
+        self.breaker.failed(&failure.kind, &failure.message);
+        self.progress.failed += 1;
+        self.close(seq);
+        Some(Settled::Failed(failure))
+    }
+
+    fn close(&mut self, seq: u64) {
+        if self.jobs.settle(seq).is_some() {
+            self.progress.bodies += 1;
+        }
+    }
+
+    fn count(&mut self, seq: u64, outcome: &Outcome) {
+        if matches!(outcome, Outcome::NeverConnected(_)) {
+            return;
+        }
+        let Some(job) = self.jobs.get(seq) else {
+            return;
+        };
+        self.counts.sent += 1;
+        self.counts.retried += u64::from(job.failures > 0);
+        self.counts.isolated += u64::from(job.is_half());
+        if let Outcome::Answered(answer) = outcome {
+            self.counts.http_429 += u64::from(answer.status == 429);
+            self.counts.http_5xx += u64::from((500..=599).contains(&answer.status));
+        }
+    }
+
+    /// Puts a charge to what is now known of its request. Without an answer it stays as it is:
+    /// the server may still count it.
+    fn book(&mut self, flight: &Flight, outcome: &Outcome, at_ms: u64) {
+        if flight.charge == ChargeId::FREE {
+            return;
+        }
+        match outcome {
+            Outcome::Answered(_) => {
+                self.budget.answer(flight.charge, at_ms);
+                self.log.answer(&self.clock, flight.charge, at_ms);
+            }
+            Outcome::NeverConnected(_) => {
+                self.budget.take_back(flight.charge);
+                self.log.void(flight.charge);
+            }
+            Outcome::Broken(_) | Outcome::TimedOut => {}
+        }
+    }
+}
+
+/// A panic in a request is a bug, and goes on here.
+pub(super) fn landed(joined: Result<Landed, tokio::task::JoinError>) -> Option<Landed> {
+    match joined {
+        Ok(landed) => Some(landed),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => None,
+    }
+}

@@ -1,0 +1,224 @@
+use std::sync::Arc;
+
+use arrow::{array::*, datatypes::*};
+
+use super::*;
+
+/// Every cell of a column, written down as `kind:text`.
+fn cells(array: &dyn Array) -> Vec<String> {
+    let column = ArrowColumn::new(array).expect("a readable type");
+    let mut scratch = "left over".to_owned();
+    (0..array.len())
+        .map(|row| match column.cell(row, &mut scratch) {
+            Cell::Absent => "absent".to_owned(),
+            Cell::Text(text) => format!("text:{text}"),
+            Cell::Number { digits, binary: false } => format!("exact:{digits}"),
+            Cell::Number { digits, binary: true } => format!("binary:{digits}"),
+            Cell::Bool(value) => format!("bool:{value}"),
+            Cell::DateTime { text, cut: false } => format!("date:{text}"),
+            Cell::DateTime { text, cut: true } => format!("cut:{text}"),
+            Cell::Bad(code) => format!("bad:{code}"),
+        })
+        .collect()
+}
+
+#[test]
+fn integers_are_exact_to_the_ends_of_their_range() {
+    let ends: [(ArrayRef, [&str; 2]); 8] = [
+        (Arc::new(Int8Array::from(vec![i8::MIN, i8::MAX])), ["-128", "127"]),
+        (Arc::new(Int16Array::from(vec![i16::MIN, i16::MAX])), ["-32768", "32767"]),
+        (Arc::new(Int32Array::from(vec![i32::MIN, i32::MAX])), ["-2147483648", "2147483647"]),
+        (
+            Arc::new(Int64Array::from(vec![i64::MIN, (1 << 53) + 1])),
+            ["-9223372036854775808", "9007199254740993"],
+        ),
+        (Arc::new(UInt8Array::from(vec![0, u8::MAX])), ["0", "255"]),
+        (Arc::new(UInt16Array::from(vec![0, u16::MAX])), ["0", "65535"]),
+        (Arc::new(UInt32Array::from(vec![0, u32::MAX])), ["0", "4294967295"]),
+        (Arc::new(UInt64Array::from(vec![0, u64::MAX])), ["0", "18446744073709551615"]),
+    ];
+    for (array, expected) in ends {
+        assert_eq!(cells(&array), expected.map(|digits| format!("exact:{digits}")));
+    }
+}
+
+#[test]
+fn floats_widen_to_the_double_that_they_are() {
+    let singles = Float32Array::from(vec![0.1, -0.0, f32::NAN, f32::INFINITY, 16_777_216.0]);
+    assert_eq!(
+        cells(&singles),
+        [
+            "binary:0.10000000149011612",
+            "binary:-0.0",
+            "bad:number-not-finite",
+            "bad:number-not-finite",
+            "binary:16777216"
+        ]
+    );
+    let doubles =
+        Float64Array::from(vec![Some(1e300), None, Some(5e-324), Some(f64::NEG_INFINITY)]);
+    assert_eq!(
+        cells(&doubles),
+        ["binary:1e300", "absent", "binary:5e-324", "bad:number-not-finite"]
+    );
+    type Half = <Float16Type as ArrowPrimitiveType>::Native;
+    let halves = Float16Array::from(vec![Half::from_f32(0.1), Half::MAX, Half::NAN]);
+    assert_eq!(cells(&halves), ["binary:0.0999755859375", "binary:65504", "bad:number-not-finite"]);
+}
+
+#[test]
+fn decimals_of_every_width_keep_their_scale() {
+    let narrow = Decimal32Array::from(vec![150, -5]).with_precision_and_scale(9, 2).unwrap();
+    assert_eq!(cells(&narrow), ["exact:1.50", "exact:-0.05"]);
+    let wide = Decimal64Array::from(vec![i64::MIN]).with_precision_and_scale(18, 0).unwrap();
+    assert_eq!(cells(&wide), ["exact:-9223372036854775808"]);
+    let thousands = Decimal128Array::from(vec![-12, 0]).with_precision_and_scale(5, -3).unwrap();
+    assert_eq!(cells(&thousands), ["exact:-12000", "exact:0"]);
+    let nines = "9".repeat(76);
+    let widest = Decimal256Array::from(vec![i256::from_string(&nines).unwrap()])
+        .with_precision_and_scale(76, 76)
+        .unwrap();
+    assert_eq!(cells(&widest), [format!("exact:0.{nines}")]);
+}
+
+#[test]
+fn text_of_every_layout_is_borrowed_as_it_is() {
+    let words = vec![Some(" 007 "), None, Some(""), Some("a string too long to lie inline: ñ 你")];
+    let expected = ["text: 007 ", "absent", "text:", "text:a string too long to lie inline: ñ 你"];
+    assert_eq!(cells(&StringArray::from(words.clone())), expected);
+    assert_eq!(cells(&LargeStringArray::from(words.clone())), expected);
+    assert_eq!(cells(&StringViewArray::from(words)), expected);
+}
+
+#[test]
+fn booleans_and_nulls() {
+    let array = BooleanArray::from(vec![Some(true), None, Some(false)]);
+    assert_eq!(cells(&array), ["bool:true", "absent", "bool:false"]);
+    assert_eq!(cells(&NullArray::new(2)), ["absent", "absent"]);
+}
+
+#[test]
+fn dates_of_both_widths() {
+    let days = Date32Array::from(vec![-719_529, -719_528, -1, 19_782, 2_932_897, i32::MAX]);
+    assert_eq!(
+        cells(&days),
+        [
+            "bad:datetime-range",
+            "date:0000-01-01",
+            "date:1969-12-31",
+            "date:2024-02-29",
+            "bad:datetime-range",
+            "bad:datetime-range"
+        ]
+    );
+    let milliseconds = Date64Array::from(vec![-MILLIS_PER_DAY, -1, 0, 1_500, i64::MIN]);
+    assert_eq!(
+        cells(&milliseconds),
+        [
+            "date:1969-12-31",
+            "date:1969-12-31T23:59:59.999Z",
+            "date:1970-01-01",
+            "date:1970-01-01T00:00:01.500Z",
+            "bad:datetime-range"
+        ]
+    );
+}
+
+#[test]
+fn timestamps_are_utc_with_and_without_a_zone() {
+    let seconds = TimestampSecondArray::from(vec![253_402_300_799, 253_402_300_800]);
+    assert_eq!(cells(&seconds), ["date:9999-12-31T23:59:59Z", "bad:datetime-range"]);
+    let zoned = TimestampMillisecondArray::from(vec![-1]).with_timezone("+05:30");
+    assert_eq!(cells(&zoned), ["date:1969-12-31T23:59:59.999Z"]);
+    let micros = TimestampMicrosecondArray::from(vec![1_709_208_000_120_000, -1]);
+    assert_eq!(cells(&micros), ["date:2024-02-29T12:00:00.120Z", "cut:1969-12-31T23:59:59.999Z"]);
+    let nanos = TimestampNanosecondArray::from(vec![1_999_999, i64::MAX]);
+    assert_eq!(cells(&nanos), ["cut:1970-01-01T00:00:00.001Z", "cut:2262-04-11T23:47:16.854Z"]);
+}
+
+#[test]
+fn times_durations_and_intervals_are_text() {
+    assert_eq!(cells(&Time32SecondArray::from(vec![86_399])), ["text:23:59:59"]);
+    assert_eq!(
+        cells(&Time32MillisecondArray::from(vec![1_500, -1])),
+        ["text:00:00:01.5", "bad:datetime-range"]
+    );
+    assert_eq!(cells(&Time64MicrosecondArray::from(vec![1])), ["text:00:00:00.000001"]);
+    assert_eq!(cells(&Time64NanosecondArray::from(vec![1])), ["text:00:00:00.000000001"]);
+    assert_eq!(cells(&DurationSecondArray::from(vec![-90])), ["text:PT-90S"]);
+    assert_eq!(cells(&DurationMillisecondArray::from(vec![1])), ["text:PT0.001S"]);
+    assert_eq!(cells(&DurationMicrosecondArray::from(vec![1])), ["text:PT0.000001S"]);
+    assert_eq!(cells(&DurationNanosecondArray::from(vec![0])), ["text:PT0S"]);
+    assert_eq!(cells(&IntervalYearMonthArray::from(vec![14, 0])), ["text:P1Y2M", "text:PT0S"]);
+    let day_time = IntervalDayTimeArray::from(vec![IntervalDayTime::new(1, -500)]);
+    assert_eq!(cells(&day_time), ["text:P1DT-0.5S"]);
+    let all = IntervalMonthDayNanoArray::from(vec![IntervalMonthDayNano::new(13, -2, 5)]);
+    assert_eq!(cells(&all), ["text:P1Y1M-2DT0.000000005S"]);
+}
+
+#[test]
+fn dictionaries_are_resolved_through_both_kinds_of_null() {
+    let words = Arc::new(StringArray::from(vec![Some("gold"), None]));
+    let keys = Int8Array::from(vec![Some(0), None, Some(1), Some(0)]);
+    let expected = ["text:gold", "absent", "absent", "text:gold"];
+    let dictionary = DictionaryArray::new(keys, words.clone());
+    assert_eq!(cells(&dictionary), expected);
+    assert_eq!(cells(&dictionary.slice(1, 3)), expected[1..]);
+
+    let numbers = Arc::new(UInt64Array::from(vec![u64::MAX]));
+    let dictionary = DictionaryArray::new(UInt16Array::from(vec![0, 0]), numbers);
+    assert_eq!(cells(&dictionary), ["exact:18446744073709551615"; 2]);
+
+    let empty = DictionaryArray::new(Int32Array::new_null(2), Arc::new(words.slice(0, 0)));
+    assert_eq!(cells(&empty), ["absent", "absent"]);
+}
+
+#[test]
+fn sliced_columns_start_where_the_slice_does() {
+    let array = Int64Array::from(vec![Some(1), None, Some(3), Some(4)]);
+    assert_eq!(cells(&array.slice(1, 2)), ["absent", "exact:3"]);
+    let array = StringArray::from(vec![Some("a"), None, Some("c")]);
+    assert_eq!(cells(&array.slice(1, 2)), ["absent", "text:c"]);
+    let array = BooleanArray::from(vec![Some(true), None, Some(false)]);
+    assert_eq!(cells(&array.slice(1, 2)), ["absent", "bool:false"]);
+}
+
+#[test]
+fn types_with_a_text_form_are_readable_and_others_refused() {
+    let item = || Arc::new(Field::new_list_field(DataType::Int32, true));
+    let dictionary = |values| DataType::Dictionary(DataType::Int8.into(), Box::new(values));
+    let readable = [
+        DataType::Boolean,
+        DataType::UInt64,
+        DataType::Float16,
+        DataType::Decimal256(76, -3),
+        DataType::Date64,
+        DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+        DataType::Null,
+        DataType::Utf8View,
+        DataType::Time64(TimeUnit::Nanosecond),
+        DataType::Interval(IntervalUnit::DayTime),
+        (dictionaryDataType::Date32),
+    ];
+    for data_type in readable {
+        let array = new_null_array(&data_type, 2);
+        assert_eq!(cells(&array), ["absent", "absent"], "{data_type}");
+    }
+    let refused = [
+        DataType::Binary,
+        DataType::BinaryView,
+        DataType::FixedSizeBinary(16),
+        DataType::List(item()),
+        DataType::FixedSizeList(item(), 2),
+        DataType::Struct(Fields::from(vec![Field::new("a", DataType::Int8, true)])),
+        dictionary(DataType::Binary),
+        DataType::RunEndEncoded(
+            Field::new("run_ends", DataType::Int32, false).into(),
+            Field::new("values", DataType::Int32, true).into(),
+        ),
+    ];
+    for data_type in refused {
+        let error = ArrowColumn::new(&new_empty_array(&data_type)).unwrap_err();
+        assert!(error.to_string().contains("no text form"), "{error}");
+    }
+}

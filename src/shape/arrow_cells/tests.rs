@@ -198,7 +198,7 @@ fn types_with_a_text_form_are_readable_and_others_refused() {
         DataType::Utf8View,
         DataType::Time64(TimeUnit::Nanosecond),
         DataType::Interval(IntervalUnit::DayTime),
-        (dictionaryDataType::Date32),
+        dictionary(DataType::Date32),
     ];
     for data_type in readable {
         let array = new_null_array(&data_type, 2);

@@ -183,8 +183,7 @@ impl State {
     }
 
     fn line(&self, mode: Mode) {
-        let percent =
-            if self.total == 0 { 100 } else { self.done.min(self.total) * 100 / self.total };
+        let percent = (self.done.min(self.total) * 100).checked_div(self.total).unwrap_or(100);
         let word = self.phase.word();
         let text = match (mode, self.phase) {
             (Mode::Json, Phase::Send) => serde_json::json!({

@@ -14,10 +14,13 @@
 
 mod check;
 mod deliver;
+mod dry;
 mod import;
 mod inputs;
+mod notes;
 mod pipeline;
 mod rundir;
+mod summary;
 
 use std::{
     path::PathBuf,
@@ -42,7 +45,7 @@ use crate::{
     source,
 };
 
-pub use check::{pack, validate};
+pub use dry::{pack, validate};
 pub use import::{Proposal, import};
 pub use pipeline::Window;
 pub use rundir::{checked_dir, import_dir, sandbox_dir};

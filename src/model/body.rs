@@ -1,10 +1,10 @@
 //! One request body, and which rows its elements came from.
 
-use std::{ops::Range, sync::Arc};
+use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{Position, Rows};
+use super::Position;
 
 /// One bulk request body, ready to send.
 #[derive(Clone, Debug)]
@@ -20,9 +20,6 @@ pub struct Body {
     pub users: u64,
     /// Actions in it, as the rate limit counts them.
     pub events: u64,
-    /// The source rows that [`Part::block`] points into; kept so that a row which
-    /// the server refuses can be written to the rejects as it stood in the file.
-    pub blocks: Vec<Arc<Rows>>,
 }
 
 /// One element of a [`Body`].
@@ -41,10 +38,6 @@ pub struct Part {
     pub key: Option<u64>,
     /// The row it came from.
     pub position: Position,
-    /// Index into [`Body::blocks`].
-    pub block: u32,
-    /// Index of the row in that block.
-    pub row: u32,
 }
 
 impl Body {

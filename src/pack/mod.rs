@@ -3,12 +3,10 @@
 //! Pure, no I/O. The sequence of bodies is a function of the elements and the
 //! [`Limits`] alone; [`PACKING_VERSION`] names that function.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
 use crate::{
-    model::{Body, Part, Rows, Shaped},
+    model::{Body, Part, Shaped},
     wire::envelope::{OVERHEAD_BYTES, PREFIX, SUFFIX},
 };
 
@@ -45,7 +43,6 @@ struct Open {
     parts: Vec<Part>,
     users: u64,
     events: u64,
-    blocks: Vec<Arc<Rows>>,
 }
 
 impl Packer {
@@ -76,7 +73,6 @@ impl Packer {
             self.events_total += u64::from(element.events);
             self.open.users += u64::from(element.users);
             self.open.events += u64::from(element.events);
-            let block_index = self.open.block(&block.rows);
             self.open.parts.push(Part {
                 start: (self.open.bytes.len() - element.len as usize) as u32,
                 len: element.len,
@@ -84,8 +80,6 @@ impl Packer {
                 events: element.events,
                 key: element.key,
                 position: block.rows.position(element.row as usize),
-                block: block_index,
-                row: element.row,
             });
             if crosses(users_before, self.users_total, self.limits.cut_users)
                 || crosses(events_before, self.events_total, self.limits.cut_events)
@@ -119,7 +113,6 @@ impl Packer {
             parts: open.parts,
             users: open.users,
             events: open.events,
-            blocks: open.blocks,
         }
     }
 }
@@ -134,13 +127,6 @@ impl Open {
     fn append(&mut self, element: &[u8]) {
         self.bytes.extend_from_slice(if self.parts.is_empty() { PREFIX } else { b"," });
         self.bytes.extend_from_slice(element);
-    }
-
-    fn block(&mut self, rows: &Arc<Rows>) -> u32 {
-        if !self.blocks.last().is_some_and(|last| Arc::ptr_eq(last, rows)) {
-            self.blocks.push(Arc::clone(rows));
-        }
-        self.blocks.len() as u32 - 1
     }
 }
 
@@ -159,7 +145,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{ArrowRows, Element, Tally};
+    use std::sync::Arc;
+
+    use crate::model::{ArrowRows, Element, Rows, Tally};
 
     /// A block whose elements are JSON strings of the given lengths (2 or more).
     fn block(lens: &[u32], users: u32, events: u32) -> Shaped {

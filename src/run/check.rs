@@ -3,32 +3,24 @@
 
 use std::{
     collections::HashMap,
-    fs::File,
-    io::{self, BufWriter, Write},
     path::{Path, PathBuf},
-    sync::Arc,
-    time::Instant,
 };
 
 use rayon::ThreadPool;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
 use super::{
-    End, Error, Job, Outcome, Surroundings,
+    Error, Job, Surroundings,
     inputs::{self, Inputs},
+    notes::Notes,
     pipeline,
-    rundir::RunDir,
 };
 use crate::{
-    decode::{Table, batch_schema},
-    model::{
-        Body, BodyCounts, Code, ElementCounts, FirstPlace, InputSummary, Kind, PlanSummary,
-        Position, ProblemSummary, RowCounts, RowFailure, Rows, Severity, Shaped, Summary, Tally,
-        Timing,
-    },
+    decode::Table,
+    model::{Body, BodyCounts, Position, RowCounts, RowFailure, Rows, Shaped, Tally},
     pack::{Limits, Packer},
     progress::Phase,
-    report::{self, DamagedWriter, RejectsFile, RejectsWriter, SourceDialect, SourceFormat},
+    report::{self, RejectsFile},
     shape::{encode, infer::Minority, plan::Plan},
 };
 
@@ -127,227 +119,116 @@ pub fn source_bytes(inputs: &Inputs, file: usize, rows: &Rows) -> u64 {
     }
 }
 
-/// The pass that every command runs: bodies go to `sink` in order.
-///
-/// # Errors
-/// An input cannot be read, or whatever `on_block` and `sink` return.
-pub fn pass(
-    inputs: &Inputs,
-    plan: &Plan,
-    limits: Limits,
-    job: &Job,
-    pool: &ThreadPool,
-    around: &Surroundings,
-    mut on_block: impl FnMut(&Shaped) -> Result<(), Error>,
-    mut sink: impl FnMut(Body) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut packer = Packer::new(limits);
-    pipeline::pass(
-        inputs,
-        job.window,
-        pool,
-        around.stop,
-        |file, rows| {
-            encode::shape(plan, &inputs.files[file].binding, rows).map_err(Error::Internal)
-        },
-        |block| {
-            on_block(&block)?;
-            packer.push(&block, &mut sink)
-        },
-    )?;
-    packer.finish(sink)
-}
-
-/// Checks everything, writes the rejects to `dir`, and hands the bodies to `sink`.
-///
-/// # Errors
-/// An input cannot be read, the rejects cannot be written, or whatever `sink` returns.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the wiring of one pass; a struct would only rename them"
-)]
-pub fn check(
-    inputs: &Inputs,
-    plan: &Plan,
-    limits: Limits,
-    job: &Job,
-    failures: &Failures,
-    dir: &Path,
-    pool: &ThreadPool,
-    around: &Surroundings,
-    mut sink: impl FnMut(Body) -> Result<(), Error>,
-) -> Result<Checked, Error> {
-    let total = inputs.files.iter().map(|file| file.input.bytes).sum();
-    around.progress.begin(Phase::Check, total);
-    let mut checked = Checked { rows_by_file: vec![0; inputs.files.len()], ..Checked::default() };
-    let mut notes = Notes::new(inputs, plan, failures, dir)?;
-    let mut totals = BodyTotals::default();
-    pass(
-        inputs,
-        plan,
-        limits,
-        job,
-        pool,
-        around,
-        |block| {
-            let file = block.rows.file() as usize;
-            checked.rows.read += block.rows_read();
-            checked.rows.rejected += block.rows_rejected();
-            checked.rows.accepted += block.elements.len() as u64;
-            checked.rows_by_file[file] += block.rows_read();
-            checked.tally.merge(&block.tally);
-            around.progress.advance(source_bytes(inputs, file, &block.rows));
-            notes.block(block, &mut checked.tally)
-        },
-        |body| {
-            totals.add(&body);
-            sink(body)
-        },
-    )?;
-    checked.bodies = totals;
-    (checked.rejects, checked.damaged) = notes.finish()?;
-    around.progress.end();
-    Ok(checked)
-}
-
-/// The files of rejected rows and damaged stretches.
-struct Notes<'a> {
-    names: Vec<String>,
-    columns: Vec<&'a str>,
-    failures: &'a Failures,
-    rejects: RejectsWriter,
-    damaged: DamagedWriter,
-}
-
-impl<'a> Notes<'a> {
-    fn new(
-        inputs: &Inputs,
-        plan: &'a Plan,
-        failures: &'a Failures,
-        dir: &Path,
-    ) -> Result<Self, Error> {
-        let mut rejects = RejectsWriter::new(dir);
-        for (index, file) in inputs.files.iter().enumerate() {
-            let format = match &file.table {
-                Table::Csv { dialect, header, .. } => SourceFormat::Csv {
-                    header: header.clone(),
-                    dialect: SourceDialect {
-                        delimiter: dialect.delimiter,
-                        quote: dialect.quote,
-                        escape: dialect.escape,
-                    },
-                },
-                Table::Parquet(table) => {
-                    SourceFormat::Parquet { schema: batch_schema(table, &file.wanted) }
-                }
-            };
-            rejects.declare_source(index as u32, format, &file.input.name());
-        }
-        Ok(Self {
-            names: inputs.files.iter().map(|file| file.input.name()).collect(),
-            columns: plan.columns.iter().map(|column| column.source.as_str()).collect(),
-            failures,
-            rejects,
-            damaged: DamagedWriter::new(dir),
-        })
-    }
-
-    fn block(&mut self, block: &Shaped, tally: &mut Tally) -> Result<(), Error> {
-        for damage in block.rows.damage() {
-            let name = &self.names[damage.position.file as usize];
-            self.damaged.write(name, damage)?;
-        }
-        let mut failed = Vec::new();
-        if !self.failures.is_empty() {
-            for element in &block.elements {
-                let position = block.rows.position(element.row as usize);
-                if let Some(failure) = self.failures.get(&position) {
-                    tally.add(Severity::Reject, Code::ServerRefused, None, position);
-                    failed.push((element.row, failure));
-                }
-            }
-        }
-        let mut failed = failed.into_iter().peekable();
-        for reject in &block.rejects {
-            while let Some((row, failure)) = failed.next_if(|&(row, _)| row < reject.row) {
-                self.refused(&block.rows, row, failure)?;
-            }
-            let codes = report::codes(&reject.problems);
-            let message = report::message(&reject.problems, &self.columns);
-            self.write(&block.rows, reject.row, &codes, &message)?;
-        }
-        for (row, failure) in failed {
-            self.refused(&block.rows, row, failure)?;
-        }
-        Ok(())
-    }
-
-    fn refused(&mut self, rows: &Arc<Rows>, row: u32, failure: &RowFailure) -> Result<(), Error> {
-        let request =
-            failure.request_id.as_ref().map(|id| format!(", request {id}")).unwrap_or_default();
-        let message = format!(
-            "the server refused this row: {} {}: {}{request}",
-            failure.status, failure.kind, failure.message
-        );
-        self.write(rows, row, &[Code::ServerRefused], &message)
-    }
-
-    fn write(
-        &mut self,
-        rows: &Arc<Rows>,
-        row: u32,
-        codes: &[Code],
-        message: &str,
-    ) -> Result<(), Error> {
-        Ok(self.rejects.write(rows, row as usize, codes, message)?)
-    }
-
-    fn finish(self) -> Result<(Vec<RejectsFile>, Option<PathBuf>), Error> {
-        Ok((self.rejects.finish()?, self.damaged.finish()?))
-    }
-}
-
-/// Threads for the checks.
-///
-/// # Errors
-/// The system gives none.
-pub fn thread_pool(job: &Job) -> Result<ThreadPool, Error> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(job.threads)
-        .thread_name(|index| format!("check-{index}"))
-        .build()
-        .map_err(|error| Error::Usage(format!("--threads {}: {error}", job.threads)))
-}
-
-/// Inputs and a plan whose types are settled, with what inference had to say.
-pub struct Planned {
+/// Everything that a pass over the rows needs, settled: the same for the check and for
+/// sending, which is what makes their bodies the same.
+pub struct Prepared<'a> {
+    /// What was asked for.
+    pub job: &'a Job,
     /// The inputs.
     pub inputs: Inputs,
-    /// The plan.
+    /// What becomes of each column, types included.
     pub plan: Plan,
     /// Columns that a few values keep from a narrower type.
     pub minorities: Vec<Minority>,
+    /// Where bodies end.
+    pub limits: Limits,
+    pool: ThreadPool,
+    /// Progress, and the wish to stop.
+    pub around: &'a Surroundings<'a>,
 }
 
-/// Settles the types: the mapping's, or inferred from all values.
-///
-/// # Errors
-/// An input cannot be read.
-pub fn settle_types(
-    job: &Job,
-    inputs: Inputs,
-    mut plan: Plan,
-    pool: &ThreadPool,
-    around: &Surroundings,
-) -> Result<Planned, Error> {
-    let minorities = match job.mapping {
-        Some(_) => Vec::new(),
-        None => inputs::infer(&inputs, &mut plan, pool, around)?,
-    };
-    Ok(Planned { inputs, plan, minorities })
+impl<'a> Prepared<'a> {
+    /// Settles the types, as the mapping has them or inferred from all values.
+    ///
+    /// # Errors
+    /// An input cannot be read, or no threads can be had.
+    pub fn new(
+        job: &'a Job,
+        inputs: Inputs,
+        mut plan: Plan,
+        limits: Limits,
+        around: &'a Surroundings<'a>,
+    ) -> Result<Self, Error> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(job.threads)
+            .thread_name(|index| format!("check-{index}"))
+            .build()
+            .map_err(|error| Error::Usage(format!("--threads {}: {error}", job.threads)))?;
+        let minorities = match job.mapping {
+            Some(_) => Vec::new(),
+            None => inputs::infer(&inputs, &mut plan, &pool, around)?,
+        };
+        Ok(Self { job, inputs, plan, minorities, limits, pool, around })
+    }
+
+    /// One pass over the rows: every block goes to `on_block`, every body to `sink`, both
+    /// in order.
+    ///
+    /// # Errors
+    /// An input cannot be read, or whatever `on_block` and `sink` return.
+    pub fn pass(
+        &self,
+        mut on_block: impl FnMut(&Shaped) -> Result<(), Error>,
+        mut sink: impl FnMut(Body) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut packer = Packer::new(self.limits);
+        pipeline::pass(
+            &self.inputs,
+            self.job.window,
+            &self.pool,
+            self.around.stop,
+            |file, rows| {
+                let binding = &self.inputs.files[file].binding;
+                encode::shape(&self.plan, binding, rows).map_err(Error::Internal)
+            },
+            |block| {
+                on_block(&block)?;
+                packer.push(&block, &mut sink)
+            },
+        )?;
+        packer.finish(sink)
+    }
+
+    /// Checks everything, writes the rejects to `dir`, and hands the bodies to `sink`.
+    ///
+    /// # Errors
+    /// An input cannot be read, the rejects cannot be written, or whatever `sink` returns.
+    pub fn check(
+        &self,
+        failures: &Failures,
+        dir: &Path,
+        mut sink: impl FnMut(Body) -> Result<(), Error>,
+    ) -> Result<Checked, Error> {
+        let Self { inputs, plan, around, .. } = self;
+        around.progress.begin(Phase::Check, inputs.bytes());
+        let mut checked =
+            Checked { rows_by_file: vec![0; inputs.files.len()], ..Checked::default() };
+        let mut notes = Notes::new(inputs, plan, failures, dir);
+        let mut totals = BodyTotals::default();
+        self.pass(
+            |block| {
+                let file = block.rows.file() as usize;
+                checked.rows.read += block.rows_read();
+                checked.rows.rejected += block.rows_rejected();
+                checked.rows.accepted += block.elements.len() as u64;
+                checked.rows_by_file[file] += block.rows_read();
+                checked.tally.merge(&block.tally);
+                around.progress.advance(source_bytes(inputs, file, &block.rows));
+                notes.block(block, &mut checked.tally)
+            },
+            |body| {
+                totals.add(&body);
+                sink(body)
+            },
+        )?;
+        checked.bodies = totals;
+        (checked.rejects, checked.damaged) = notes.finish()?;
+        around.progress.end();
+        Ok(checked)
+    }
 }
 
-/// Where bodies end, with the cut counts of this run.
+/// Where bodies end: the cut counts are the rates, where no others are given.
 pub fn limits(job: &Job) -> Limits {
     Limits {
         body_bytes_max: job.rules.body_bytes_max,
@@ -356,180 +237,11 @@ pub fn limits(job: &Job) -> Limits {
     }
 }
 
-/// Checks everything and sends nothing.
-///
-/// # Errors
-/// See [`Error`].
-pub fn validate(job: &Job, around: &Surroundings) -> Result<Outcome, Error> {
-    dry_run("validate", job, around, |_| Ok(()))
-}
-
-/// Checks everything and writes the bodies to `out`, one a line.
-///
-/// # Errors
-/// See [`Error`].
-pub fn pack(job: &Job, out: &Path, around: &Surroundings) -> Result<Outcome, Error> {
-    let output = |error| match io::Error::kind(&error) {
-        io::ErrorKind::BrokenPipe => Error::BrokenPipe,
-        _ => Error::Output { path: out.display().to_string(), error },
-    };
-    let mut sink = PackFile::create(out).map_err(output)?;
-    let outcome = dry_run("pack", job, around, |body| sink.write(&body.bytes).map_err(output))?;
-    sink.finish().map_err(output)?;
-    Ok(outcome)
-}
-
-fn dry_run(
-    command: &str,
-    job: &Job,
-    around: &Surroundings,
-    sink: impl FnMut(Body) -> Result<(), Error>,
-) -> Result<Outcome, Error> {
-    let start = Instant::now();
-    let pool = thread_pool(job)?;
-    let (inputs, plan) = inputs::open(job, false, around)?;
-    let dir = RunDir::open(&job.run_dir)?;
-    let planned = settle_types(job, inputs, plan, &pool, around)?;
-    let limits = limits(job);
-    let failures = Failures::new();
-    let Planned { inputs, plan, .. } = &planned;
-    let checked = check(inputs, plan, limits, job, &failures, dir.path(), &pool, around, sink)?;
-    let mut summary = summarise(command, job, &planned, &checked, limits);
-    summary.complete = true;
-    summary.rows.pending = summary.rows.accepted;
-    summary.timing = timing(start, summary.rows.read);
-    dir.write_report(&summary)?;
-    Ok(Outcome { summary, rejects: checked.rejects, damaged: checked.damaged, end: End::Complete })
-}
-
-/// How long a run took so far.
-pub fn timing(start: Instant, rows: u64) -> Timing {
-    let seconds = start.elapsed().as_secs_f64();
-    Timing { seconds, rows_per_second: if seconds > 0.0 { rows as f64 / seconds } else { 0.0 } }
-}
-
-/// The summary of a check; deliveries are for the caller to add.
-pub fn summarise(
-    command: &str,
-    job: &Job,
-    planned: &Planned,
-    checked: &Checked,
-    limits: Limits,
-) -> Summary {
-    let files = &planned.inputs.files;
-    let mut tally = inputs::minority_tally(&planned.minorities);
-    tally.merge(&checked.tally);
-    let inputs = files
-        .iter()
-        .zip(&checked.rows_by_file)
-        .map(|(file, &rows)| InputSummary {
-            path: file.input.name(),
-            bytes: file.input.bytes,
-            rows,
-        })
-        .collect();
-    let elements = match job.kind {
-        Kind::Users => ElementCounts { users: checked.rows.accepted, ..ElementCounts::default() },
-        Kind::Events => ElementCounts { events: checked.bodies.events, ..ElementCounts::default() },
-    };
-    let mut problems: Vec<ProblemSummary> = tally
-        .iter()
-        .map(|(severity, code, column, entry)| ProblemSummary {
-            code: code.as_str(),
-            severity: severity.as_str(),
-            column: column.map(|at| planned.plan.columns[at as usize].source.clone()),
-            count: entry.count,
-            first: entry
-                .first
-                .iter()
-                .map(|at| FirstPlace {
-                    file: files[at.file as usize].input.name(),
-                    row: at.row,
-                    line: at.place.line(),
-                    row_group: at.place.row_group(),
-                })
-                .collect(),
-            help: code.help().to_owned(),
-        })
-        .collect();
-    // Rejections stand first already; within them what is most frequent.
-    problems.sort_by_key(|problem| (problem.severity, std::cmp::Reverse(problem.count)));
-    Summary {
-        version: 1,
-        command: command.to_owned(),
-        complete: false,
-        destination: None,
-        kind: job.kind.as_str().to_owned(),
-        inputs,
-        rows: checked.rows,
-        elements,
-        bodies: checked.bodies.counts(limits.body_bytes_max),
-        plan: PlanSummary {
-            seconds_at_limit: seconds_at_limit(job, checked.bodies.users, checked.bodies.events),
-            users_per_minute: job.users.per_minute(),
-            events_per_minute: job.events.per_minute(),
-        },
-        requests: crate::model::RequestCounts::default(),
-        problems,
-        timing: Timing::default(),
-    }
-}
-
-/// The shortest time in which so much can be sent: one budget at once, and another each
-/// time that a window has passed.
-pub fn seconds_at_limit(job: &Job, users: u64, events: u64) -> f64 {
-    let windows = |count: u64, rate: Option<u64>| match rate {
-        Some(rate) => count.div_ceil(rate).saturating_sub(1),
-        None => 0,
-    };
-    let windows =
-        windows(users, job.users.per_minute()).max(windows(events, job.events.per_minute()));
-    windows as f64 * crate::wire::limits::WINDOW.as_secs_f64()
-}
-
-/// Where `pack` writes: a new file that appears whole, or whatever stands there if that
-/// is no regular file (a pipe, a terminal, `/dev/null`).
-enum PackFile {
-    Stream(Box<dyn Write>),
-    Whole { out: BufWriter<File>, staged: PathBuf, target: PathBuf },
-}
-
-impl PackFile {
-    fn create(target: &Path) -> io::Result<Self> {
-        if target == Path::new("-") {
-            return Ok(Self::Stream(Box::new(BufWriter::with_capacity(1 << 20, io::stdout()))));
-        }
-        if std::fs::metadata(target).is_ok_and(|found| !found.is_file()) {
-            let file = File::options().write(true).open(target)?;
-            return Ok(Self::Stream(Box::new(BufWriter::with_capacity(1 << 20, file))));
-        }
-        let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(".partial");
-        let staged = target.with_file_name(name);
-        let file = File::create(&staged)?;
-        Ok(Self::Whole {
-            out: BufWriter::with_capacity(1 << 20, file),
-            staged,
-            target: target.to_owned(),
-        })
-    }
-
-    fn write(&mut self, body: &[u8]) -> io::Result<()> {
-        let out: &mut dyn Write = match self {
-            Self::Stream(out) => out,
-            Self::Whole { out, .. } => out,
-        };
-        out.write_all(body)?;
-        out.write_all(b"\n")
-    }
-
-    fn finish(self) -> io::Result<()> {
-        match self {
-            Self::Stream(mut out) => out.flush(),
-            Self::Whole { out, staged, target } => {
-                out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-                std::fs::rename(staged, target)
-            }
-        }
-    }
+/// The objection to more rejects than allowed.
+pub fn too_many_rejects(job: &Job, rows: &RowCounts, dir: &Path) -> Option<Error> {
+    job.rejects_max.is_exceeded(rows.rejected, rows.read).then(|| Error::TooManyRejects {
+        rejected: rows.rejected,
+        read: rows.read,
+        report: dir.join(report::REPORT_FILE).display().to_string(),
+    })
 }

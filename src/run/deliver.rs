@@ -3,17 +3,16 @@
 
 use std::{sync::Mutex, thread};
 
-use rayon::ThreadPool;
 use tokio::sync::mpsc;
 
 use super::{
     Delivery, Error, Job, Surroundings,
-    check::{self, BodyTotals, Planned},
+    check::{BodyTotals, Prepared},
+    summary,
 };
 use crate::{
     journal::Journal,
-    model::{Body, Intent, Rate, RequestCounts, RowFailure, Settlement},
-    pack::Limits,
+    model::{Body, Intent, Rate, RequestCounts, Settlement},
     progress::{Phase, Sent},
     send::{self, Clock, Ended, LedgerError, RateLog, SendProgress, Settings, Waiting, Work},
 };
@@ -23,15 +22,12 @@ use crate::{
 /// # Errors
 /// An input changed or cannot be read; the sender's reasons to stop; interrupted.
 pub fn deliver(
-    job: &Job,
+    prepared: &Prepared,
     delivery: &Delivery,
-    planned: &Planned,
-    limits: Limits,
     totals: &BodyTotals,
     journal: &mut Journal,
-    pool: &ThreadPool,
-    around: &Surroundings,
 ) -> Result<(), Error> {
+    let Prepared { job, around, .. } = prepared;
     let settings = settings(job, delivery, totals);
     let clock = Clock::system();
     let unlimited = job.users == Rate::Unlimited && job.events == Rate::Unlimited;
@@ -49,7 +45,7 @@ pub fn deliver(
         journal,
         job,
         around,
-        clock: clock.clone(),
+        clock,
         rows_before,
         totals,
     };
@@ -59,16 +55,7 @@ pub fn deliver(
     let failure = Mutex::new(None);
     let sent = thread::scope(|scope| {
         let producer = scope.spawn(|| {
-            let produced = check::pass(
-                &planned.inputs,
-                &planned.plan,
-                limits,
-                job,
-                pool,
-                around,
-                |_| Ok(()),
-                |body| offer(body, &earlier, &work),
-            );
+            let produced = prepared.pass(|_| Ok(()), |body| offer(body, &earlier, &work));
             drop(work);
             if let (Err(error), Ok(mut failure)) = (produced, failure.lock()) {
                 *failure = Some(error);
@@ -101,7 +88,8 @@ fn offer(
         return Ok(());
     }
     // The sender went away: it has an error of its own, or was interrupted.
-    work.blocking_send(Work { body, pending }).map_err(|_| Error::Interrupted)
+    let in_doubt = earlier.in_doubt().any(|intent| intent.seq == body.seq);
+    work.blocking_send(Work { body, pending, in_doubt }).map_err(|_| Error::Interrupted)
 }
 
 fn settings(job: &Job, delivery: &Delivery, totals: &BodyTotals) -> Settings {
@@ -144,9 +132,6 @@ impl send::Ledger for JournalLedger<'_, '_> {
         Ok(self.journal.settle(settlements)?)
     }
 
-    /// The settlement that follows carries the failure; the rejects are written from it.
-    fn refused(&mut self, _: &Body, _: u32, _: &RowFailure) {}
-
     fn requests(&mut self, counts: &RequestCounts) {
         let total = self.requests_before.plus(counts);
         // A journal that cannot be written refuses the settlement that comes next.
@@ -170,7 +155,7 @@ impl send::Ledger for JournalLedger<'_, '_> {
                 rate(progress.events_per_minute, "events")
             },
             waiting: progress.waiting.map(|waiting| self.words(waiting)).unwrap_or_default(),
-            seconds_left: check::seconds_at_limit(self.job, users_left, events_left) as u64,
+            seconds_left: summary::seconds_at_limit(self.job, users_left, events_left) as u64,
         });
     }
 }

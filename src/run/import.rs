@@ -6,10 +6,11 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     Delivery, End, Error, Job, Outcome, Surroundings,
-    check::{self, Failures, Planned},
+    check::{self, Checked, Failures, Prepared},
     deliver,
     inputs::{self, Inputs},
     rundir::RunDir,
+    summary,
 };
 use crate::{
     journal::{self, Binding, Difference, InputBinding, Journal},
@@ -39,51 +40,47 @@ pub fn import(
     agree: impl FnOnce(&Proposal<'_>) -> bool,
 ) -> Result<Outcome, Error> {
     let start = Instant::now();
-    let pool = check::thread_pool(job)?;
     let dir = RunDir::open(&job.run_dir)?;
     let (inputs, plan) = inputs::open(job, true, around)?;
     let mut binding = binding(job, delivery, &inputs)?;
     let earlier = earlier_run(&dir, delivery, job, &mut binding)?;
     let resumed = earlier.is_some();
     let limits = Limits {
-        body_bytes_max: job.rules.body_bytes_max,
         cut_users: binding.cut_users,
         cut_events: binding.cut_events,
+        ..check::limits(job)
     };
-    let planned = check::settle_types(job, inputs, plan, &pool, around)?;
+    let prepared = Prepared::new(job, inputs, plan, limits, around)?;
     let failures = earlier.as_ref().map(known_failures).unwrap_or_default();
     let found = failures.len();
-    let recheck = |failures: &Failures| {
-        let Planned { inputs, plan, .. } = &planned;
-        check::check(inputs, plan, limits, job, failures, dir.path(), &pool, around, |_| Ok(()))
-    };
-    let mut checked = recheck(&failures)?;
-    let finish = |checked: &check::Checked, journal: Option<&Journal>, end: End| {
-        let mut summary = check::summarise("import", job, &planned, checked, limits);
+    let mut checked = prepared.check(&failures, dir.path(), |_| Ok(()))?;
+    let summarise = |checked: &Checked, journal: Option<&Journal>| {
+        let mut summary = summary::summarise("import", &prepared, checked);
         summary.destination = Some(delivery.destination.clone());
         settle_counts(&mut summary.rows, journal);
         summary.requests = journal.map(|j| j.snapshot().progress.requests).unwrap_or_default();
+        summary
+    };
+    let finish = |checked: Checked, journal: Option<&Journal>, end: End| {
+        let mut summary = summarise(&checked, journal);
         summary.complete = !matches!(end, End::Stopped(_));
-        summary.timing = check::timing(start, summary.rows.read);
+        summary.timing = summary::timing(start, summary.rows.read);
         dir.write_report(&summary)?;
-        let (rejects, damaged) = (checked.rejects.clone(), checked.damaged.clone());
-        Ok(Outcome { summary, rejects, damaged, end })
+        Ok(Outcome { summary, rejects: checked.rejects, damaged: checked.damaged, end })
     };
 
     if let Some(journal) = &earlier
         && let Some(code) = journal.snapshot().finished
     {
-        return finish(&checked, Some(journal), End::Already(code));
+        return finish(checked, Some(journal), End::Already(code));
     }
-    if let Some(error) = objection(job, delivery, &planned, &checked, &dir) {
-        return finish(&checked, earlier.as_ref(), End::Stopped(error));
+    if let Some(error) = objection(&prepared, delivery, &checked, &dir) {
+        return finish(checked, earlier.as_ref(), End::Stopped(error));
     }
-    let mut proposed = check::summarise("import", job, &planned, &checked, limits);
-    proposed.destination = Some(delivery.destination.clone());
-    settle_counts(&mut proposed.rows, earlier.as_ref());
-    let unused = unused_columns(&planned.inputs);
+    let proposed = summarise(&checked, earlier.as_ref());
+    let unused = unused_columns(&prepared.inputs);
     if !agree(&Proposal { summary: &proposed, resumed, unused }) {
-        return finish(&checked, earlier.as_ref(), End::Stopped(Error::Declined));
+        return finish(checked, earlier.as_ref(), End::Stopped(Error::Declined));
     }
 
     let mut journal = match earlier {
@@ -91,21 +88,12 @@ pub fn import(
         None => Journal::create(&dir.checkpoint(), &binding)?,
     };
     journal.plan(&journal_plan(&proposed))?;
-    let sent = deliver::deliver(
-        job,
-        delivery,
-        &planned,
-        limits,
-        &checked.bodies,
-        &mut journal,
-        &pool,
-        around,
-    );
+    let sent = deliver::deliver(&prepared, delivery, &checked.bodies, &mut journal);
     let failures = known_failures(&journal);
     if failures.len() > found && !around.stop.is_asked() {
         // Rows that the server refused belong into the rejects, in file order. Where the
         // inputs cannot be read again, the report still counts them.
-        if let Ok(again) = recheck(&failures) {
+        if let Ok(again) = prepared.check(&failures, dir.path(), |_| Ok(())) {
             checked = again;
         }
     }
@@ -113,33 +101,30 @@ pub fn import(
         Ok(()) => {
             let code = i32::from(checked.rows.rejected > 0 || !failures.is_empty());
             journal.finish(code)?;
-            finish(&checked, Some(&journal), End::Complete)
+            finish(checked, Some(&journal), End::Complete)
         }
-        Err(error) => finish(&checked, Some(&journal), End::Stopped(error)),
+        Err(error) => finish(checked, Some(&journal), End::Stopped(error)),
     }
 }
 
 /// What keeps a checked import from being sent.
 fn objection(
-    job: &Job,
+    prepared: &Prepared,
     delivery: &Delivery,
-    planned: &Planned,
-    checked: &check::Checked,
+    checked: &Checked,
     dir: &RunDir,
 ) -> Option<Error> {
-    let RowCounts { read, rejected, .. } = checked.rows;
-    if job.rejects_max.is_exceeded(rejected, read) {
-        let report = dir.path().join("report.json").display().to_string();
-        return Some(Error::TooManyRejects { rejected, read, report });
+    let Prepared { job, plan, minorities, .. } = prepared;
+    if let Some(error) = check::too_many_rejects(job, &checked.rows, dir.path()) {
+        return Some(error);
     }
-    if delivery.is_real && !job.accept_inferred && !planned.minorities.is_empty() {
-        let columns: Vec<String> = planned
-            .minorities
+    if delivery.is_real && !job.accept_inferred && !minorities.is_empty() {
+        let columns: Vec<String> = minorities
             .iter()
             .map(|minority| {
                 format!(
                     "`{}` ({} of {} values are no {})",
-                    planned.plan.columns[minority.column as usize].source,
+                    plan.columns[minority.column as usize].source,
                     minority.misfits.count,
                     minority.values,
                     minority.narrower.as_str()

@@ -22,6 +22,13 @@ pub struct Inputs {
     pub files: Vec<InputFile>,
 }
 
+impl Inputs {
+    /// Bytes of all of them.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.input.bytes).sum()
+    }
+}
+
 /// One input.
 #[derive(Debug)]
 pub struct InputFile {
@@ -137,8 +144,7 @@ pub fn infer(
     pool: &rayon::ThreadPool,
     around: &Surroundings,
 ) -> Result<Vec<Minority>, Error> {
-    let total = inputs.files.iter().map(|file| file.input.bytes).sum();
-    around.progress.begin(Phase::Infer, total);
+    around.progress.begin(Phase::Infer, inputs.bytes());
     let mut inference = Inference::new(plan);
     let reading: &Plan = plan;
     pipeline::pass(

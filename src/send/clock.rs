@@ -37,6 +37,11 @@ impl Clock {
         if self.follows_system { system_ms() } else { self.now_ms() }
     }
 
+    /// What the wall clock tells, or told, at a time of [`Clock::now_ms`], as it goes now.
+    pub(super) fn wall_at(&self, ms: u64) -> u64 {
+        if self.follows_system { (system_ms() + ms).saturating_sub(self.now_ms()) } else { ms }
+    }
+
     /// The moment at which [`Clock::now_ms`] has reached `ms`.
     pub(super) fn instant(&self, ms: u64) -> Instant {
         self.start + Duration::from_millis(ms.saturating_sub(self.start_ms))

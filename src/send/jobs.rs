@@ -25,6 +25,8 @@ pub(super) struct Job {
     stretches: VecDeque<Stretch>,
     /// Failures of the first stretch so far.
     pub failures: u32,
+    /// A stretch of it was sent and not answered: the server may have taken it in.
+    pub is_in_doubt: bool,
     state: State,
 }
 
@@ -42,7 +44,7 @@ enum State {
 }
 
 impl Job {
-    fn new(Work { body, pending }: Work) -> Option<Self> {
+    fn new(Work { body, pending, in_doubt }: Work) -> Option<Self> {
         let whole = body.whole();
         let stretches: VecDeque<_> = pending
             .into_iter()
@@ -51,7 +53,13 @@ impl Job {
             .map(|range| Stretch { range, is_half: false })
             .collect();
         let is_done = stretches.is_empty();
-        (!is_done).then_some(Self { body, stretches, failures: 0, state: State::Due(0) })
+        (!is_done).then_some(Self {
+            body,
+            stretches,
+            failures: 0,
+            is_in_doubt: in_doubt,
+            state: State::Due(0),
+        })
     }
 
     /// The stretch to send, or under way.
@@ -188,6 +196,13 @@ impl Jobs {
             job.failures = job.failures.saturating_add(1);
             job.failures
         })
+    }
+
+    /// Notes that the stretch was sent and not answered.
+    pub fn doubt(&mut self, seq: u64) {
+        if let Some(job) = self.open.get_mut(&seq) {
+            job.is_in_doubt = true;
+        }
     }
 
     /// Sends the stretch in halves; `false` where it is a single element.

@@ -31,7 +31,7 @@ use bytes::Bytes;
 use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
 
-use crate::model::{Body, Intent, Rate, RequestCounts, RowFailure, Settlement};
+use crate::model::{Body, Intent, Rate, RequestCounts, Settlement};
 
 pub use client::{Client, ClientError};
 pub use clock::Clock;
@@ -131,6 +131,8 @@ pub struct Work {
     pub body: Body,
     /// Its elements that are still to be sent, in order.
     pub pending: Vec<Range<u32>>,
+    /// An earlier run sent some of them and got no answer.
+    pub in_doubt: bool,
 }
 
 /// What the ledger could not do.
@@ -148,15 +150,12 @@ pub trait Ledger {
     fn intend(&mut self, intents: &[Intent]) -> Result<(), LedgerError>;
 
     /// Everything that was answered since the last call; durable on return. A stretch that is
-    /// intended and never settled is in doubt.
+    /// intended and never settled is in doubt. Once a stretch of a body went unanswered, no
+    /// later answer says that it was not taken, so only a delivery or a refusal is settled.
     ///
     /// # Errors
     /// Where the settlements could not be made durable.
     fn settle(&mut self, settlements: &[Settlement]) -> Result<(), LedgerError>;
-
-    /// The server refused one row. Called before its settlement, so that a crash in between
-    /// repeats the row rather than losing it.
-    fn refused(&mut self, body: &Body, element: u32, failure: &RowFailure);
 
     /// The requests of this run so far. Called before what they led to is settled.
     fn requests(&mut self, counts: &RequestCounts);

@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::budget::{Budget, Charge, ChargeId};
 use super::clock::Clock;
 use lines::{
-    Held, MAGIC, Past, VERSION, charge_line, header_of, held_line, is_newer, line, replay, wall,
+    Held, MAGIC, Past, VERSION, charge_line, header_of, held_line, is_newer, line, replay,
 };
 
 /// Size at which the file is written anew with what still counts, in bytes.
@@ -151,7 +151,7 @@ impl RateLog {
     /// Notes that an answer was just read. Not synced: without it the charge only lasts longer.
     pub(super) fn answer(&mut self, clock: &Clock, id: ChargeId, read_ms: u64) {
         if let Some(store) = &mut self.store {
-            let wall_ms = wall(clock, read_ms);
+            let wall_ms = clock.wall_at(read_ms);
             store.lines.push_str(&line(format_args!("answer {} {wall_ms}", id.0)));
         }
     }
@@ -175,7 +175,7 @@ impl RateLog {
         let lines = budget.charges().into_iter().map(|(id, charge)| {
             if charge.answered {
                 let Charge { users, events, release_ms, .. } = charge;
-                held_line(wall(clock, release_ms), &Held { users, events, release_ms })
+                held_line(clock.wall_at(release_ms), &Held { users, events, release_ms })
             } else {
                 charge_line(clock, id, &charge)
             }

@@ -223,7 +223,8 @@ impl<R: Read> CsvReader<R> {
     /// The held row that heads the broken record, where its opening quote is missing, and
     /// where that record ends.
     fn cut_record(&mut self, broken: Broken) -> Result<Option<(Held, Tail)>, Error> {
-        if broken.code != Code::QuoteInField || self.held.first().is_none() {
+        let quote_amiss = matches!(broken.code, Code::QuoteInField | Code::TextAfterQuote);
+        if !quote_amiss || self.held.first().is_none() {
             return Ok(None);
         }
         let columns = self.header.len();

@@ -104,8 +104,8 @@ fn weigh(slice: Slice<'_>, columns: usize) -> Verdict {
     Verdict::Record
 }
 
-/// Whether the slice, which starts with a record that has a quote inside an unquoted
-/// field, rather starts inside of a cell whose opening quote is missing; and where the
+/// Whether the slice, which starts with a record whose quotes are amiss, rather starts
+/// inside of a cell whose opening quote is missing; and where the
 /// record ends that holds this cell.
 ///
 /// A line that has the right field count when its quotes are taken literally is a whole

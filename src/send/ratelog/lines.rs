@@ -27,6 +27,10 @@ pub(super) const VERSION: u32 = 1;
 /// No rate log is older than 2026: an earlier time was written by a clock that was wrong.
 pub(super) const EARLIEST_MS: u64 = 1_767_225_600_000;
 
+/// How far times may run backwards, in milliseconds: the steady and the wall clock are read one
+/// after the other, and drift apart a little. Half of what [`HELD_MS`] has beyond the window.
+const JITTER_MS: u64 = 50;
+
 /// What an earlier process left, in wall-clock milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Past {
@@ -41,18 +45,13 @@ pub(super) struct Held {
     pub release_ms: u64,
 }
 
-/// A time of the steady clock as the wall clock tells it now.
-pub(super) fn wall(clock: &Clock, ms: u64) -> u64 {
-    (clock.wall_ms() + ms).saturating_sub(clock.now_ms())
-}
-
 pub(super) fn held_line(release_ms: u64, held: &Held) -> String {
     line(format_args!("held {release_ms} {} {}", held.users, held.events))
 }
 
 pub(super) fn charge_line(clock: &Clock, id: ChargeId, charge: &Charge) -> String {
     let (charged_ms, deadline_ms) =
-        (wall(clock, charge.charged_ms), wall(clock, charge.deadline_ms));
+        (clock.wall_at(charge.charged_ms), clock.wall_at(charge.deadline_ms));
     let (users, events) = (charge.users, charge.events);
     line(format_args!("charge {} {charged_ms} {deadline_ms} {users} {events}", id.0))
 }
@@ -132,16 +131,16 @@ pub(super) fn replay(text: &str, wall_ms: u64) -> Past {
             ("charge", Some(&[id, charged_ms, deadline_ms, users, events])) => {
                 // Charges that a rewriting kept are older than its header.
                 if count > rewritten {
-                    doubt |= charged_ms < last_ms;
-                    last_ms = charged_ms;
+                    doubt |= charged_ms.saturating_add(JITTER_MS) < last_ms;
+                    last_ms = last_ms.max(charged_ms);
                 }
                 let span_ms = deadline_ms.saturating_sub(charged_ms);
                 let release_ms = deadline_ms.saturating_add(HELD_MS);
                 open.insert(id, (Held { users, events, release_ms }, span_ms));
             }
             ("answer", Some(&[id, read_ms])) => {
-                doubt |= read_ms < last_ms;
-                last_ms = read_ms;
+                doubt |= read_ms.saturating_add(JITTER_MS) < last_ms;
+                last_ms = last_ms.max(read_ms);
                 if let Some((charge, _)) = open.remove(&id) {
                     let release_ms = read_ms.saturating_add(HELD_MS);
                     held.push(Held { release_ms, ..charge });
@@ -151,13 +150,16 @@ pub(super) fn replay(text: &str, wall_ms: u64) -> Past {
             _ => doubt = true,
         }
     }
-    doubt |= count < rewritten || last_ms > wall_ms;
+    doubt |= count < rewritten || last_ms > wall_ms.saturating_add(JITTER_MS);
     let span_ms = open.values().map(|&(_, span_ms)| span_ms).max().unwrap_or(0);
     held.extend(open.into_values().map(|(charge, _)| charge));
     if doubt {
         // No time in the file can be trusted: all that it may hold comes free after a window,
         // counted from the deadline of what had no answer.
-        return Past { held: Vec::new(), shut_until_ms: wall_ms + HELD_MS + span_ms };
+        return Past {
+            held: Vec::new(),
+            shut_until_ms: (wall_ms + HELD_MS).saturating_add(span_ms),
+        };
     }
     held.retain(|held| held.release_ms > wall_ms);
     Past { held, shut_until_ms: 0 }

@@ -42,6 +42,7 @@ impl<T: Transport> Sender<'_, T> {
         let job = self.jobs.get(seq)?;
         let (range, elements) = (job.range(), job.elements());
         let (users, events) = job.weight();
+        let was_in_doubt = job.is_in_doubt;
         self.count(seq, &outcome);
         self.book(&flight, &outcome, at_ms);
         let settled = match judge(&outcome, self.clock.wall_ms()) {
@@ -78,6 +79,7 @@ impl<T: Transport> Sender<'_, T> {
                     }
                 }
                 if in_doubt {
+                    self.jobs.doubt(seq);
                     return None;
                 }
                 Settled::NotTaken
@@ -88,7 +90,9 @@ impl<T: Transport> Sender<'_, T> {
                 Settled::NotTaken
             }
         };
-        Some(Settlement { seq, range, elements, settled })
+        // That this try was not taken says nothing of an earlier one that went unanswered.
+        let says_nothing = was_in_doubt && settled == Settled::NotTaken;
+        (!says_nothing).then_some(Settlement { seq, range, elements, settled })
     }
 
     /// A row that stands alone and was refused.
@@ -96,7 +100,6 @@ impl<T: Transport> Sender<'_, T> {
         let job = self.jobs.get(seq)?;
         let position = job.body.parts.get(element as usize)?.position;
         let failure = refusal.of_row(position);
-        self.ledger.refused(&job.body, element, &failure);
         self.breaker.failed(&failure.kind, &failure.message);
         self.progress.failed += 1;
         self.close(seq);

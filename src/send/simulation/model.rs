@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::model::{Part, Place, Position, Settled};
+use crate::model::{Part, Place, Position, RowFailure, Settled};
 use crate::wire::envelope::{PREFIX, SUFFIX};
 
 use crate::send::*;
@@ -33,13 +33,13 @@ pub(super) fn body(seq: u64, items: &[Item]) -> Body {
         bytes.extend_from_slice(json.as_bytes());
         let row = seq * 1000 + index as u64 + 1;
         let position = Position { file: 0, row, place: Place::Line(row + 1) };
-        parts.push(Part { start, len, users, events, key, position, block: 0, row: 0 });
+        parts.push(Part { start, len, users, events, key, position });
     }
     bytes.extend_from_slice(SUFFIX);
     let (users, events) = items.iter().fold((0, 0), |(users, events), item| {
         (users + u64::from(item.0), events + u64::from(item.1))
     });
-    Body { seq, bytes: bytes.into(), parts, users, events, blocks: vec![] }
+    Body { seq, bytes: bytes.into(), parts, users, events }
 }
 
 /// What the model does with a request.
@@ -147,11 +147,12 @@ impl Transport for Server {
                 assert!(model.under_way.insert(key), "user {key} is in flight twice");
             }
             if !matches!(plan, Plan::Refuse) {
-                let between_ms = now_ms + model.rng.u64(0..=wait_ms);
+                // Without an answer the server may count until the deadline.
+                let last_ms = if matches!(plan, Plan::Lose) { DEADLINE_MS } else { wait_ms };
+                let between_ms = now_ms + model.rng.u64(0..=last_ms);
                 let weight = elements.iter().fold([0; 2], |sum, e| [sum[0] + e[2], sum[1] + e[3]]);
-                model
-                    .counted
-                    .push(Counted { at_ms: [now_ms, between_ms, now_ms + wait_ms], weight });
+                let at_ms = [now_ms, between_ms, now_ms + last_ms];
+                model.counted.push(Counted { at_ms, weight });
             }
             let is_poisoned = elements.iter().any(|e| model.poison.contains(&(e[0], e[1])));
             let plan = match plan {
@@ -191,7 +192,6 @@ impl Transport for Server {
 pub(super) struct Book {
     pub delivered: BTreeSet<(u64, u32)>,
     pub failed: BTreeMap<(u64, u32), RowFailure>,
-    pub refused: Vec<(u64, u32)>,
     pub in_doubt: BTreeSet<(u64, u32)>,
     pub requests: RequestCounts,
     pub progress: SendProgress,
@@ -228,11 +228,6 @@ impl Ledger for Book {
         Ok(())
     }
 
-    fn refused(&mut self, body: &Body, element: u32, failure: &RowFailure) {
-        assert_eq!(body.parts[element as usize].position, failure.position);
-        self.refused.push((body.seq, element));
-    }
-
     fn requests(&mut self, counts: &RequestCounts) {
         self.requests = *counts;
     }
@@ -255,7 +250,7 @@ impl Book {
                     _ => pending.push(index..index + 1),
                 }
             }
-            Work { body: body.clone(), pending }
+            Work { body: body.clone(), pending, in_doubt: false }
         });
         work.collect()
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio::sync::watch;
 
-use crate::model::Rate;
 use crate::send::*;
 
 use super::model::*;
@@ -19,7 +18,9 @@ async fn a_day_at_constant_latency_uses_the_budget_and_never_exceeds_it() {
         let server = Server::new(clock, 1, move |_, _| (Plan::Answer(200), latency_ms));
         let sizes = [[(215, 2150, None); 2], [(215, 2150, None); 2], [(70, 700, None); 2]];
         let bodies = (0..4_500).map(|seq| body(seq, &sizes[seq as usize % 3]));
-        let work = bodies.map(|body| Work { pending: vec![body.whole()], body }).collect();
+        let work = bodies
+            .map(|body| Work { pending: vec![body.whole()], body, in_doubt: false })
+            .collect();
         let mut book = Book::default();
         let settings = settings();
         let run = send(&settings, work, &mut book, RateLog::memory(), &server);

@@ -1,0 +1,126 @@
+//! The dry runs: `validate` and `pack` are the check pass with another sink.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use super::{
+    End, Error, Job, Outcome, Surroundings,
+    check::{self, Failures, Prepared},
+    inputs,
+    rundir::RunDir,
+    summary,
+};
+use crate::model::Body;
+
+/// Bodies are written in pieces of this size.
+const OUT_BUFFER_BYTES: usize = 1 << 20;
+
+/// Checks everything and sends nothing.
+///
+/// # Errors
+/// See [`Error`].
+pub fn validate(job: &Job, around: &Surroundings) -> Result<Outcome, Error> {
+    dry_run("validate", job, around, |_| Ok(()))
+}
+
+/// Checks everything and writes the bodies to `out`, one a line.
+///
+/// # Errors
+/// See [`Error`].
+pub fn pack(job: &Job, out: &Path, around: &Surroundings) -> Result<Outcome, Error> {
+    let output = |error| match io::Error::kind(&error) {
+        io::ErrorKind::BrokenPipe => Error::BrokenPipe,
+        _ => Error::Output { path: out.display().to_string(), error },
+    };
+    let mut sink = PackFile::create(out).map_err(output)?;
+    let outcome = dry_run("pack", job, around, |body| sink.write(&body.bytes).map_err(output))?;
+    sink.finish().map_err(output)?;
+    Ok(outcome)
+}
+
+fn dry_run(
+    command: &str,
+    job: &Job,
+    around: &Surroundings,
+    sink: impl FnMut(Body) -> Result<(), Error>,
+) -> Result<Outcome, Error> {
+    let start = Instant::now();
+    let (inputs, plan) = inputs::open(job, false, around)?;
+    let dir = RunDir::open(&job.run_dir)?;
+    let prepared = Prepared::new(job, inputs, plan, check::limits(job), around)?;
+    let checked = prepared.check(&Failures::new(), dir.path(), sink)?;
+    let mut summary = summary::summarise(command, &prepared, &checked);
+    summary.complete = true;
+    summary.rows.pending = summary.rows.accepted;
+    summary.timing = summary::timing(start, summary.rows.read);
+    dir.write_report(&summary)?;
+    let end = match check::too_many_rejects(job, &summary.rows, dir.path()) {
+        Some(error) => End::Stopped(error),
+        None => End::Complete,
+    };
+    Ok(Outcome { summary, rejects: checked.rejects, damaged: checked.damaged, end })
+}
+
+/// Where `pack` writes: a new file that appears whole, or whatever stands there if that
+/// is no regular file (a pipe, a terminal, `/dev/null`).
+struct PackFile {
+    out: Option<Box<dyn Write>>,
+    /// The file under its working name, and the name it gets when it is whole.
+    staged: Option<(PathBuf, PathBuf)>,
+}
+
+impl PackFile {
+    fn create(target: &Path) -> io::Result<Self> {
+        let to = |out: Box<dyn Write>, staged| {
+            let out: Box<dyn Write> = Box::new(BufWriter::with_capacity(OUT_BUFFER_BYTES, out));
+            Self { out: Some(out), staged }
+        };
+        if target == Path::new("-") {
+            return Ok(to(Box::new(io::stdout()), None));
+        }
+        if fs::metadata(target).is_ok_and(|found| !found.is_file()) {
+            return Ok(to(Box::new(File::options().write(true).open(target)?), None));
+        }
+        let mut name = target.file_name().unwrap_or_default().to_owned();
+        name.push(".partial");
+        let staged = target.with_file_name(name);
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true);
+        // The bodies hold personal data.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&staged)?;
+        Ok(to(Box::new(file), Some((staged, target.to_owned()))))
+    }
+
+    fn write(&mut self, body: &[u8]) -> io::Result<()> {
+        if let Some(out) = &mut self.out {
+            out.write_all(body)?;
+            out.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        if let Some(mut out) = self.out.take() {
+            out.flush()?;
+        }
+        match self.staged.take() {
+            Some((staged, target)) => fs::rename(staged, target),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for PackFile {
+    /// A run that failed leaves no half of a file behind.
+    fn drop(&mut self) {
+        if let Some((staged, _)) = self.staged.take() {
+            let _ = fs::remove_file(staged);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The files of rejected rows and damaged stretches, written while rows are checked.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{Error, check::Failures, inputs::Inputs};
+use crate::{
+    decode::{Table, batch_schema},
+    model::{Code, RowFailure, Rows, Severity, Shaped, Tally},
+    report::{self, DamagedWriter, RejectsFile, RejectsWriter, SourceDialect, SourceFormat},
+    shape::plan::Plan,
+};
+
+/// The files of rejected rows and damaged stretches.
+pub struct Notes<'a> {
+    names: Vec<String>,
+    columns: Vec<&'a str>,
+    failures: &'a Failures,
+    rejects: RejectsWriter,
+    damaged: DamagedWriter,
+}
+
+impl<'a> Notes<'a> {
+    /// Nothing written yet.
+    pub fn new(inputs: &Inputs, plan: &'a Plan, failures: &'a Failures, dir: &Path) -> Self {
+        let mut rejects = RejectsWriter::new(dir);
+        for (index, file) in inputs.files.iter().enumerate() {
+            let format = match &file.table {
+                Table::Csv { dialect, header, .. } => SourceFormat::Csv {
+                    header: header.clone(),
+                    dialect: SourceDialect {
+                        delimiter: dialect.delimiter,
+                        quote: dialect.quote,
+                        escape: dialect.escape,
+                    },
+                },
+                Table::Parquet(table) => {
+                    SourceFormat::Parquet { schema: batch_schema(table, &file.wanted) }
+                }
+            };
+            rejects.declare_source(index as u32, format, &file.input.name());
+        }
+        Self {
+            names: inputs.files.iter().map(|file| file.input.name()).collect(),
+            columns: plan.columns.iter().map(|column| column.source.as_str()).collect(),
+            failures,
+            rejects,
+            damaged: DamagedWriter::new(dir),
+        }
+    }
+
+    /// Writes what is wrong with a block, rows that the server refused included.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn block(&mut self, block: &Shaped, tally: &mut Tally) -> Result<(), Error> {
+        for damage in block.rows.damage() {
+            let name = &self.names[damage.position.file as usize];
+            self.damaged.write(name, damage)?;
+        }
+        let mut failed = Vec::new();
+        if !self.failures.is_empty() {
+            for element in &block.elements {
+                let position = block.rows.position(element.row as usize);
+                if let Some(failure) = self.failures.get(&position) {
+                    tally.add(Severity::Reject, Code::ServerRefused, None, position);
+                    failed.push((element.row, failure));
+                }
+            }
+        }
+        let mut failed = failed.into_iter().peekable();
+        for reject in &block.rejects {
+            while let Some((row, failure)) = failed.next_if(|&(row, _)| row < reject.row) {
+                self.refused(&block.rows, row, failure)?;
+            }
+            let codes = report::codes(&reject.problems);
+            let message = report::message(&reject.problems, &self.columns);
+            self.write(&block.rows, reject.row, &codes, &message)?;
+        }
+        for (row, failure) in failed {
+            self.refused(&block.rows, row, failure)?;
+        }
+        Ok(())
+    }
+
+    fn refused(&mut self, rows: &Arc<Rows>, row: u32, failure: &RowFailure) -> Result<(), Error> {
+        let request =
+            failure.request_id.as_ref().map(|id| format!(", request {id}")).unwrap_or_default();
+        let message = format!(
+            "the server refused this row: {} {}: {}{request}",
+            failure.status, failure.kind, failure.message
+        );
+        self.write(rows, row, &[Code::ServerRefused], &message)
+    }
+
+    fn write(
+        &mut self,
+        rows: &Arc<Rows>,
+        row: u32,
+        codes: &[Code],
+        message: &str,
+    ) -> Result<(), Error> {
+        Ok(self.rejects.write(rows, row as usize, codes, message)?)
+    }
+
+    /// Puts the files in their places.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn finish(self) -> Result<(Vec<RejectsFile>, Option<PathBuf>), Error> {
+        Ok((self.rejects.finish()?, self.damaged.finish()?))
+    }
+}

@@ -1,0 +1,92 @@
+//! From what a pass counted to the summary that a report states.
+
+use std::time::Instant;
+
+use super::{
+    Job,
+    check::{Checked, Prepared},
+    inputs,
+};
+use crate::model::{
+    ElementCounts, FirstPlace, InputSummary, Kind, PlanSummary, ProblemSummary, Summary, Timing,
+};
+
+/// How long a run took so far.
+pub fn timing(start: Instant, rows: u64) -> Timing {
+    let seconds = start.elapsed().as_secs_f64();
+    Timing { seconds, rows_per_second: if seconds > 0.0 { rows as f64 / seconds } else { 0.0 } }
+}
+
+/// The summary of a check; deliveries are for the caller to add.
+pub fn summarise(command: &str, prepared: &Prepared, checked: &Checked) -> Summary {
+    let Prepared { job, plan, .. } = prepared;
+    let files = &prepared.inputs.files;
+    let mut tally = inputs::minority_tally(&prepared.minorities);
+    tally.merge(&checked.tally);
+    let inputs = files
+        .iter()
+        .zip(&checked.rows_by_file)
+        .map(|(file, &rows)| InputSummary {
+            path: file.input.name(),
+            bytes: file.input.bytes,
+            rows,
+        })
+        .collect();
+    let elements = match job.kind {
+        Kind::Users => ElementCounts { users: checked.rows.accepted, ..ElementCounts::default() },
+        Kind::Events => ElementCounts { events: checked.bodies.events, ..ElementCounts::default() },
+    };
+    let mut problems: Vec<ProblemSummary> = tally
+        .iter()
+        .map(|(severity, code, column, entry)| ProblemSummary {
+            code: code.as_str(),
+            severity: severity.as_str(),
+            column: column.map(|at| plan.columns[at as usize].source.clone()),
+            count: entry.count,
+            first: entry
+                .first
+                .iter()
+                .map(|at| FirstPlace {
+                    file: files[at.file as usize].input.name(),
+                    row: at.row,
+                    line: at.place.line(),
+                    row_group: at.place.row_group(),
+                })
+                .collect(),
+            help: code.help().to_owned(),
+        })
+        .collect();
+    // Rejections stand first already; within them what is most frequent.
+    problems.sort_by_key(|problem| (problem.severity, std::cmp::Reverse(problem.count)));
+    Summary {
+        version: 1,
+        command: command.to_owned(),
+        complete: false,
+        destination: None,
+        kind: job.kind.as_str().to_owned(),
+        inputs,
+        rows: checked.rows,
+        elements,
+        bodies: checked.bodies.counts(prepared.limits.body_bytes_max),
+        plan: PlanSummary {
+            seconds_at_limit: seconds_at_limit(job, checked.bodies.users, checked.bodies.events),
+            users_per_minute: job.users.per_minute(),
+            events_per_minute: job.events.per_minute(),
+        },
+        requests: crate::model::RequestCounts::default(),
+        problems,
+        timing: Timing::default(),
+    }
+}
+
+/// The shortest time in which so much can be sent: one budget at once, and another each
+/// time that a window has passed.
+pub fn seconds_at_limit(job: &Job, users: u64, events: u64) -> f64 {
+    let windows = |count: u64, rate: Option<u64>| match rate {
+        Some(rate) => count.div_ceil(rate).saturating_sub(1),
+        None => 0,
+    };
+    let windows =
+        windows(users, job.users.per_minute()).max(windows(events, job.events.per_minute()));
+    windows as f64 * crate::wire::limits::WINDOW.as_secs_f64()
+}

@@ -34,16 +34,14 @@ use std::{
 use secrecy::SecretString;
 use tokio::sync::watch;
 
-use crate::{
-    decode::csv::Dialect,
-    journal,
-    model::{Kind, Rate, Summary},
-    progress::Progress,
-    report::{self, RejectsFile},
-    send,
-    shape::plan::Rules,
-    source,
-};
+use crate::decode::csv::Dialect;
+use crate::journal;
+use crate::model::{Kind, Rate, Summary};
+use crate::progress::Progress;
+use crate::report::{self, RejectsFile};
+use crate::send;
+use crate::shape::plan::Rules;
+use crate::source;
 
 pub use dry::{pack, validate};
 pub use import::{Proposal, import};

@@ -4,12 +4,10 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{
-    model::Rate,
-    progress::Mode,
-    run::RejectsMax,
-    sandbox::{FaultRates, ScriptedAnswer},
-};
+use crate::model::Rate;
+use crate::progress::Mode;
+use crate::run::RejectsMax;
+use crate::sandbox::{FaultRates, ScriptedAnswer};
 
 /// Loads users and events from large CSV and Parquet files into MoEngage
 #[derive(Debug, Parser)]
@@ -202,10 +200,22 @@ pub struct TargetArgs {
     #[arg(long, value_name = "URL", help_heading = "Where")]
     pub endpoint: Option<String>,
     /// The workspace id
-    #[arg(long, value_name = "ID", env = "MOENGAGE_APP_ID", help_heading = "Where")]
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "MOENGAGE_APP_ID",
+        hide_env_values = true,
+        help_heading = "Where"
+    )]
     pub app_id: Option<String>,
     /// The user name of the Data API [default: the workspace id]
-    #[arg(long, value_name = "ID", env = "MOENGAGE_DATA_API_ID", help_heading = "Where")]
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "MOENGAGE_DATA_API_ID",
+        hide_env_values = true,
+        help_heading = "Where"
+    )]
     pub api_id: Option<String>,
     /// A file that only you can read, with the Data API key [default: the environment's MOENGAGE_DATA_API_KEY]
     #[arg(long, value_name = "FILE", help_heading = "Where")]
@@ -225,7 +235,13 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "N", default_value = "10000")]
     pub events_per_minute: Rate,
     /// The workspace id that it knows; the key is MOENGAGE_DATA_API_KEY, or `sandbox-key`
-    #[arg(long, value_name = "ID", env = "MOENGAGE_APP_ID", default_value = "SANDBOX")]
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "MOENGAGE_APP_ID",
+        hide_env_values = true,
+        default_value = "SANDBOX"
+    )]
     pub app_id: String,
     /// Answer the next COUNT requests with a failure of the account or server: CODE[=TYPE]:COUNT[@AFTER]
     #[arg(long, value_name = "SCRIPT")]

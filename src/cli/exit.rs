@@ -3,12 +3,10 @@
 use std::process::ExitCode;
 
 use super::interrupt;
-use crate::{
-    journal,
-    run::Error,
-    send::{self, RateLogError},
-    source,
-};
+use crate::journal;
+use crate::run::Error;
+use crate::send::{self, RateLogError};
+use crate::source;
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

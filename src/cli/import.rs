@@ -5,11 +5,9 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use secrecy::SecretString;
 
 use super::{args::ImportArgs, conclude, exit::Exit, interrupt, resolve, sandbox, say, text};
-use crate::{
-    progress::Progress,
-    run::{self, Delivery, End, Error, Job, Surroundings},
-    sandbox::Sandbox,
-};
+use crate::progress::Progress;
+use crate::run::{self, Delivery, End, Error, Job, Surroundings};
+use crate::sandbox::Sandbox;
 
 /// Checks, shows the plan, sends, records.
 ///

@@ -24,10 +24,8 @@ use clap::Parser;
 use args::{Cli, Command, Output};
 use exit::Exit;
 
-use crate::{
-    report,
-    run::{End, Outcome},
-};
+use crate::report;
+use crate::run::{End, Outcome};
 
 /// Where the first panic was, for the message; what it said may hold a user's data.
 static PANICKED_AT: Mutex<Option<String>> = Mutex::new(None);

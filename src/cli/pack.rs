@@ -8,11 +8,9 @@ use super::{
     exit::Exit,
     interrupt, resolve, say, text,
 };
-use crate::{
-    progress::Progress,
-    report,
-    run::{self, Error, Surroundings},
-};
+use crate::progress::Progress;
+use crate::report;
+use crate::run::{self, Error, Surroundings};
 
 /// Writes the request bodies.
 ///

@@ -11,13 +11,11 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use super::args::{EmptyArg, JobArgs, KindArg, OnTypeError, TargetArgs};
-use crate::{
-    decode::csv::Dialect,
-    model::{Kind, Rate},
-    pack,
-    run::{Error, Job, Window},
-    shape::plan::{Empty, Rules},
-};
+use crate::decode::csv::Dialect;
+use crate::model::{Kind, Rate};
+use crate::pack;
+use crate::run::{Error, Job, Window};
+use crate::shape::plan::{Empty, Rules};
 
 /// The environment variable that holds the Data API key.
 const KEY_VARIABLE: &str = "MOENGAGE_DATA_API_KEY";

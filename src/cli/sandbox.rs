@@ -6,11 +6,9 @@ use std::{
 };
 
 use super::{args::SandboxArgs, exit::Exit, say};
-use crate::{
-    model::Rate,
-    run::Error,
-    sandbox::{Options, Sandbox},
-};
+use crate::model::Rate;
+use crate::run::Error;
+use crate::sandbox::{Options, Sandbox};
 
 /// Runs the emulator until the process is ended.
 ///

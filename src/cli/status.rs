@@ -3,10 +3,8 @@
 use std::io::{self, Write};
 
 use super::{args::StatusArgs, exit::Exit, text};
-use crate::{
-    journal::{CHECKPOINT_FILE, Journal},
-    run::Error,
-};
+use crate::journal::{CHECKPOINT_FILE, Journal};
+use crate::run::Error;
 
 /// Says what a checkpoint holds.
 ///

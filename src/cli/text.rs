@@ -4,13 +4,11 @@ use std::time::SystemTime;
 
 use indicatif::{HumanBytes, HumanCount};
 
-use crate::{
-    journal::Snapshot,
-    model::Kind,
-    progress::duration,
-    report,
-    run::{Job, Outcome, Proposal},
-};
+use crate::journal::Snapshot;
+use crate::model::Kind;
+use crate::progress::duration;
+use crate::report;
+use crate::run::{Job, Outcome, Proposal};
 
 /// How many stretches in doubt are listed.
 const IN_DOUBT_MAX: usize = 20;

@@ -1,10 +1,8 @@
 //! `moebulk validate`
 
 use super::{args::ValidateArgs, conclude, exit::Exit, interrupt, resolve};
-use crate::{
-    progress::Progress,
-    run::{self, Error, Surroundings},
-};
+use crate::progress::Progress;
+use crate::run::{self, Error, Surroundings};
 
 /// Checks everything and reports.
 ///

@@ -9,10 +9,8 @@ use super::{
     csv::{self, CsvReader, Dialect},
     parquet::{self, ParquetFile},
 };
-use crate::{
-    model::{self, TextRows},
-    source::{CheckedFile, CheckedReader, Fingerprint, Format},
-};
+use crate::model::{self, TextRows};
+use crate::source::{CheckedFile, CheckedReader, Fingerprint, Format};
 
 /// Why an input cannot be read. The path is left to whoever knows it.
 #[derive(Debug, thiserror::Error)]

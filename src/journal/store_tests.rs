@@ -5,10 +5,8 @@ use std::{collections::BTreeMap, ops::Range};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    journal::Progress,
-    model::{Place, Position, RowFailure, Settled},
-};
+use crate::journal::Progress;
+use crate::model::{Place, Position, RowFailure, Settled};
 
 fn at(row: u64) -> Position {
     Position { file: 0, row, place: Place::Line(row + 1) }

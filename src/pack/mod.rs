@@ -5,10 +5,8 @@
 
 use bytes::Bytes;
 
-use crate::{
-    model::{Body, Part, Shaped},
-    wire::envelope::{OVERHEAD_BYTES, PREFIX, SUFFIX},
-};
+use crate::model::{Body, Part, Shaped};
+use crate::wire::envelope::{OVERHEAD_BYTES, PREFIX, SUFFIX};
 
 /// Changes whenever the same rows and options would give other bodies. A checkpoint
 /// of another packing version cannot be resumed, since its ordinals mean other bodies.

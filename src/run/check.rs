@@ -15,14 +15,12 @@ use super::{
     notes::Notes,
     pipeline,
 };
-use crate::{
-    decode::Table,
-    model::{Body, BodyCounts, Position, RowCounts, RowFailure, Rows, Shaped, Tally},
-    pack::{Limits, Packer},
-    progress::Phase,
-    report::{self, RejectsFile},
-    shape::{encode, infer::Minority, plan::Plan},
-};
+use crate::decode::Table;
+use crate::model::{Body, BodyCounts, Position, RowCounts, RowFailure, Rows, Shaped, Tally};
+use crate::pack::{Limits, Packer};
+use crate::progress::Phase;
+use crate::report::{self, RejectsFile};
+use crate::shape::{encode, infer::Minority, plan::Plan};
 
 /// Rows that the server refused, by position.
 pub type Failures = HashMap<Position, RowFailure>;

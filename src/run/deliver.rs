@@ -10,11 +10,11 @@ use super::{
     check::{BodyTotals, Prepared},
     summary,
 };
-use crate::{
-    journal::Journal,
-    model::{Body, Intent, Rate, RequestCounts, Settlement},
-    progress::{Phase, Sent},
-    send::{self, Clock, Ended, LedgerError, RateLog, SendProgress, Settings, Waiting, Work},
+use crate::journal::Journal;
+use crate::model::{Body, Intent, Rate, RequestCounts, Settlement};
+use crate::progress::{Phase, Sent};
+use crate::send::{
+    self, Clock, Ended, LedgerError, RateLog, SendProgress, Settings, Waiting, Work,
 };
 
 /// Sends every body that the journal does not hold as settled.

@@ -12,11 +12,9 @@ use super::{
     rundir::RunDir,
     summary,
 };
-use crate::{
-    journal::{self, Binding, Difference, InputBinding, Journal},
-    model::{RowCounts, Summary},
-    pack::{Limits, PACKING_VERSION},
-};
+use crate::journal::{self, Binding, Difference, InputBinding, Journal};
+use crate::model::{RowCounts, Summary};
+use crate::pack::{Limits, PACKING_VERSION};
 
 /// What is about to be sent, for a person to agree to.
 pub struct Proposal<'a> {

@@ -3,17 +3,15 @@
 use std::{fs, path::Path};
 
 use super::{Error, Job, Surroundings, pipeline};
-use crate::{
-    decode::{self, Table},
-    model::Tally,
-    progress::Phase,
-    shape::{
-        infer::{Inference, Minority},
-        mapping,
-        plan::{self, Binding, Plan, SourceColumn},
-    },
-    source::{self, Fingerprint, Format, Input},
+use crate::decode::{self, Table};
+use crate::model::Tally;
+use crate::progress::Phase;
+use crate::shape::{
+    infer::{Inference, Minority},
+    mapping,
+    plan::{self, Binding, Plan, SourceColumn},
 };
+use crate::source::{self, Fingerprint, Format, Input};
 
 /// The inputs of an import.
 #[derive(Debug)]

@@ -6,12 +6,10 @@ use std::{
 };
 
 use super::{Error, check::Failures, inputs::Inputs};
-use crate::{
-    decode::{Table, batch_schema},
-    model::{Code, RowFailure, Rows, Severity, Shaped, Tally},
-    report::{self, DamagedWriter, RejectsFile, RejectsWriter, SourceDialect, SourceFormat},
-    shape::plan::Plan,
-};
+use crate::decode::{Table, batch_schema};
+use crate::model::{Code, RowFailure, Rows, Severity, Shaped, Tally};
+use crate::report::{self, DamagedWriter, RejectsFile, RejectsWriter, SourceDialect, SourceFormat};
+use crate::shape::plan::Plan;
 
 /// The files of rejected rows and damaged stretches.
 pub struct Notes<'a> {

@@ -17,10 +17,8 @@ use std::{
 use rayon::ThreadPool;
 
 use super::{Error, Stop, inputs::Inputs};
-use crate::{
-    decode::{Rows, Task},
-    model,
-};
+use crate::decode::{Rows, Task};
+use crate::model;
 
 /// Which rows of the import are read: those after the first `offset`, `limit` at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

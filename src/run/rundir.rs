@@ -9,11 +9,9 @@ use std::{
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Error, Job};
-use crate::{
-    journal::{CHECKPOINT_FILE, Journal, RunLock},
-    model::Summary,
-    report,
-};
+use crate::journal::{CHECKPOINT_FILE, Journal, RunLock};
+use crate::model::Summary;
+use crate::report;
 
 /// Where runs are kept by default, below the working directory.
 const RUNS: &str = "moebulk-runs";

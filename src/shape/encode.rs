@@ -12,13 +12,11 @@ use super::{
     number::{Fit, Number},
     plan::{Binding, Empty, Plan, PlanColumn, Rules, Target, ValueType},
 };
-use crate::{
-    model::{Code, Element, Kind, Problem, Reject, Rows, Severity, Shaped, Tally},
-    wire::{
-        envelope,
-        ids::{self, IdVerdict},
-        limits,
-    },
+use crate::model::{Code, Element, Kind, Problem, Reject, Rows, Severity, Shaped, Tally};
+use crate::wire::{
+    envelope,
+    ids::{self, IdVerdict},
+    limits,
 };
 
 /// Epoch values from here on are milliseconds: as seconds they lie beyond the year 5000.

@@ -6,10 +6,8 @@ use arrow::{
 };
 
 use super::*;
-use crate::{
-    model::{ArrowRows, Field, TextRecord, TextRows},
-    shape::plan::SourceColumn,
-};
+use crate::model::{ArrowRows, Field, TextRecord, TextRows};
+use crate::shape::plan::SourceColumn;
 
 /// A block of CSV records; every cell as it would be read.
 fn text_rows(columns: usize, records: &[&[&str]]) -> Rows {

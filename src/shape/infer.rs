@@ -154,10 +154,8 @@ fn narrow_type(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        model::{Field, Kind, Place, TextRecord, TextRows},
-        shape::plan::{Rules, SourceColumn},
-    };
+    use crate::model::{Field, Kind, Place, TextRecord, TextRows};
+    use crate::shape::plan::{Rules, SourceColumn};
 
     /// A file with the columns customer_id and `v`, whose values are given.
     fn infer(values: &[&str]) -> (ValueType, Vec<Minority>) {

@@ -3,10 +3,8 @@
 use std::collections::HashMap;
 
 use super::{datetime::DateFormat, json};
-use crate::{
-    model::Kind,
-    wire::{limits, names},
-};
+use crate::model::Kind;
+use crate::wire::{limits, names};
 
 /// Columns of a rejects file that the program itself added; ignored on import.
 pub const OWN_COLUMN_PREFIX: &str = "_moebulk_";

@@ -55,6 +55,13 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// Whether the same command goes on where the run stopped.
+    pub fn is_resumable(self) -> bool {
+        self == Self::STOPPED || self.0 == interrupt::exit_code()
+    }
+}
+
 impl From<i32> for Exit {
     fn from(code: i32) -> Self {
         u8::try_from(code).map_or(Self::BUG, Self)

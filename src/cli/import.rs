@@ -27,8 +27,11 @@ pub fn run(args: ImportArgs) -> Result<Exit, Error> {
         say(&text::plan(proposal, &job));
         !asks || agreed()
     })?;
-    let unfinished = matches!(outcome.end, End::Stopped(_)) && outcome.summary.rows.pending > 0;
-    let exit = conclude(&outcome, output, unfinished.then_some("the same command"));
+    let resumable = match &outcome.end {
+        End::Stopped(error) => Exit::of(error).is_resumable(),
+        End::Complete | End::Already(_) => false,
+    };
+    let exit = conclude(&outcome, output, resumable.then_some("the same command"));
     drop(sandbox);
     Ok(exit)
 }

@@ -235,11 +235,24 @@ pub fn limits(job: &Job) -> Limits {
     }
 }
 
-/// The objection to more rejects than allowed.
-pub fn too_many_rejects(job: &Job, rows: &RowCounts, dir: &Path) -> Option<Error> {
-    job.rejects_max.is_exceeded(rows.rejected, rows.read).then(|| Error::TooManyRejects {
-        rejected: rows.rejected,
-        read: rows.read,
-        report: dir.join(report::REPORT_FILE).display().to_string(),
-    })
+/// What keeps checked rows from being sent, wherever they are to go.
+pub fn objection(job: &Job, checked: &Checked, dir: &Path) -> Option<Error> {
+    let RowCounts { read, rejected, .. } = checked.rows;
+    if job.rejects_max.is_exceeded(rejected, read) {
+        let report = dir.join(report::REPORT_FILE).display().to_string();
+        return Some(Error::TooManyRejects { rejected, read, report });
+    }
+    let bodies = &checked.bodies;
+    for (flag, rate, largest) in [
+        ("--users-per-minute", job.users, bodies.users_max),
+        ("--events-per-minute", job.events, bodies.events_max),
+    ] {
+        if rate.per_minute().is_some_and(|rate| rate < largest) {
+            return Some(Error::Usage(format!(
+                "{flag} {rate} is below the largest body, which could then never be sent; the smallest \
+                 that works is {largest}"
+            )));
+        }
+    }
+    None
 }

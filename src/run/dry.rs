@@ -58,7 +58,7 @@ fn dry_run(
     summary.rows.pending = summary.rows.accepted;
     summary.timing = summary::timing(start, summary.rows.read);
     dir.write_report(&summary)?;
-    let end = match check::too_many_rejects(job, &summary.rows, dir.path()) {
+    let end = match check::objection(job, &checked, dir.path()) {
         Some(error) => End::Stopped(error),
         None => End::Complete,
     };

@@ -113,7 +113,7 @@ fn objection(
     dir: &RunDir,
 ) -> Option<Error> {
     let Prepared { job, plan, minorities, .. } = prepared;
-    if let Some(error) = check::too_many_rejects(job, &checked.rows, dir.path()) {
+    if let Some(error) = check::objection(job, checked, dir.path()) {
         return Some(error);
     }
     if delivery.is_real && !job.accept_inferred && !minorities.is_empty() {
@@ -134,18 +134,6 @@ fn objection(
              --mapping with the type that is meant, or send these columns as string with --accept-inferred",
             columns.join(", ")
         )));
-    }
-    let bodies = &checked.bodies;
-    for (flag, rate, largest) in [
-        ("--users-per-minute", job.users, bodies.users_max),
-        ("--events-per-minute", job.events, bodies.events_max),
-    ] {
-        if rate.per_minute().is_some_and(|rate| rate < largest) {
-            return Some(Error::Usage(format!(
-                "{flag} {rate} is below the largest body, which could then never be sent; the smallest \
-                 that works is {largest}"
-            )));
-        }
     }
     None
 }

@@ -22,10 +22,13 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check everything, show the plan, send, record; the same command resumes
+    #[command(args_override_self = true)]
     Import(Box<ImportArgs>),
     /// Check everything and report; nothing is sent
+    #[command(args_override_self = true)]
     Validate(Box<ValidateArgs>),
     /// Write the request bodies, one JSON document a line
+    #[command(args_override_self = true)]
     Pack(Box<PackArgs>),
     /// Run an emulator of the API on this machine
     Sandbox(SandboxArgs),
@@ -247,8 +250,8 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "SCRIPT")]
     pub answer: Vec<ScriptedAnswer>,
     /// Faults by rate, such as 500:0.1,429:0.05,reset:0.02,slow:0.01
-    #[arg(long, value_name = "RATES", default_value = "")]
-    pub fault: FaultRates,
+    #[arg(long, value_name = "RATES")]
+    pub fault: Option<FaultRates>,
     /// What a `slow` answer waits, such as 2s
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse_duration)]
     pub slow: Duration,
@@ -348,17 +351,19 @@ fn parse_quote(text: &str) -> Result<Quote, String> {
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "give a number with ms, s, m, h or d".to_owned();
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
-    let seconds = match unit {
-        "" | "s" => 1,
-        "m" | "min" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return Err("give a number with s, m, h or d".to_owned()),
+    let unit_ms = match unit {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(wrong()),
     };
-    let number: u64 = number.parse().map_err(|_| "give a number with s, m, h or d".to_owned())?;
-    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "too long".to_owned())
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(unit_ms).map(Duration::from_millis).ok_or_else(|| "too long".to_owned())
 }
 
 fn parse_rejects(text: &str) -> Result<RejectsMax, String> {
@@ -387,6 +392,7 @@ mod tests {
     fn values_are_read() {
         assert_eq!(parse_duration("90"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_duration("30m"), Ok(Duration::from_secs(1800)));
+        assert_eq!(parse_duration("50ms"), Ok(Duration::from_millis(50)));
         assert!(parse_duration("1 h").is_err() && parse_duration("").is_err());
         assert_eq!(parse_rejects("5%"), Ok(RejectsMax::Percent(5.0)));
         assert_eq!(parse_rejects("7"), Ok(RejectsMax::Rows(7)));

@@ -178,7 +178,8 @@ fn parse_endpoint(text: &str) -> Result<Endpoint, String> {
 pub fn check_rates(job: &Job, endpoint: &Endpoint) -> Result<(), Error> {
     if endpoint.is_real && (job.users == Rate::Unlimited || job.events == Rate::Unlimited) {
         return Err(Error::Usage(
-            "`unlimited` is for endpoints on this machine alone; give the account's limit, or your share of it"
+            "--users-per-minute and --events-per-minute: `unlimited` is for endpoints on this machine \
+             alone; give the account's limit, or your share of it"
                 .into(),
         ));
     }
@@ -225,6 +226,11 @@ pub fn credentials(args: &TargetArgs) -> Result<Credentials, Error> {
         )));
     }
     let api_id = args.api_id.clone().unwrap_or_else(|| app_id.clone());
+    if api_id.is_empty() || api_id.contains(|c: char| c == ':' || c.is_control()) {
+        return Err(Error::Usage(
+            "--api-id: the user name of the Data API is not empty and holds no colon".into(),
+        ));
+    }
     Ok(Credentials { app_id, api_id, key: SecretString::from(key) })
 }
 

@@ -24,7 +24,7 @@ pub fn run(args: SandboxArgs) -> Result<Exit, Error> {
         users_per_minute: args.users_per_minute.per_minute(),
         events_per_minute: args.events_per_minute.per_minute(),
         answers: args.answer,
-        faults: args.fault,
+        faults: args.fault.unwrap_or_default(),
         slow: args.slow,
         seed: args.seed,
         poison: args.poison,

@@ -79,7 +79,7 @@ impl Binding {
             .or_else(|| self.shaping_difference(now).map(Difference::Shaping))
             .or_else(|| {
                 changed("the endpoint", &self.endpoint, &now.endpoint)
-                    .or_else(|| changed("the app id", &self.app_id, &now.app_id))
+                    .or_else(|| changed("--app-id", &self.app_id, &now.app_id))
                     .map(Difference::Destination)
             })
             .or_else(|| {
@@ -220,7 +220,7 @@ mod tests {
             ),
             (|b| b.cut_users = None, "--cut-users was 1000, now none"),
             (|b| b.cut_events = Some(5), "--cut-events was none, now 5"),
-            (|b| b.app_id = "OTHER".into(), "the app id was APP, now OTHER"),
+            (|b| b.app_id = "OTHER".into(), "--app-id was APP, now OTHER"),
             (|b| b.packing_version = 2, "the packing version was 1, now 2"),
         ];
         for (change, expected) in cases {

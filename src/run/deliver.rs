@@ -13,6 +13,7 @@ use super::{
 use crate::journal::Journal;
 use crate::model::{Body, Intent, Rate, RequestCounts, Settlement};
 use crate::progress::{Phase, Sent};
+use crate::send::ASKED_MS_MAX;
 use crate::send::{
     self, Clock, Ended, LedgerError, RateLog, SendProgress, Settings, Waiting, Work,
 };
@@ -48,6 +49,7 @@ pub fn deliver(
         clock,
         rows_before,
         totals,
+        announced_ms: 0,
     };
     // A few bodies ahead of the connections, so that none waits for the packer.
     let (work, bodies) = mpsc::channel(settings.connections() * 2);
@@ -121,6 +123,8 @@ struct JournalLedger<'a, 'b> {
     requests_before: RequestCounts,
     rows_before: u64,
     totals: &'a BodyTotals,
+    /// The longest wait that the server asked for and that was announced as capped.
+    announced_ms: u64,
 }
 
 impl send::Ledger for JournalLedger<'_, '_> {
@@ -140,6 +144,17 @@ impl send::Ledger for JournalLedger<'_, '_> {
 
     fn progress(&mut self, progress: &SendProgress) {
         let rows = self.rows_before + progress.users + progress.events + progress.failed;
+        if let Some(Waiting::ServerAsked { asked_ms, .. }) = progress.waiting
+            && asked_ms > ASKED_MS_MAX
+            && asked_ms > self.announced_ms
+        {
+            self.announced_ms = asked_ms;
+            self.around.progress.say(&format!(
+                "the server asked for a wait of {} s; at most {} s are waited before it is asked again",
+                asked_ms / 1000,
+                ASKED_MS_MAX / 1000
+            ));
+        }
         let left = (self.totals.users + self.totals.events).saturating_sub(rows);
         let (users_left, events_left) = if self.totals.users > 0 { (left, 0) } else { (0, left) };
         let rate = |per_minute: Option<u64>, what: &str| match per_minute {

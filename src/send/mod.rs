@@ -36,7 +36,7 @@ use crate::model::{Body, Intent, Rate, RequestCounts, Settlement};
 pub use client::{Client, ClientError};
 pub use clock::Clock;
 pub use ratelog::{RateLog, RateLogError};
-pub use verdict::{Answer, AnswerBody, Outcome};
+pub use verdict::{ASKED_MS_MAX, Answer, AnswerBody, Outcome};
 
 /// Most connections that are opened without being asked for.
 const CONNECTIONS_MAX: usize = 64;

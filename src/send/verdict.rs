@@ -7,7 +7,7 @@ use crate::wire::replies::{Class, Reply, State, class_of};
 
 /// Longest wait that a server may ask for, in milliseconds: longer ones are mistakes, or
 /// traffic that ends sooner.
-pub(super) const ASKED_MS_MAX: u64 = 5 * 60 * 1000;
+pub const ASKED_MS_MAX: u64 = 5 * 60 * 1000;
 
 /// Shortest and longest pause before a retry, in milliseconds (Data API, U: every 2 s).
 const BACK_OFF_MS: (u64, u64) = (2_000, 30_000);

@@ -1,0 +1,7 @@
+//! The laws of the house, over the real binary: conservation, equality with a slow reference,
+//! determinism, exact packing, and what each flag changes.
+
+mod conserve;
+mod data;
+mod reference;
+mod support;

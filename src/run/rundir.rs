@@ -65,6 +65,7 @@ impl RunDir {
     pub fn archive(&self) -> Result<(), Error> {
         let fail = |error| output(&self.path, error);
         let done = unused(&self.path.join(DONE), &utc_stamp());
+        make_private(&self.path.join(DONE)).map_err(fail)?;
         make_private(&done).map_err(fail)?;
         let mut files: Vec<PathBuf> = Vec::new();
         for entry in fs::read_dir(&self.path).map_err(fail)? {

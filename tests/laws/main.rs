@@ -3,5 +3,6 @@
 
 mod conserve;
 mod data;
+mod pack;
 mod reference;
 mod support;

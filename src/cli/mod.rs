@@ -1,5 +1,5 @@
-//! The command line: arguments as typed ([`args`]), options as resolved ([`resolve`]),
-//! exit codes ([`exit`]), one file a subcommand. The only room that knows clap.
+//! The command line: arguments as typed (`args`), options as resolved (`resolve`),
+//! exit codes (`exit`), one file a subcommand. The only room that knows clap.
 
 mod args;
 mod exit;

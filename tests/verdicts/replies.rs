@@ -195,7 +195,7 @@ fn an_absurd_retry_after_is_noted_and_the_wait_can_be_interrupted() {
     let args = Scene::import_args(&server);
     let mut command = scene.command(&args.iter().map(String::as_str).collect::<Vec<_>>());
     let stderr = std::fs::File::create(scene.path("stderr")).expect("create");
-    let mut child = command.args(["--progress", "plain"]).stdout(Stdio::null()).stderr(stderr);
+    let child = command.args(["--progress", "plain"]).stdout(Stdio::null()).stderr(stderr);
     let mut child = Command::spawn(child).expect("spawn");
     let said = || std::fs::read_to_string(scene.path("stderr")).expect("stderr");
     let start = Instant::now();

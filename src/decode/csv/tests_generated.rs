@@ -147,7 +147,13 @@ fn locate(data: &[u8], rows: &[Row]) -> Vec<(usize, usize)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    // The same cases on every machine; PROPTEST_CASES and another seed explore further.
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn well_formed_files_read_as_the_csv_crate_reads_them(

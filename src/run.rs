@@ -1,6 +1,7 @@
 //! The wiring: which room's output is which room's input, with threads, bounded
 //! queues and shutdown. The only place where the rooms meet.
 //!
+//! - `mapped`: the mapping file.
 //! - `inputs`: what the user named to opened tables with a plan that fits them.
 //! - `pipeline`: one pass over all rows, parallel, in order, bounded.
 //! - `check`: the check pass: rows to bodies, the tally, the rejects. `validate`,
@@ -17,6 +18,7 @@ mod deliver;
 mod dry;
 mod import;
 mod inputs;
+mod mapped;
 mod notes;
 mod pipeline;
 mod rundir;
@@ -42,9 +44,11 @@ use crate::report::{self, RejectsFile};
 use crate::send;
 use crate::shape::plan::Rules;
 use crate::source;
+use crate::wire::api::Api;
 
 pub use dry::{pack, validate};
 pub use import::{Proposal, import};
+pub use mapped::MappingFile;
 pub use pipeline::Window;
 pub use rundir::{checked_dir, import_dir, sandbox_dir};
 
@@ -55,8 +59,10 @@ pub struct Job {
     pub inputs: Vec<PathBuf>,
     /// What the rows are.
     pub kind: Kind,
-    /// MoEngage's mapping file.
-    pub mapping: Option<PathBuf>,
+    /// Which API takes them.
+    pub api: Api,
+    /// The mapping file.
+    pub mapping: Option<MappingFile>,
     /// How CSV is written.
     pub dialect: Dialect,
     /// The delimiter was given, so a `.tsv` name does not change it.
@@ -129,11 +135,24 @@ impl RejectsMax {
     }
 }
 
+/// What was inferred of a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inferred {
+    /// The source column.
+    pub column: String,
+    /// Whether it is an attribute, rather than a field of the element.
+    pub is_attribute: bool,
+    /// The type that its values are sent as.
+    pub value: &'static str,
+}
+
 /// What a finished run says.
 #[derive(Debug)]
 pub struct Outcome {
     /// The summary, as in `report.json`.
     pub summary: Summary,
+    /// What was inferred, where there is no mapping.
+    pub inferred: Vec<Inferred>,
     /// Files of rejected rows.
     pub rejects: Vec<RejectsFile>,
     /// The file of damaged stretches, where there are any.

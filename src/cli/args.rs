@@ -9,7 +9,7 @@ use crate::progress::Mode;
 use crate::run::RejectsMax;
 use crate::sandbox::{FaultRates, ScriptedAnswer};
 
-/// Loads users and events from large CSV and Parquet files into MoEngage
+/// Loads users, events and devices from large CSV and Parquet files into MoEngage
 #[derive(Debug, Parser)]
 #[command(name = "moebulk", version, max_term_width = 100)]
 pub struct Cli {
@@ -85,15 +85,21 @@ pub struct JobArgs {
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<PathBuf>,
 
-    /// What the rows are
-    #[arg(long, value_enum, default_value = "users", help_heading = "What")]
-    pub kind: KindArg,
+    /// What the rows are [default: as the mapping says, else users]
+    #[arg(long, value_enum, help_heading = "What")]
+    pub kind: Option<KindArg>,
+    /// Which API takes them: many records a request, or one a request with the server's true verdict on it
+    #[arg(long, value_enum, default_value = "bulk", help_heading = "What")]
+    pub api: ApiArg,
     /// Events: the action of every row that no column names
     #[arg(long, value_name = "NAME", help_heading = "What")]
     pub event: Option<String>,
-    /// MoEngage's own mapping file (JSON)
+    /// What becomes of each column: MoEngage's own mapping file (JSON), or ours (TOML)
     #[arg(long, value_name = "FILE", help_heading = "What")]
     pub mapping: Option<PathBuf>,
+    /// Users: never create one, only update those who exist
+    #[arg(long, help_heading = "What")]
+    pub update_existing_only: bool,
     /// Only the first N rows, counted after --offset
     #[arg(long, value_name = "N", help_heading = "What")]
     pub limit: Option<u64>,
@@ -138,7 +144,7 @@ pub struct JobArgs {
     #[arg(long, value_name = "BYTES", default_value_t = 1_048_576, help_heading = "CSV")]
     pub max_record_bytes: usize,
 
-    /// What an empty cell becomes: left out, or the empty string (string columns)
+    /// What an empty cell becomes: left out, the empty string (string columns), or the removal of the user's value
     #[arg(long, value_enum, default_value = "omit", help_heading = "Rules")]
     pub empty: EmptyArg,
     /// What a value of the wrong type does: reject the row, or leave out the attribute
@@ -278,6 +284,21 @@ pub enum KindArg {
     Users,
     /// A row is one action of a user
     Events,
+    /// A row adds or updates a device of a user
+    Devices,
+}
+
+/// `--api`
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ApiArg {
+    /// Bulk import: always answered 200, validated later
+    Bulk,
+    /// One user a request
+    User,
+    /// One event a request
+    Event,
+    /// One device a request
+    Device,
 }
 
 /// `--empty`
@@ -287,6 +308,8 @@ pub enum EmptyArg {
     Omit,
     /// Send the empty string
     String,
+    /// Remove the value that the user has
+    Unset,
 }
 
 /// `--on-type-error`

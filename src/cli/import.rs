@@ -24,6 +24,9 @@ pub fn run(args: ImportArgs) -> Result<Exit, Error> {
         delivery.is_real && !args.yes && io::stdin().is_terminal() && io::stderr().is_terminal();
     let around = Surroundings { progress: &progress, stop: &stop };
     let outcome = run::import(&job, &delivery, &around, |proposal| {
+        if let Some(table) = text::inferred(&proposal.inferred, &job) {
+            say(&table);
+        }
         say(&text::plan(proposal, &job));
         !asks || agreed()
     })?;

@@ -86,6 +86,11 @@ fn conclude(outcome: &Outcome, output: Output, next: Option<&str>) -> Exit {
     if printed.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
         return Exit::BROKEN_PIPE;
     }
+    ending(outcome)
+}
+
+/// Says what stopped a run, and gives its exit code.
+fn ending(outcome: &Outcome) -> Exit {
     match &outcome.end {
         End::Stopped(error) => {
             complain(&error.to_string());

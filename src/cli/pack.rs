@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     args::{Output, PackArgs},
-    conclude,
+    conclude, ending,
     exit::Exit,
     interrupt, resolve, say, text,
 };
@@ -25,6 +25,9 @@ pub fn run(args: PackArgs) -> Result<Exit, Error> {
     }
     let stop = interrupt::listen();
     let outcome = run::pack(&job, &args.out, &Surroundings { progress: &progress, stop: &stop })?;
+    if let Some(table) = text::inferred(&outcome.inferred, &job) {
+        say(&table);
+    }
     if args.out != Path::new("-") {
         return Ok(conclude(&outcome, output, None));
     }
@@ -34,5 +37,5 @@ pub fn run(args: PackArgs) -> Result<Exit, Error> {
         Output::Text => text::summary(&outcome, None),
     }
     .trim_end());
-    Ok(if outcome.summary.rows.rejected > 0 { Exit::SOME_ROWS } else { Exit::SUCCESS })
+    Ok(ending(&outcome))
 }

@@ -10,12 +10,14 @@ use std::{
 use reqwest::Url;
 use secrecy::SecretString;
 
-use super::args::{EmptyArg, JobArgs, KindArg, OnTypeError, TargetArgs};
+use super::args::{ApiArg, EmptyArg, JobArgs, KindArg, OnTypeError, TargetArgs};
 use crate::decode::csv::Dialect;
 use crate::model::{Kind, Rate};
 use crate::pack;
-use crate::run::{Error, Job, Window};
+use crate::run::{Error, Job, MappingFile, Window};
+use crate::shape::mapping::RESOLVED_FILE;
 use crate::shape::plan::{Empty, Rules};
+use crate::wire::api::Api;
 
 /// The environment variable that holds the Data API key.
 const KEY_VARIABLE: &str = "MOENGAGE_DATA_API_KEY";
@@ -28,10 +30,36 @@ const BODY_BYTES_MIN: usize = 200;
 /// # Errors
 /// Flags that contradict each other.
 pub fn job(args: JobArgs) -> Result<Job, Error> {
-    let kind = match args.kind {
+    let asked = args.kind.map(|kind| match kind {
         KindArg::Users => Kind::Users,
         KindArg::Events => Kind::Events,
+        KindArg::Devices => Kind::Devices,
+    });
+    let mapping = mapping(&args, asked)?;
+    let said = mapping.as_ref().map(|file| &file.mapping);
+    let kind = asked.or(said.and_then(|mapping| mapping.kind)).unwrap_or(Kind::Users);
+    let api = match args.api {
+        ApiArg::Bulk => Api::Bulk,
+        ApiArg::User => Api::User,
+        ApiArg::Event => Api::Event,
+        ApiArg::Device => Api::Device,
     };
+    if let Some(takes) = api.kind().filter(|&takes| takes != kind) {
+        return Err(Error::Usage(format!(
+            "--api {} takes {takes}, and the rows are {kind}; change --api or --kind",
+            api.as_str()
+        )));
+    }
+    if args.empty == EmptyArg::Unset && kind != Kind::Users {
+        return Err(Error::Usage(
+            "--empty unset is for users alone; events and devices have no values to remove".into(),
+        ));
+    }
+    let update_existing_only =
+        args.update_existing_only || said.is_some_and(|mapping| mapping.update_existing_only);
+    if update_existing_only && kind != Kind::Users {
+        return Err(Error::Usage("--update-existing-only is for users alone".into()));
+    }
     if args.event.is_some() && kind != Kind::Events {
         return Err(Error::Usage("--event names the action of events; add --kind events".into()));
     }
@@ -61,20 +89,26 @@ pub fn job(args: JobArgs) -> Result<Job, Error> {
         empty: match args.empty {
             EmptyArg::Omit => Empty::Omit,
             EmptyArg::String => Empty::Text,
+            EmptyArg::Unset => Empty::Unset,
         },
-        null_values: args.null_value,
+        null_values: {
+            let words = said.map(|mapping| mapping.null_words.clone()).unwrap_or_default();
+            args.null_value.into_iter().chain(words).collect()
+        },
         omit_on_type_error: args.on_type_error == OnTypeError::Omit,
         strict_ids: args.strict_ids,
         strict: args.strict,
         show_values: args.show_values,
-        event: args.event,
+        event: args.event.or_else(|| said.and_then(|mapping| mapping.event.clone())),
+        update_existing_only,
         body_bytes_max: args.max_body_bytes,
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Job {
         inputs: args.inputs,
         kind,
-        mapping: args.mapping,
+        api,
+        mapping,
         dialect,
         delimiter_given: args.delimiter.is_some(),
         rules,
@@ -91,11 +125,33 @@ pub fn job(args: JobArgs) -> Result<Job, Error> {
     })
 }
 
+/// The mapping file: the one given, or the one that a run left beside the rejects that are
+/// imported again.
+fn mapping(args: &JobArgs, kind: Option<Kind>) -> Result<Option<MappingFile>, Error> {
+    let path = match &args.mapping {
+        Some(path) => Some(path.clone()),
+        None => beside_rejects(&args.inputs),
+    };
+    path.map(|path| MappingFile::read(&path, kind)).transpose()
+}
+
+fn beside_rejects(inputs: &[PathBuf]) -> Option<PathBuf> {
+    let mut found = inputs.iter().map(|input| {
+        let name = input.file_name()?.to_str()?;
+        let resolved = input.with_file_name(RESOLVED_FILE);
+        (name.starts_with("rejects") && resolved.is_file()).then_some(resolved)
+    });
+    let first = found.next()??;
+    found.all(|other| other.as_ref() == Some(&first)).then_some(first)
+}
+
 /// Every flag that shapes bodies, as a checkpoint is bound to it.
 fn shaping(args: &JobArgs) -> BTreeMap<String, String> {
     let byte =
         |byte: Option<u8>| byte.map_or_else(|| "none".to_owned(), |b| char::from(b).to_string());
     let flags = [
+        ("--api", format!("{:?}", args.api).to_lowercase()),
+        ("--update-existing-only", args.update_existing_only.to_string()),
         ("--event", args.event.clone().unwrap_or_default()),
         ("--limit", args.limit.map_or_else(|| "none".to_owned(), |n| n.to_string())),
         ("--offset", args.offset.to_string()),

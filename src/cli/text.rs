@@ -8,7 +8,11 @@ use crate::journal::Snapshot;
 use crate::model::Kind;
 use crate::progress::duration;
 use crate::report;
-use crate::run::{Job, Outcome, Proposal};
+use crate::run::{Inferred, Job, Outcome, Proposal};
+use crate::shape::mapping::RESOLVED_FILE;
+
+/// How many columns the table of types shows.
+const COLUMNS_MAX: usize = 60;
 
 /// How many stretches in doubt are listed.
 const IN_DOUBT_MAX: usize = 20;
@@ -66,6 +70,14 @@ pub fn plan(proposal: &Proposal<'_>, job: &Job) -> String {
         ));
     }
     lines.push(match job.kind {
+        Kind::Devices => {
+            "  note      a device is added to a user who exists already; others are dropped"
+                .to_owned()
+        }
+        Kind::Users if job.rules.update_existing_only => {
+            "  note      users that MoEngage does not know are left out (update_existing_only)"
+                .to_owned()
+        }
         Kind::Users => {
             "  note      a customer_id that MoEngage does not know creates a user".to_owned()
         }
@@ -75,6 +87,27 @@ pub fn plan(proposal: &Proposal<'_>, job: &Job) -> String {
         }
     });
     lines.join("\n")
+}
+
+/// What was inferred, as a table; `None` where nothing was.
+pub fn inferred(columns: &[Inferred], job: &Job) -> Option<String> {
+    if columns.is_empty() {
+        return None;
+    }
+    let shown = &columns[..columns.len().min(COLUMNS_MAX)];
+    let width = shown.iter().map(|column| column.column.chars().count()).max().unwrap_or(0);
+    let mut lines = vec![format!(
+        "types, inferred over all rows (another one with --mapping; these are in {}):",
+        job.run_dir.join(RESOLVED_FILE).display()
+    )];
+    lines.extend(shown.iter().map(|Inferred { column, is_attribute, value }| {
+        let what = if *is_attribute { value } else { "the element's own field" };
+        format!("  {column:width$}  {what}")
+    }));
+    if columns.len() > shown.len() {
+        lines.push(format!("  and {} more columns", columns.len() - shown.len()));
+    }
+    Some(lines.join("\n"))
 }
 
 /// The summary, with what to turn to next.

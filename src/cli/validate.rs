@@ -1,6 +1,6 @@
 //! `moebulk validate`
 
-use super::{args::ValidateArgs, conclude, exit::Exit, interrupt, resolve};
+use super::{args::ValidateArgs, conclude, exit::Exit, interrupt, resolve, say, text};
 use crate::progress::Progress;
 use crate::run::{self, Error, Surroundings};
 
@@ -17,5 +17,8 @@ pub fn run(args: ValidateArgs) -> Result<Exit, Error> {
     }
     let stop = interrupt::listen();
     let outcome = run::validate(&job, &Surroundings { progress: &progress, stop: &stop })?;
+    if let Some(table) = text::inferred(&outcome.inferred, &job) {
+        say(&table);
+    }
     Ok(conclude(&outcome, output, None))
 }

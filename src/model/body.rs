@@ -14,7 +14,7 @@ pub struct Body {
     pub seq: u64,
     /// The encoded JSON document, envelope included.
     pub bytes: Bytes,
-    /// The elements in order, each with the row that it came from.
+    /// What the rows contribute, in order, each with the row that it came from.
     pub parts: Vec<Part>,
     /// User (and device) elements in it, as the rate limit counts them.
     pub users: u64,
@@ -22,10 +22,15 @@ pub struct Body {
     pub events: u64,
 }
 
-/// One element of a [`Body`].
+/// What one row contributes to a [`Body`]: an element, or an action of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Offset of the element's JSON in [`Body::bytes`].
+    /// Offset in [`Body::bytes`] of the head of the element that the action belongs to;
+    /// parts of one element share it.
+    pub head_start: u32,
+    /// The head's length in bytes; 0 = this part is a whole element.
+    pub head_len: u32,
+    /// Offset of the part's own JSON.
     pub start: u32,
     /// Its length in bytes.
     pub len: u32,
@@ -41,19 +46,19 @@ pub struct Part {
 }
 
 impl Body {
-    /// All of its elements.
+    /// All of its parts.
     pub fn whole(&self) -> Range<u32> {
         0..self.parts.len() as u32
     }
 
-    /// Users and events in a range of its elements.
+    /// Users and events in a range of its parts.
     pub fn weight(&self, range: &Range<u32>) -> (u64, u64) {
         self.slice(range).iter().fold((0, 0), |(users, events), part| {
             (users + u64::from(part.users), events + u64::from(part.events))
         })
     }
 
-    /// The elements of a range.
+    /// The parts of a range.
     pub fn slice(&self, range: &Range<u32>) -> &[Part] {
         &self.parts[range.start as usize..range.end as usize]
     }

@@ -78,7 +78,7 @@ codes! {
         "the record holds a NUL byte; export the file again as plain text";
     /// No customer_id.
     IdMissing = "id-missing", Reject,
-        "the customer_id is empty; every row needs one";
+        "the customer_id is empty; every row needs one, or another identifier where the mapping names one";
     /// A customer_id of one character.
     IdTooShort = "id-too-short", Reject,
         "the customer_id has one character; the API takes two or more";
@@ -136,6 +136,96 @@ codes! {
     /// A platform that the API does not know.
     PlatformValue = "platform-value", Reject,
         "the platform is none of ANDROID, iOS, web, TV, unknown";
+    /// No device_id.
+    DeviceIdMissing = "device-id-missing", Reject,
+        "the device_id is empty; every device needs one";
+    /// A device without `platform`.
+    PlatformMissing = "platform-missing", Reject,
+        "the device has no platform, which the API requires: ANDROID, iOS, web or TV";
+    /// A device without `push_id`.
+    PushIdMissing = "push-id-missing", Reject,
+        "the device has no push_id, which the API requires";
+    /// `moe_push_opted` is neither True nor False.
+    PushOptedValue = "push-opted-value", Reject,
+        "moe_push_opted is neither True nor False";
+    /// An attribute that a device does not have.
+    DeviceAttribute = "device-attribute", Warning,
+        "the API knows no such attribute of a device and drops it; leave the column out of the mapping";
+    /// Not an array of the mapped type.
+    TypeArray = "type-array", Reject,
+        "the cell is not an array of the mapped type; write elements with the separator between them, in [ ] or without";
+    /// Not a JSON document.
+    TypeJson = "type-json", Reject,
+        "the cell is not one JSON document; mend it, or map the column as string";
+    /// A text that looks like one of MoEngage's arrays.
+    ArrayAsText = "array-as-text", Warning,
+        "the text looks like an array ([a|b]) and is sent as text; a mapping in TOML with type = \"array\" sends it as one";
+    /// A string of more than 512 characters.
+    StringTooLong = "string-too-long", Warning,
+        "the server keeps the first 512 characters of a string; shorten it";
+    /// A URL of more than 512 characters.
+    UrlTooLong = "url-too-long", Warning,
+        "the server drops a URL of more than 512 characters; shorten it";
+    /// A list of more elements than the server keeps.
+    ListTooLong = "list-too-long", Warning,
+        "the server keeps 50 elements of a list, 100 of a list of objects; leave some out";
+    /// A list of several datatypes.
+    ListMixedTypes = "list-mixed-types", Warning,
+        "the elements of a list have several datatypes, and the server casts or drops those that differ from the first; give them one";
+    /// An object of more bytes than the server keeps.
+    ObjectTooLarge = "object-too-large", Warning,
+        "the server takes objects of at most 25 KB; leave some of it out";
+    /// An object of more keys than the server keeps.
+    ObjectKeys = "object-keys", Warning,
+        "the server takes objects of at most 100 keys; leave some out";
+    /// An object nested deeper than the server keeps.
+    ObjectDepth = "object-depth", Warning,
+        "the server keeps two levels of objects and turns deeper ones into text; flatten it";
+    /// A key with a character that the server refuses.
+    ObjectKeyCharacters = "object-key-characters", Warning,
+        "a key of the object holds one of $ . % #, which the server does not take; rename it";
+    /// A key twice in one object.
+    ObjectKeyTwice = "object-key-twice", Reject,
+        "a key stands twice in one object, and only one of its values could arrive; rename or remove one";
+    /// Nulls in a list.
+    ListNull = "list-null", Warning,
+        "null elements of a list are left out, since the API has no null; make them values at the source";
+    /// A name of more than 200 characters.
+    NameTooLong = "name-too-long", Warning,
+        "the server keeps the first 200 characters of a name; shorten it";
+    /// A name that the server blocks.
+    NameBlocked = "name-blocked", Warning,
+        "the server drops attributes and events named `id`, `_id` or nothing; give it another name";
+    /// A reserved name.
+    NameReserved = "name-reserved", Warning,
+        "the name is reserved by MoEngage; give the attribute or event another name";
+    /// A name with MoEngage's own prefix.
+    NamePrefix = "name-prefix", Warning,
+        "names that begin with `moe_` are MoEngage's own and get blocked; give it another name";
+    /// An event name with a dot.
+    EventNameDot = "event-name-dot", Warning,
+        "the server turns the dot in an event's name into a blank; leave it out";
+    /// More than 256 user attributes.
+    AttributeCount = "attribute-count", Warning,
+        "a workspace takes 256 user attributes, and this column comes after them; new ones are dropped";
+    /// More than 512 events.
+    EventCount = "event-count", Warning,
+        "a workspace takes 512 event names, and this one comes after them; new ones are dropped";
+    /// More than 100 attributes in one event.
+    EventAttributeCount = "event-attribute-count", Warning,
+        "the server keeps the first 100 attributes of an event; leave some out";
+    /// More attributes that hold objects than a workspace takes.
+    ObjectAttributes = "object-attributes", Warning,
+        "a workspace takes 10 user attributes and 5 event attributes that hold objects; this column comes after them and is dropped";
+    /// A standard attribute of another type than documented.
+    StandardType = "standard-type", Warning,
+        "the standard attribute has another documented type, and a value of this one breaks pages of the dashboard; change the type in the mapping";
+    /// A date that the server keeps as text.
+    DateAsText = "date-as-text", Warning,
+        "the text looks like a date that does not exist or is not written YYYY-MM-DD, so the server keeps it as text; map the column as datetime with its format, or as string to say that text is meant";
+    /// A customer with more requests than fair use allows.
+    FairUse = "fair-use", Warning,
+        "one customer has more rows here than MoEngage's fair use allows in the time they will be sent, and would be blocked; look for a placeholder id, or send fewer rows a minute";
     /// The server refused the row when it was sent alone.
     ServerRefused = "server-refused", Reject,
         "the server refused this row when it was sent alone; its words say why";

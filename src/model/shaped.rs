@@ -7,7 +7,8 @@ use super::{Position, Problem, Rows, Tally};
 /// One block of rows, checked and encoded, in file order.
 #[derive(Clone, Debug)]
 pub struct Shaped {
-    /// The elements' JSON, one after the other without separators.
+    /// The elements' JSON, one after the other without separators: of each its head, if
+    /// it has one, then the rest. See [`Element`].
     pub json: Vec<u8>,
     /// The accepted rows.
     pub elements: Vec<Element>,
@@ -32,9 +33,15 @@ impl Shaped {
 }
 
 /// One accepted row, as JSON.
+///
+/// An event is written as the head of its element, `{"type":"event",…,"actions":[`, and
+/// its action. Actions that follow each other under the same head share one element; the
+/// packer closes it. A user or a device is whole, without a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Element {
-    /// Length of its JSON in bytes.
+    /// Length of its head in bytes; 0 = it has none.
+    pub head: u32,
+    /// Length in bytes of what follows: the action, or the whole element.
     pub len: u32,
     /// Index of the row in its block.
     pub row: u32,
@@ -42,7 +49,7 @@ pub struct Element {
     pub users: u32,
     /// Events it counts as against the rate limit.
     pub events: u32,
-    /// Hash of the user that must be updated in file order; `None` for events.
+    /// Hash of the user or device that must be updated in file order; `None` for events.
     pub key: Option<u64>,
 }
 

@@ -9,6 +9,8 @@ pub enum Kind {
     Users,
     /// Event elements: one row is one action of one user.
     Events,
+    /// Device elements: one row adds or updates one device of an existing user.
+    Devices,
 }
 
 impl Kind {
@@ -17,6 +19,7 @@ impl Kind {
         match self {
             Self::Users => "users",
             Self::Events => "events",
+            Self::Devices => "devices",
         }
     }
 }

@@ -1,6 +1,9 @@
 //! `report.json`: the summary for scripts.
 
-use std::{io::Write, path::Path, path::PathBuf};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 use super::{Error, staged::Staged};
 use crate::model::Summary;
@@ -21,11 +24,20 @@ pub fn to_json(summary: &Summary) -> serde_json::Result<String> {
 /// # Errors
 /// [`Error::Io`].
 pub fn write_json(dir: &Path, summary: &Summary) -> Result<PathBuf, Error> {
-    let path = dir.join(REPORT_FILE);
+    let text = to_json(summary).map_err(io::Error::from);
+    let text = text.map_err(Error::io(&dir.join(REPORT_FILE)))?;
+    write_text(dir, REPORT_FILE, &format!("{text}\n"))
+}
+
+/// Writes a text to a run directory, whole or not at all, in the place of an earlier one.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn write_text(dir: &Path, name: &str, text: &str) -> Result<PathBuf, Error> {
+    let path = dir.join(name);
     let write = || {
-        let text = to_json(summary)?;
-        let mut staged = Staged::create(dir, REPORT_FILE)?;
-        writeln!(staged, "{text}")?;
+        let mut staged = Staged::create(dir, name)?;
+        staged.write_all(text.as_bytes())?;
         staged.commit(&path)
     };
     write().map_err(Error::io(&path))?;

@@ -23,7 +23,7 @@ mod text;
 pub use csv_rows::SourceDialect;
 pub use damaged::{DAMAGED_FILE, DamagedWriter};
 pub use error::Error;
-pub use json::{REPORT_FILE, to_json, write_json};
+pub use json::{REPORT_FILE, to_json, write_json, write_text};
 pub use message::{codes, message};
 pub use rejects::{RejectsFile, RejectsWriter, SourceFormat};
 pub use text::{Next, to_text};

@@ -10,7 +10,7 @@ use rayon::ThreadPool;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
 use super::{
-    Error, Job, Surroundings,
+    Error, Inferred, Job, Surroundings,
     inputs::{self, Inputs},
     notes::Notes,
     pipeline,
@@ -20,7 +20,12 @@ use crate::model::{Body, BodyCounts, Position, RowCounts, RowFailure, Rows, Shap
 use crate::pack::{Limits, Packer};
 use crate::progress::Phase;
 use crate::report::{self, RejectsFile};
-use crate::shape::{encode, infer::Minority, plan::Plan};
+use crate::shape::{
+    encode,
+    infer::Minority,
+    mapping,
+    plan::{Plan, PlanColumn, Target},
+};
 
 /// Rows that the server refused, by position.
 pub type Failures = HashMap<Position, RowFailure>;
@@ -159,6 +164,25 @@ impl<'a> Prepared<'a> {
         Ok(Self { job, inputs, plan, minorities, limits, pool, around })
     }
 
+    /// The mapping as it is used, in TOML.
+    pub fn resolved_mapping(&self) -> String {
+        let files = &self.inputs.files;
+        mapping::to_toml(&self.plan, |at| {
+            files.iter().any(|file| file.binding.sources[at].is_none())
+        })
+    }
+
+    /// What was inferred; empty where a mapping says everything.
+    pub fn inferred(&self) -> Vec<Inferred> {
+        let columns = self.plan.columns.iter().filter(|_| self.job.mapping.is_none());
+        let inferred = |column: &PlanColumn| Inferred {
+            column: column.source.clone(),
+            is_attribute: column.target == Target::Attribute,
+            value: column.value.as_str(),
+        };
+        columns.map(inferred).collect()
+    }
+
     /// One pass over the rows: every block goes to `on_block`, every body to `sink`, both
     /// in order.
     ///
@@ -232,6 +256,7 @@ pub fn limits(job: &Job) -> Limits {
         body_bytes_max: job.rules.body_bytes_max,
         cut_users: job.cut_users.or(job.users.per_minute()),
         cut_events: job.cut_events.or(job.events.per_minute()),
+        single: job.api.is_single(),
     }
 }
 

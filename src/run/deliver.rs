@@ -98,6 +98,7 @@ fn settings(job: &Job, delivery: &Delivery, totals: &BodyTotals) -> Settings {
     let mean = |count: u64| count as f64 / totals.count.max(1) as f64;
     Settings {
         api_id: delivery.api_id.clone(),
+        api: job.api,
         connections: delivery.connections,
         retry_for: delivery.retry_for,
         largest_users: totals.users_max,

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     End, Error, Job, Outcome, Surroundings,
-    check::{self, Failures, Prepared},
+    check::{self, Checked, Failures, Prepared},
     inputs,
     rundir::RunDir,
     summary,
@@ -52,6 +52,7 @@ fn dry_run(
     let (inputs, plan) = inputs::open(job, false, around)?;
     let dir = RunDir::open(&job.run_dir)?;
     let prepared = Prepared::new(job, inputs, plan, check::limits(job), around)?;
+    dir.write_mapping(&prepared.resolved_mapping())?;
     let checked = prepared.check(&Failures::new(), dir.path(), sink)?;
     let mut summary = summary::summarise(command, &prepared, &checked);
     summary.complete = true;
@@ -62,7 +63,9 @@ fn dry_run(
         Some(error) => End::Stopped(error),
         None => End::Complete,
     };
-    Ok(Outcome { summary, rejects: checked.rejects, damaged: checked.damaged, end })
+    let inferred = prepared.inferred();
+    let Checked { rejects, damaged, .. } = checked;
+    Ok(Outcome { summary, inferred, rejects, damaged, end })
 }
 
 /// Where `pack` writes: a new file that appears whole, or whatever stands there if that

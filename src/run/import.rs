@@ -1,11 +1,9 @@
 //! An import from start to end: open, check, show the plan, send, record.
 
-use std::{fs, time::Instant};
-
-use xxhash_rust::xxh3::xxh3_128;
+use std::time::Instant;
 
 use super::{
-    Delivery, End, Error, Job, Outcome, Surroundings,
+    Delivery, End, Error, Inferred, Job, Outcome, Surroundings,
     check::{self, Checked, Failures, Prepared},
     deliver,
     inputs::{self, Inputs},
@@ -24,6 +22,8 @@ pub struct Proposal<'a> {
     pub resumed: bool,
     /// Names of columns that the mapping does not use, by file.
     pub unused: Vec<(String, Vec<String>)>,
+    /// What was inferred, where there is no mapping.
+    pub inferred: Vec<Inferred>,
 }
 
 /// Checks everything, shows the plan to `agree`, sends, and records.
@@ -49,6 +49,7 @@ pub fn import(
         ..check::limits(job)
     };
     let prepared = Prepared::new(job, inputs, plan, limits, around)?;
+    dir.write_mapping(&prepared.resolved_mapping())?;
     let failures = earlier.as_ref().map(known_failures).unwrap_or_default();
     let found = failures.len();
     let mut checked = prepared.check(&failures, dir.path(), |_| Ok(()))?;
@@ -64,7 +65,8 @@ pub fn import(
         summary.complete = !matches!(end, End::Stopped(_));
         summary.timing = summary::timing(start, summary.rows.read);
         dir.write_report(&summary)?;
-        Ok(Outcome { summary, rejects: checked.rejects, damaged: checked.damaged, end })
+        let Checked { rejects, damaged, .. } = checked;
+        Ok(Outcome { summary, inferred: prepared.inferred(), rejects, damaged, end })
     };
 
     if let Some(journal) = &earlier
@@ -77,7 +79,8 @@ pub fn import(
     }
     let proposed = summarise(&checked, earlier.as_ref());
     let unused = unused_columns(&prepared.inputs);
-    if !agree(&Proposal { summary: &proposed, resumed, unused }) {
+    let inferred = prepared.inferred();
+    if !agree(&Proposal { summary: &proposed, resumed, unused, inferred }) {
         return finish(checked, earlier.as_ref(), End::Stopped(Error::Declined));
     }
 
@@ -190,11 +193,7 @@ fn earlier_run(
 fn binding(job: &Job, delivery: &Delivery, inputs: &Inputs) -> Result<Binding, Error> {
     let mapping = match &job.mapping {
         None => "none".to_owned(),
-        Some(path) => {
-            let text = fs::read(path)
-                .map_err(|error| Error::Usage(format!("--mapping {}: {error}", path.display())))?;
-            format!("{:032x}", xxh3_128(&text))
-        }
+        Some(file) => file.content.clone(),
     };
     let inputs = inputs
         .files

@@ -1,14 +1,11 @@
 //! From what the user named to opened tables, and a plan that fits all of them.
 
-use std::{fs, path::Path};
-
 use super::{Error, Job, Surroundings, pipeline};
 use crate::decode::{self, Table};
 use crate::model::Tally;
 use crate::progress::Phase;
 use crate::shape::{
     infer::{Inference, Minority},
-    mapping,
     plan::{self, Binding, Plan, SourceColumn},
 };
 use crate::source::{self, Fingerprint, Format, Input};
@@ -56,7 +53,6 @@ impl InputFile {
 /// The first input that cannot be used, a mapping that cannot, or one that does not fit.
 pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inputs, Plan), Error> {
     let found = source::find(&job.inputs)?;
-    let mapped = job.mapping.as_deref().map(|path| read_mapping(path, job)).transpose()?;
     let total = found.iter().map(|input| input.bytes).sum();
     if fingerprint {
         around.progress.begin(Phase::Fingerprint, total);
@@ -84,16 +80,16 @@ pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inpu
             .collect();
         opened.push((input, table, columns, print));
     }
-    let columns = match &mapped {
-        Some(columns) => columns.clone(),
+    let columns = match &job.mapping {
+        Some(file) => file.mapping.columns.clone(),
         None => Plan::by_name(job.kind, opened.iter().map(|(_, _, columns, _)| columns.as_slice())),
     };
-    let plan = Plan { kind: job.kind, columns, rules: job.rules.clone() };
+    let plan = Plan::new(job.kind, columns, job.rules.clone());
     let files = opened
         .into_iter()
         .map(|(input, table, columns, fingerprint)| {
             let binding = plan
-                .bind(&input.name(), &columns, mapped.is_some())
+                .bind(&input.name(), &columns, job.mapping.is_some())
                 .map_err(|error: plan::Error| Error::Usage(error.to_string()))?;
             let mut wanted: Vec<usize> = binding.sources.iter().copied().flatten().collect();
             wanted.sort_unstable();
@@ -121,14 +117,6 @@ fn open_table(
 
 fn unreadable(input: &Input, error: &dyn std::fmt::Display) -> Error {
     Error::Unreadable { path: input.name(), reason: error.to_string() }
-}
-
-fn read_mapping(path: &Path, job: &Job) -> Result<Vec<plan::PlanColumn>, Error> {
-    let name = path.display();
-    let text = fs::read_to_string(path)
-        .map_err(|error| Error::Usage(format!("--mapping {name}: {error}")))?;
-    mapping::parse(&text, job.kind)
-        .map_err(|error| Error::Usage(format!("--mapping {name}: {error}")))
 }
 
 /// Infers the types of the plan's columns from every value of every input, whichever

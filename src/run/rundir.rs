@@ -12,6 +12,7 @@ use super::{Error, Job};
 use crate::journal::{CHECKPOINT_FILE, Journal, RunLock};
 use crate::model::Summary;
 use crate::report;
+use crate::shape::mapping::RESOLVED_FILE;
 
 /// Where runs are kept by default, below the working directory.
 const RUNS: &str = "moebulk-runs";
@@ -71,7 +72,7 @@ impl RunDir {
         for entry in fs::read_dir(&self.path).map_err(fail)? {
             let path = entry.map_err(fail)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let ours = [CHECKPOINT_FILE, "report.", "rejects", "damaged."]
+            let ours = [CHECKPOINT_FILE, "report.", "rejects", "damaged.", "resolved-mapping."]
                 .iter()
                 .any(|start| name.starts_with(start));
             if ours && path.is_file() {
@@ -84,6 +85,15 @@ impl RunDir {
             let name = path.file_name().unwrap_or_default();
             fs::rename(&path, done.join(name)).map_err(fail)?;
         }
+        Ok(())
+    }
+
+    /// Writes the mapping as it is used.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_mapping(&self, text: &str) -> Result<(), Error> {
+        report::write_text(&self.path, RESOLVED_FILE, text)?;
         Ok(())
     }
 

@@ -34,6 +34,9 @@ pub fn summarise(command: &str, prepared: &Prepared, checked: &Checked) -> Summa
         .collect();
     let elements = match job.kind {
         Kind::Users => ElementCounts { users: checked.rows.accepted, ..ElementCounts::default() },
+        Kind::Devices => {
+            ElementCounts { devices: checked.rows.accepted, ..ElementCounts::default() }
+        }
         Kind::Events => ElementCounts { events: checked.bodies.events, ..ElementCounts::default() },
     };
     let mut problems: Vec<ProblemSummary> = tally

@@ -1,4 +1,4 @@
-//! The HTTP client: one request of the bulk import API, and what came of it.
+//! The HTTP client: one request of the Data API, and what came of it.
 
 use std::error::Error as _;
 use std::net::IpAddr;
@@ -9,6 +9,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::wire::api::Api;
 use crate::wire::replies::REPLY_BYTES_MAX;
 
 use super::verdict::{Answer, AnswerBody, Outcome};
@@ -60,7 +61,7 @@ impl Client {
     /// # Errors
     /// Where the endpoint or the credentials can't be used, or TLS can't be set up.
     pub fn new(settings: &Settings) -> Result<Self, ClientError> {
-        let url = bulk_url(&settings.endpoint, &settings.app_id)?;
+        let url = api_url(&settings.endpoint, settings.api, &settings.app_id)?;
         let credential = |name, reason| ClientError::Credential { name, reason };
         if settings.api_id.is_empty() || settings.api_id.contains(':') {
             // Data API, S rule: Basic credentials split at the first colon.
@@ -132,8 +133,8 @@ impl Transport for Client {
     }
 }
 
-/// Data API, U rule: `POST /v1/transition/{APP_ID}`.
-fn bulk_url(endpoint: &str, app_id: &str) -> Result<Url, ClientError> {
+/// Data API, U rule: `POST /v1/{API}/{APP_ID}`.
+fn api_url(endpoint: &str, api: Api, app_id: &str) -> Result<Url, ClientError> {
     let refuse = |reason: &str| ClientError::Endpoint {
         // A password in it must not reach a terminal.
         endpoint: if endpoint.contains('@') { "…".to_owned() } else { endpoint.to_owned() },
@@ -157,7 +158,7 @@ fn bulk_url(endpoint: &str, app_id: &str) -> Result<Url, ClientError> {
     }
     url.path_segments_mut().map_err(|()| refuse("it is no web address"))?.pop_if_empty().extend([
         "v1",
-        "transition",
+        api.path(),
         app_id,
     ]);
     Ok(url)

@@ -1,4 +1,4 @@
-//! Sends bodies to the bulk import API: inside the account's budget, with every reply judged,
+//! Sends bodies to the Data API: inside the account's budget, with every reply judged,
 //! and with what was meant and what became of it told to a [`Ledger`].
 //!
 //! - `sender`: the one task that decides, in one fixed order
@@ -32,6 +32,7 @@ use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
 
 use crate::model::{Body, Intent, Rate, RequestCounts, Settlement};
+use crate::wire::api::Api;
 
 pub use client::{Client, ClientError};
 pub use clock::Clock;
@@ -47,8 +48,10 @@ const CONNECTIONS_UNLIMITED: usize = 16;
 /// Where and how fast to send.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Scheme, host and port; `/v1/transition/{app_id}` is appended.
+    /// Scheme, host and port; `/v1/{api}/{app_id}` is appended.
     pub endpoint: String,
+    /// Which API takes the bodies.
+    pub api: Api,
     /// The workspace's id.
     pub app_id: String,
     /// The user name of the Data API; by default the app id.
@@ -88,6 +91,7 @@ impl Settings {
     ) -> Self {
         Self {
             endpoint,
+            api: Api::Bulk,
             api_id: app_id.clone(),
             app_id,
             key,

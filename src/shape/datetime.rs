@@ -4,7 +4,42 @@
 
 use std::fmt;
 
-use chrono::{Days, NaiveDate};
+use chrono::{Days, LocalResult, NaiveDate, TimeZone, Timelike};
+use chrono_tz::Tz;
+
+/// The zone of a date-time that names none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Zone {
+    /// UTC.
+    #[default]
+    Utc,
+    /// One of the IANA database.
+    Named(Tz),
+}
+
+impl Zone {
+    /// The zone of that name in the IANA database.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "UTC" | "Z" => Some(Self::Utc),
+            _ => name.parse().ok().map(Self::Named),
+        }
+    }
+
+    /// Every name.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Utc => f.write_str("UTC"),
+            Self::Named(zone) => f.write_str(zone.name()),
+        }
+    }
+}
 
 /// How a column writes its dates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,8 +151,9 @@ pub enum DateError {
 }
 
 impl DateTime {
-    /// Reads a text in a format. No zone means UTC.
-    pub fn parse(text: &str, format: DateFormat) -> Result<Self, DateError> {
+    /// Reads a text in a format. `zone` is that of a date-time that names none; a local
+    /// time that it skips or has twice is no date-time.
+    pub fn parse(text: &str, format: DateFormat, zone: Zone) -> Result<Self, DateError> {
         let mut scan = Scan(text.as_bytes());
         let (order, form) = match format {
             DateFormat::Iso => (DateOrder::YearDash, None),
@@ -132,9 +168,11 @@ impl DateTime {
         if !scan.0.is_empty() {
             return Err(DateError::Invalid);
         }
-        match time {
-            None => Ok(Self { date, time: None }),
-            Some(time) => Self::at_offset(date, time, offset_minutes),
+        match (time, offset_minutes, zone) {
+            (None, ..) => Ok(Self { date, time: None }),
+            (Some(time), Some(minutes), _) => Self::at_offset(date, time, minutes),
+            (Some(time), None, Zone::Utc) => Self::at_offset(date, time, 0),
+            (Some(time), None, Zone::Named(zone)) => Self::in_zone(date, time, zone),
         }
     }
 
@@ -168,6 +206,23 @@ impl DateTime {
         out.push(b'Z');
     }
 
+    /// Moves a local time of a named zone to UTC. Offsets of seconds, as zones had before
+    /// their standard time, count too.
+    fn in_zone(date: NaiveDate, time: Time, zone: Tz) -> Result<Self, DateError> {
+        use chrono::Datelike;
+        let clock = date.and_hms_opt(time.hour, time.minute, time.second);
+        let local = clock.ok_or(DateError::Invalid)?;
+        let LocalResult::Single(moment) = zone.from_local_datetime(&local) else {
+            return Err(DateError::Invalid);
+        };
+        let utc = moment.naive_utc();
+        if !(0..=9999).contains(&utc.year()) {
+            return Err(DateError::Range);
+        }
+        let (hour, minute, second) = (utc.hour(), utc.minute(), utc.second());
+        Ok(Self { date: utc.date(), time: Some(Time { hour, minute, second, ..time }) })
+    }
+
     /// Moves a local time to UTC.
     fn at_offset(date: NaiveDate, time: Time, offset_minutes: i32) -> Result<Self, DateError> {
         use chrono::Datelike;
@@ -186,7 +241,9 @@ impl DateTime {
 /// Whether a text is a date or date-time as [`DateFormat::Iso`] reads it.
 pub fn is_iso(text: &str) -> bool {
     // Most cells of a text column end here, without a look at the calendar.
-    text.len() >= 10 && text.as_bytes()[4] == b'-' && DateTime::parse(text, DateFormat::Iso).is_ok()
+    text.len() >= 10
+        && text.as_bytes()[4] == b'-'
+        && DateTime::parse(text, DateFormat::Iso, Zone::Utc).is_ok()
 }
 
 fn two(out: &mut Vec<u8>, value: u32) {
@@ -284,20 +341,21 @@ impl Scan<'_> {
         Some(sign * (hours * 60 + minutes) as i32)
     }
 
-    fn iso_time(&mut self) -> Option<(Option<Time>, i32)> {
+    /// The time, and its offset in minutes where it names one.
+    fn iso_time(&mut self) -> Option<(Option<Time>, Option<i32>)> {
         match self.0.first() {
-            None => return Some((None, 0)),
+            None => return Some((None, None)),
             Some(b'T' | b' ') => self.0 = &self.0[1..],
             Some(_) => return None,
         }
         let time = self.clock(Seconds::Optional)?;
-        let zone = if self.0.is_empty() { 0 } else { self.zone(true)? };
+        let zone = if self.0.is_empty() { None } else { Some(self.zone(true)?) };
         Some((Some(time), zone))
     }
 
-    fn fixed_time(&mut self, form: TimeForm) -> Option<(Option<Time>, i32)> {
+    fn fixed_time(&mut self, form: TimeForm) -> Option<(Option<Time>, Option<i32>)> {
         let (separator, seconds, zoned) = match form {
-            TimeForm::None => return Some((None, 0)),
+            TimeForm::None => return Some((None, None)),
             TimeForm::Blank => (b' ', Seconds::Whole, false),
             TimeForm::BlankFraction => (b' ', Seconds::Fraction, false),
             TimeForm::TFraction => (b'T', Seconds::Fraction, false),
@@ -306,7 +364,7 @@ impl Scan<'_> {
         };
         self.byte(separator)?;
         let time = self.clock(seconds)?;
-        let zone = if zoned { self.zone(false)? } else { 0 };
+        let zone = if zoned { Some(self.zone(false)?) } else { None };
         Some((Some(time), zone))
     }
 }
@@ -327,7 +385,7 @@ mod tests {
 
     fn written(text: &str, format: DateFormat) -> Result<String, DateError> {
         let mut out = Vec::new();
-        DateTime::parse(text, format)?.write(&mut out);
+        DateTime::parse(text, format, Zone::Utc)?.write(&mut out);
         Ok(String::from_utf8(out).expect("ASCII"))
     }
 
@@ -388,8 +446,34 @@ mod tests {
     }
 
     #[test]
+    fn a_named_zone_and_its_gaps() {
+        let zone = Zone::from_name("Europe/Berlin").expect("a zone");
+        let read = |text| {
+            let mut out = Vec::new();
+            DateTime::parse(text, DateFormat::Iso, zone)?.write(&mut out);
+            Ok(String::from_utf8(out).expect("ASCII"))
+        };
+        for (text, expected) in [
+            ("2024-01-02 03:04:05.6", Ok("2024-01-02T02:04:05.600Z")),
+            ("2024-07-02T00:30", Ok("2024-07-01T22:30:00Z")),
+            ("2024-07-02", Ok("2024-07-02")),
+            ("2024-07-02T00:30Z", Ok("2024-07-02T00:30:00Z")),
+            ("2024-07-02T00:30+05:30", Ok("2024-07-01T19:00:00Z")),
+            // Skipped in spring, twice in autumn.
+            ("2024-03-31T02:30", Err(DateError::Invalid)),
+            ("2024-10-27T02:30", Err(DateError::Invalid)),
+            ("0000-01-01T00:10", Err(DateError::Range)),
+        ] {
+            assert_eq!(read(text), expected.map(str::to_owned), "{text}");
+        }
+        assert_eq!(Zone::from_name("Europe/Atlantis"), None);
+        assert_eq!(Zone::from_name("UTC"), Some(Zone::Utc));
+    }
+
+    #[test]
     fn only_digits_that_carry_something_count_as_cut() {
-        let cut = |text| DateTime::parse(text, DateFormat::Iso).map(|date| date.was_cut());
+        let cut =
+            |text| DateTime::parse(text, DateFormat::Iso, Zone::Utc).map(|date| date.was_cut());
         assert_eq!(cut("2024-01-02T03:04:05.123000"), Ok(false));
         assert_eq!(cut("2024-01-02T03:04:05.1230001"), Ok(true));
         assert_eq!(cut("2024-01-02"), Ok(false));

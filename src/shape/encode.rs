@@ -1,33 +1,34 @@
 //! A block of rows to elements: every check, and the JSON of each row written once.
+//!
+//! - `layout`: which columns feed which part of an element;
+//! - `identity`: who a row is about;
+//! - `event`: an action's own fields;
+//! - `value`: attributes by their type.
+
+mod event;
+mod identity;
+mod layout;
+mod value;
 
 use std::sync::Arc;
-
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     cell::Cell,
     cells::{ArrowCells, Cells, TextCells},
-    datetime::{DateError, DateFormat, DateTime},
     json,
-    number::{Fit, Number},
-    plan::{Binding, Empty, Plan, PlanColumn, Rules, Target, ValueType},
+    plan::{Binding, Plan, PlanColumn, Target},
 };
 use crate::model::{Code, Element, Kind, Problem, Reject, Rows, Severity, Shaped, Tally};
-use crate::wire::{
-    envelope,
-    ids::{self, IdVerdict},
-    limits,
-};
-
-/// Epoch values from here on are milliseconds: as seconds they lie beyond the year 5000.
-const EPOCH_SECONDS_MAX: f64 = 1e11;
+use crate::wire::envelope;
+use layout::{Layout, Node};
 
 /// Checks a block and encodes its sound rows. `Err` names a column that cannot be read.
 pub fn shape(plan: &Plan, binding: &Binding, rows: Arc<Rows>) -> Result<Shaped, String> {
+    let encoder = Encoder::new(plan);
     let block = match rows.as_ref() {
-        Rows::Text(text) => Encoder::new(plan).block(&rows, &TextCells::new(text, binding)?),
+        Rows::Text(text) => encoder.block(&rows, binding, &TextCells::new(text, binding)?),
         Rows::Arrow(arrow) => {
-            Encoder::new(plan).block(&rows, &ArrowCells::new(arrow, plan, binding)?)
+            encoder.block(&rows, binding, &ArrowCells::new(arrow, plan, binding)?)
         }
     };
     let Encoder { json, elements, rejects, mut tally, .. } = block;
@@ -37,34 +38,39 @@ pub fn shape(plan: &Plan, binding: &Binding, rows: Arc<Rows>) -> Result<Shaped, 
     Ok(Shaped { json, elements, rejects, tally, rows })
 }
 
-/// Which columns of a plan feed which part of an element.
-struct Layout {
-    id: Option<usize>,
-    action: Option<usize>,
-    device: Option<usize>,
-    /// Columns of an action's own fields, in the order in which they are written.
-    fields: Vec<usize>,
-    attributes: Vec<usize>,
+/// One row of a block.
+struct Row<'r, C> {
+    plan: &'r Plan,
+    binding: &'r Binding,
+    cells: &'r C,
+    at: usize,
 }
 
-impl Layout {
-    fn of(plan: &Plan) -> Self {
-        let find = |target| plan.columns.iter().position(|column| column.target == target);
-        let order = [
-            Target::Platform,
-            Target::AppVersion,
-            Target::UserTime,
-            Target::CurrentTime,
-            Target::TimezoneOffset,
-        ];
-        let attribute = |&at: &usize| plan.columns[at].target == Target::Attribute;
-        Self {
-            id: find(Target::CustomerId),
-            action: find(Target::Action),
-            device: find(Target::DeviceId),
-            fields: order.into_iter().filter_map(find).collect(),
-            attributes: (0..plan.columns.len()).filter(attribute).collect(),
+impl<C: Cells> Row<'_, C> {
+    /// The cell of a column of the plan, as its source or its constant gives it.
+    fn cell<'a>(&'a self, column: usize, scratch: &'a mut String) -> Cell<'a> {
+        match &self.plan.columns[column].constant {
+            Some(text) => Cell::Text(text),
+            None => self.cells.cell(self.at, column, scratch),
         }
+    }
+
+    /// The cell as the rules see it: empty cells and null words are no values.
+    fn value<'a>(&'a self, column: usize, scratch: &'a mut String) -> Cell<'a> {
+        match self.cell(column, scratch) {
+            Cell::Text(text) if text.is_empty() || self.is_null(column, text) => Cell::Absent,
+            cell => cell,
+        }
+    }
+
+    fn is_null(&self, column: usize, text: &str) -> bool {
+        let own = &self.plan.columns[column].reading.null_words;
+        self.plan.rules.is_null(text) || own.iter().any(|null| null == text)
+    }
+
+    /// Whether the row's file has the column at all.
+    fn has(&self, column: usize) -> bool {
+        self.binding.sources[column].is_some()
     }
 }
 
@@ -77,6 +83,16 @@ struct Encoder<'p> {
     tally: Tally,
     /// Problems of the row at hand.
     problems: Vec<Problem>,
+    /// Attributes of the row at hand whose value at the server is to be removed.
+    unset: Vec<usize>,
+}
+
+/// What was written of one element.
+struct Written {
+    /// Bytes of its head; 0 = it has none.
+    head: usize,
+    /// Hash of the user or device whose updates must keep their order.
+    key: Option<u64>,
 }
 
 impl<'p> Encoder<'p> {
@@ -88,27 +104,30 @@ impl<'p> Encoder<'p> {
             rejects: Vec::new(),
             tally: Tally::default(),
             problems: Vec::new(),
+            unset: Vec::new(),
         }
     }
 
-    fn block<C: Cells>(mut self, rows: &Rows, cells: &C) -> Self {
+    fn block<C: Cells>(mut self, rows: &Rows, binding: &Binding, cells: &C) -> Self {
         let layout = Layout::of(self.plan);
         let mut scratch = String::new();
-        for row in 0..rows.len() {
+        let (users, events) = match self.plan.kind {
+            Kind::Users | Kind::Devices => (1, 0),
+            Kind::Events => (0, 1),
+        };
+        for at in 0..rows.len() {
             let start = self.json.len();
-            let key = self.element(&layout, row, cells, &mut scratch);
+            let row = Row { plan: self.plan, binding, cells, at };
+            let Written { head, key } = self.element(&layout, &row, &mut scratch);
             let len = self.json.len() - start;
-            if len + envelope::OVERHEAD_BYTES > self.plan.rules.body_bytes_max {
+            let closing = if head > 0 { envelope::ACTIONS_SUFFIX.len() } else { 0 };
+            if len + closing + envelope::OVERHEAD_BYTES > self.plan.rules.body_bytes_max {
                 let limit = self.plan.rules.body_bytes_max;
                 self.problem(Code::RowTooLarge, None, || {
-                    format!("its element has {len} bytes, a body may have {limit}")
+                    format!("its element has {} bytes, a body may have {limit}", len + closing)
                 });
             }
-            let (users, events) = match self.plan.kind {
-                Kind::Users => (1, 0),
-                Kind::Events => (0, 1),
-            };
-            let position = rows.position(row);
+            let position = rows.position(at);
             for problem in &self.problems {
                 self.tally.add(problem.severity, problem.code, problem.column, position);
             }
@@ -116,12 +135,13 @@ impl<'p> Encoder<'p> {
                 self.json.truncate(start);
                 let mut problems = std::mem::take(&mut self.problems);
                 problems.sort_by_key(|problem| problem.severity);
-                self.rejects.push(Reject { position, row: row as u32, problems });
+                self.rejects.push(Reject { position, row: at as u32, problems });
             } else {
                 self.problems.clear();
                 self.elements.push(Element {
-                    len: len as u32,
-                    row: row as u32,
+                    head: head as u32,
+                    len: (len - head) as u32,
+                    row: at as u32,
                     users,
                     events,
                     key,
@@ -131,135 +151,49 @@ impl<'p> Encoder<'p> {
         self
     }
 
-    /// Writes one element; returns the key of the user whose updates must keep their order.
+    /// Writes one element; of an event all but what closes it behind its last action.
     fn element<C: Cells>(
         &mut self,
         layout: &Layout,
-        row: usize,
-        cells: &C,
+        row: &Row<'_, C>,
         scratch: &mut String,
-    ) -> Option<u64> {
-        let plan = self.plan;
-        match plan.kind {
+    ) -> Written {
+        match self.plan.kind {
             Kind::Users => {
-                self.json.extend_from_slice(br#"{"type":"customer","customer_id":"#);
-                let key = self.customer_id(layout.id, row, cells, scratch);
+                self.json.extend_from_slice(br#"{"type":"customer""#);
+                let key = self.identity(layout, row, scratch);
                 self.json.extend_from_slice(br#","attributes":"#);
-                self.attributes(layout, row, cells, scratch);
+                self.attributes(layout, row, scratch);
+                if self.plan.rules.update_existing_only {
+                    self.json.extend_from_slice(br#","update_existing_only":true"#);
+                }
+                self.unset_attributes();
                 self.json.push(b'}');
-                key
+                Written { head: 0, key }
             }
             Kind::Events => {
-                self.json.extend_from_slice(br#"{"type":"event","customer_id":"#);
-                self.customer_id(layout.id, row, cells, scratch);
+                let start = self.json.len();
+                self.json.extend_from_slice(br#"{"type":"event""#);
+                self.identity(layout, row, scratch);
+                self.user_identifiers(layout, row, scratch);
                 if let Some(at) = layout.device {
-                    let cell = fetch(&plan.rules, cells.cell(row, at, scratch));
-                    self.field(at, cell, |encoder, at, cell| encoder.text_field(at, cell));
+                    self.field(at, row.value(at, scratch), Self::text_field);
                 }
-                self.json.extend_from_slice(br#","actions":[{"action":"#);
-                self.action(layout.action, row, cells, scratch);
+                self.json.extend_from_slice(br#","actions":["#);
+                let head = self.json.len() - start;
+                self.action(layout, row, scratch);
+                Written { head, key: None }
+            }
+            Kind::Devices => {
+                self.json.extend_from_slice(br#"{"type":"device""#);
+                self.identity(layout, row, scratch);
+                let key = self.device(layout, row, scratch);
                 self.json.extend_from_slice(br#","attributes":"#);
-                self.attributes(layout, row, cells, scratch);
-                let mut timed = false;
-                for &at in &layout.fields {
-                    let target = plan.columns[at].target;
-                    let cell = fetch(&plan.rules, cells.cell(row, at, scratch));
-                    let is_time = matches!(target, Target::UserTime | Target::CurrentTime);
-                    timed |= is_time && cell != Cell::Absent;
-                    self.field(at, cell, |encoder, at, cell| match target {
-                        Target::UserTime | Target::CurrentTime => encoder.event_time(at, cell),
-                        Target::TimezoneOffset => encoder.timezone_offset(at, cell),
-                        Target::Platform => encoder.platform(at, cell),
-                        _ => encoder.text_field(at, cell),
-                    });
-                }
-                if !timed {
-                    self.problem(Code::EventNoTime, None, String::new);
-                }
-                self.json.extend_from_slice(b"}]}");
-                None
+                self.attributes(layout, row, scratch);
+                self.json.push(b'}');
+                Written { head: 0, key }
             }
         }
-    }
-
-    fn customer_id<C: Cells>(
-        &mut self,
-        column: Option<usize>,
-        row: usize,
-        cells: &C,
-        scratch: &mut String,
-    ) -> Option<u64> {
-        let at = column?;
-        let id = match fetch(&self.plan.rules, cells.cell(row, at, scratch)) {
-            Cell::Absent => "",
-            Cell::Text(text) => text,
-            Cell::Number { digits, .. } => digits,
-            Cell::Bool(value) => bool_text(value),
-            Cell::DateTime { text, .. } => text,
-            Cell::Bad(code) => {
-                self.problem(code, Some(at), String::new);
-                return None;
-            }
-        };
-        let code = match ids::judge(id) {
-            IdVerdict::Allowed => None,
-            IdVerdict::Lookalike => Some(Code::IdLookalike),
-            IdVerdict::Missing => Some(Code::IdMissing),
-            IdVerdict::TooShort => Some(Code::IdTooShort),
-            IdVerdict::Disallowed => Some(Code::IdDisallowed),
-        };
-        if let Some(code) = code {
-            self.value_problem(code, at, id, "");
-        }
-        json::write_string(&mut self.json, id);
-        Some(xxh3_64(id.as_bytes()))
-    }
-
-    fn action<C: Cells>(
-        &mut self,
-        column: Option<usize>,
-        row: usize,
-        cells: &C,
-        scratch: &mut String,
-    ) {
-        let cell = match column {
-            Some(at) => fetch(&self.plan.rules, cells.cell(row, at, scratch)),
-            None => Cell::Absent,
-        };
-        let plan = self.plan;
-        match (cell, &plan.rules.event) {
-            (Cell::Absent, Some(event)) => json::write_string(&mut self.json, event),
-            (Cell::Absent, None) => self.problem(Code::ActionMissing, column, String::new),
-            (cell, _) => {
-                self.text_field(column.unwrap_or_default(), cell);
-            }
-        }
-    }
-
-    /// Writes `{"name":value,…}`.
-    fn attributes<C: Cells>(
-        &mut self,
-        layout: &Layout,
-        row: usize,
-        cells: &C,
-        scratch: &mut String,
-    ) {
-        let plan = self.plan;
-        self.json.push(b'{');
-        let start = self.json.len();
-        for &at in &layout.attributes {
-            let column = &plan.columns[at];
-            let before = self.json.len();
-            if before > start {
-                self.json.push(b',');
-            }
-            self.json.extend_from_slice(&column.key);
-            let cell = cells.cell(row, at, scratch);
-            if !self.attribute(at, column, cell) {
-                self.json.truncate(before);
-            }
-        }
-        self.json.push(b'}');
     }
 
     /// Writes `,"name":value`, where the cell has a value and it is sound.
@@ -275,56 +209,6 @@ impl<'p> Encoder<'p> {
         if cell == Cell::Absent || !write(self, at, cell) {
             self.json.truncate(before);
         }
-    }
-
-    /// Writes an attribute's value as its column's type; `false` where there is none.
-    fn attribute(&mut self, at: usize, column: &PlanColumn, cell: Cell<'_>) -> bool {
-        let rules = &self.plan.rules;
-        if let Cell::Text("") = cell {
-            let sent = rules.empty == Empty::Text && column.value == ValueType::Text;
-            if sent {
-                self.json.extend_from_slice(b"\"\"");
-            }
-            return sent;
-        }
-        match (column.value, fetch(rules, cell)) {
-            (_, Cell::Absent) => false,
-            (_, Cell::Bad(code)) => self.refuse(code, at, "", ""),
-            (ValueType::Text, cell) => self.text_field(at, cell),
-            (ValueType::Number, Cell::Text(text)) => self.number(at, text),
-            (ValueType::Number, Cell::Number { digits, binary: false }) => self.number(at, digits),
-            (ValueType::Number, Cell::Number { digits, binary: true }) => {
-                self.json.extend_from_slice(digits.as_bytes());
-                true
-            }
-            (ValueType::Number, cell) => self.refuse(Code::TypeNumber, at, cell_text(cell), ""),
-            (ValueType::Bool, Cell::Bool(value)) => self.literal(bool_text(value)),
-            (ValueType::Bool, Cell::Text(text)) if text.eq_ignore_ascii_case("true") => {
-                self.literal("true")
-            }
-            (ValueType::Bool, Cell::Text(text)) if text.eq_ignore_ascii_case("false") => {
-                self.literal("false")
-            }
-            (ValueType::Bool, cell) => self.refuse(Code::TypeBool, at, cell_text(cell), ""),
-            (ValueType::DateTime(_), Cell::DateTime { .. }) => self.text_field(at, cell),
-            (ValueType::DateTime(format), Cell::Text(text)) => {
-                match DateTime::parse(text, format) {
-                    Ok(date) => self.date(at, &date),
-                    Err(DateError::Range) => self.refuse(Code::DatetimeRange, at, text, ""),
-                    Err(DateError::Invalid) => {
-                        self.refuse(Code::TypeDatetime, at, text, &format.to_string())
-                    }
-                }
-            }
-            (ValueType::DateTime(format), cell) => {
-                self.refuse(Code::TypeDatetime, at, cell_text(cell), &format.to_string())
-            }
-        }
-    }
-
-    fn literal(&mut self, text: &str) -> bool {
-        self.json.extend_from_slice(text.as_bytes());
-        true
     }
 
     /// Writes any cell as text.
@@ -343,90 +227,19 @@ impl<'p> Encoder<'p> {
         true
     }
 
-    fn number(&mut self, at: usize, text: &str) -> bool {
-        let Some(number) = Number::parse(text) else {
-            return self.refuse(Code::TypeNumber, at, text, "");
-        };
-        match number.fit() {
-            Fit::OutOfRange => return self.refuse(Code::NumberRange, at, text, ""),
-            Fit::Imprecise => self.value_problem(Code::NumberPrecision, at, text, ""),
-            Fit::Exact => {}
-        }
-        number.write_json(&mut self.json);
-        true
-    }
-
-    fn date(&mut self, at: usize, date: &DateTime) -> bool {
-        if date.was_cut() {
-            self.problem(Code::DatetimePrecision, Some(at), String::new);
-        }
-        self.json.push(b'"');
-        date.write(&mut self.json);
-        self.json.push(b'"');
-        true
-    }
-
-    /// A date-time, or epoch seconds (Data API, U: event element).
-    fn event_time(&mut self, at: usize, cell: Cell<'_>) -> bool {
-        let value = self.plan.columns[at].value;
-        let digits = match cell {
-            Cell::DateTime { .. } => return self.text_field(at, cell),
-            Cell::Number { digits, .. } => digits,
-            Cell::Text(text) => {
-                let format = match value {
-                    ValueType::DateTime(format) => format,
-                    _ => DateFormat::Iso,
-                };
-                match DateTime::parse(text, format) {
-                    Ok(date) => return self.date(at, &date),
-                    Err(DateError::Range) => {
-                        self.value_problem(Code::DatetimeRange, at, text, "");
-                        return false;
-                    }
-                    Err(DateError::Invalid) => text,
-                }
-            }
-            Cell::Bad(code) => {
-                self.problem(code, Some(at), String::new);
-                return false;
-            }
-            Cell::Absent | Cell::Bool(_) => cell_text(cell),
-        };
-        let number = Number::parse(digits).filter(Number::is_plain);
-        // A format that was asked for leaves no room for another form.
-        let allowed = !matches!(value, ValueType::DateTime(DateFormat::Fixed(..)));
-        let seconds = digits.trim().parse::<f64>().unwrap_or(f64::NAN);
-        let code = match number {
-            Some(number) if allowed && (0.0..EPOCH_SECONDS_MAX).contains(&seconds) => {
-                number.write_json(&mut self.json);
-                return true;
-            }
-            Some(_) if allowed && seconds >= EPOCH_SECONDS_MAX => Code::EventTimeMilliseconds,
-            _ => Code::EventTime,
-        };
-        self.value_problem(code, at, digits, "");
-        false
-    }
-
-    fn timezone_offset(&mut self, at: usize, cell: Cell<'_>) -> bool {
+    /// Writes a text that must be one of a few.
+    fn one_of(&mut self, at: usize, cell: Cell<'_>, allowed: &[&str], code: Code) -> bool {
         let text = cell_text(cell);
-        let offset = Number::parse(text).and_then(|number| number.as_i64());
-        match offset.filter(|seconds| seconds.abs() <= limits::TIMEZONE_OFFSET_SECONDS_MAX) {
-            Some(seconds) => self.literal(&seconds.to_string()),
-            None => {
-                self.value_problem(Code::TimezoneOffset, at, text, "");
-                false
-            }
-        }
-    }
-
-    fn platform(&mut self, at: usize, cell: Cell<'_>) -> bool {
-        let text = cell_text(cell);
-        if !limits::EVENT_PLATFORMS.contains(&text) {
-            self.value_problem(Code::PlatformValue, at, text, "");
+        if !allowed.contains(&text) {
+            self.value_problem(code, at, text, "");
             return false;
         }
         json::write_string(&mut self.json, text);
+        true
+    }
+
+    fn literal(&mut self, text: &str) -> bool {
+        self.json.extend_from_slice(text.as_bytes());
         true
     }
 
@@ -471,13 +284,9 @@ impl<'p> Encoder<'p> {
         };
         self.problems.push(Problem { code, severity, column: column.map(|at| at as u32), detail });
     }
-}
 
-/// A cell as the rules see it: empty cells and null words are no values.
-fn fetch<'a>(rules: &Rules, cell: Cell<'a>) -> Cell<'a> {
-    match cell {
-        Cell::Text(text) if text.is_empty() || rules.is_null(text) => Cell::Absent,
-        cell => cell,
+    fn column(&self, at: usize) -> &'p PlanColumn {
+        &self.plan.columns[at]
     }
 }
 
@@ -495,5 +304,4 @@ fn bool_text(value: bool) -> &'static str {
 }
 
 #[cfg(test)]
-#[path = "encode_tests.rs"]
 mod tests;

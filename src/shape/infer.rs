@@ -4,6 +4,7 @@ use super::{
     cell::Cell,
     cells::{ArrowCells, Cells, TextCells},
     datetime::{self, DateFormat},
+    naming,
     number::Number,
     plan::{Binding, Plan, PlanColumn, ValueType},
 };
@@ -75,9 +76,8 @@ impl Inference {
     /// Gives every inferred column its type, and tells which types a few values decided.
     pub fn resolve(&self, plan: &mut Plan) -> Vec<Minority> {
         let mut minorities = Vec::new();
-        let kind = plan.kind;
         for (at, (column, stats)) in plan.columns.iter_mut().zip(&self.columns).enumerate() {
-            if !Plan::is_inferred(kind, column) || stats.values == 0 {
+            if !column.inferred || stats.values == 0 {
                 continue;
             }
             let fewest = NARROW.iter().zip(&stats.misfits).min_by_key(|(_, misfits)| misfits.count);
@@ -93,17 +93,14 @@ impl Inference {
                 });
             }
         }
+        naming::review(plan);
         minorities
     }
 
     fn observe_cells<C: Cells>(&mut self, plan: &Plan, rows: &Rows, cells: &C) {
         let mut scratch = String::new();
-        let inferred: Vec<(usize, &PlanColumn)> = plan
-            .columns
-            .iter()
-            .enumerate()
-            .filter(|(_, column)| Plan::is_inferred(plan.kind, column))
-            .collect();
+        let inferred: Vec<(usize, &PlanColumn)> =
+            plan.columns.iter().enumerate().filter(|(_, column)| column.inferred).collect();
         for row in 0..rows.len() {
             let at = rows.position(row);
             for &(column, _) in &inferred {
@@ -172,7 +169,7 @@ mod tests {
         let sources = ["customer_id", "v"].map(SourceColumn::text);
         let columns = Plan::by_name(Kind::Users, [sources.as_slice()]);
         let rules = Rules { null_values: vec!["NULL".into()], ..Rules::default() };
-        let mut plan = Plan { kind: Kind::Users, columns, rules };
+        let mut plan = Plan::new(Kind::Users, columns, rules);
         let binding = plan.bind("f.csv", &sources, false).expect("fits");
         let rows = Rows::Text(rows);
         let seen = Inference::observe(&plan, &binding, &rows).expect("readable");

@@ -1,15 +1,40 @@
-//! MoEngage's own mapping file, which users of its dashboard imports already have
-//! (Data API, U: mapping file).
+//! Mapping files to the columns of a plan.
+//!
+//! - `moengage`: the JSON that users of MoEngage's dashboard imports already have;
+//! - `own`: our TOML, which can say everything that a plan holds;
+//! - `resolved`: a plan back to that TOML, so that what was used can be used again.
+
+mod moengage;
+mod own;
+mod resolved;
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
-
 use super::{
     datetime::DateFormat,
-    plan::{PlanColumn, Target, ValueType, event_field},
+    plan::{PlanColumn, Target},
 };
 use crate::model::Kind;
+
+pub use resolved::to_toml;
+
+/// Name of the file in a run directory that holds the mapping as it was used.
+pub const RESOLVED_FILE: &str = "resolved-mapping.toml";
+
+/// What a mapping file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// What the rows are, where the file says it.
+    pub kind: Option<Kind>,
+    /// The columns.
+    pub columns: Vec<PlanColumn>,
+    /// Texts that mean no value, in every column.
+    pub null_words: Vec<String>,
+    /// The action of events that no column names.
+    pub event: Option<String>,
+    /// Users: never create one.
+    pub update_existing_only: bool,
+}
 
 /// Why a mapping file cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -18,19 +43,38 @@ pub enum Error {
     #[error(
         "it is not a mapping of MoEngage's form, {{\"mapping\":[{{\"column\",\"moe_attr\",\"type\"}}…]}}: {0}"
     )]
-    Form(String),
+    Json(String),
+    /// Not TOML, or not of the mapping's form.
+    #[error("it is not a mapping in TOML: {0}")]
+    Toml(String),
+    /// A column's entry that is not of the mapping's form.
+    #[error("column `{column}`: {reason}")]
+    Entry {
+        /// The source column.
+        column: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A constant that cannot be sent.
+    #[error("constant `{name}`: {reason}")]
+    Constant {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An unknown type.
-    #[error(
-        "column `{column}` has type `{found}`; the types are string, double, bool and datetime"
-    )]
+    #[error("column `{column}` has type `{found}`; the types are {known}")]
     Type {
         /// The source column.
         column: String,
         /// The type as written.
         found: String,
+        /// Those that there are.
+        known: &'static str,
     },
     /// An unknown date format.
-    #[error("column `{column}` has datetime_format `{found}`; the formats are {}", DateFormat::names().collect::<Vec<_>>().join(", "))]
+    #[error("column `{column}` has the date format `{found}`; the formats are {}", DateFormat::names().collect::<Vec<_>>().join(", "))]
     Format {
         /// The source column.
         column: String,
@@ -52,169 +96,87 @@ pub enum Error {
         /// The second source column.
         second: String,
     },
-    /// No customer_id.
+    /// An attribute that is a value and an object at once.
     #[error(
-        "no column is mapped to the customer_id; give one column the moe_attr `uid` or `customer_id`"
+        "column `{value}` is mapped to `{attribute}` itself and column `{member}` to a part of it; an attribute is a value or an object"
     )]
-    NoId,
+    ValueAndObject {
+        /// The attribute.
+        attribute: String,
+        /// The column of the value.
+        value: String,
+        /// The column of the member.
+        member: String,
+    },
+    /// No customer_id.
+    #[error("no column is mapped to the customer_id; {0}")]
+    NoId(&'static str),
     /// An attribute without a name.
     #[error("column `{0}` has no moe_attr; name one, or set is_skipped to true")]
     NoAttribute(String),
+    /// The flag and the file disagree.
+    #[error("its kind is {file}, and --kind says {flag}; one run loads one kind")]
+    Kind {
+        /// What the file says.
+        file: Kind,
+        /// What the flag says.
+        flag: Kind,
+    },
 }
 
-#[derive(Deserialize)]
-struct File {
-    mapping: Vec<Entry>,
+/// Reads a mapping file's text, in whichever of the two forms it is. `kind` is what was
+/// asked for by flag.
+///
+/// # Errors
+/// It is of neither form, or contradicts itself or the flag.
+pub fn parse(text: &str, kind: Option<Kind>) -> Result<Mapping, Error> {
+    let text = text.trim_start_matches('\u{feff}');
+    let mapping = if text.trim_start().starts_with(['{', '[']) && !is_toml_table(text) {
+        moengage::parse(text, kind.unwrap_or(Kind::Users))?
+    } else {
+        own::parse(text, kind)?
+    };
+    check(&mapping)?;
+    Ok(mapping)
 }
 
-#[derive(Deserialize)]
-struct Entry {
-    column: String,
-    #[serde(default)]
-    moe_attr: Option<String>,
-    #[serde(default, rename = "type")]
-    value: Option<String>,
-    #[serde(default)]
-    datetime_format: Option<String>,
-    #[serde(default)]
-    is_skipped: bool,
+/// A TOML file can start with the header of a table, `[columns]`, which no JSON can.
+fn is_toml_table(text: &str) -> bool {
+    let line = text.trim_start().lines().next().unwrap_or_default();
+    let name = line.strip_prefix('[').and_then(|rest| rest.split(']').next());
+    name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
-/// Reads a mapping file's text into the columns of a plan.
-pub fn parse(text: &str, kind: Kind) -> Result<Vec<PlanColumn>, Error> {
-    let file: File = serde_json::from_str(text.trim_start_matches('\u{feff}'))
-        .map_err(|error| Error::Form(error.to_string()))?;
-    let columns =
-        file.mapping.into_iter().map(|entry| entry.resolve(kind)).collect::<Result<Vec<_>, _>>()?;
-
+/// No source and no target twice, and somebody whom the rows are about.
+fn check(mapping: &Mapping) -> Result<(), Error> {
     let mut sources = HashMap::new();
-    let mut targets: HashMap<(Target, &str), &str> = HashMap::new();
-    for column in &columns {
-        if sources.insert(column.source.as_str(), ()).is_some() {
+    let mut targets: HashMap<(Target, &[String]), &str> = HashMap::new();
+    let sent = || mapping.columns.iter().filter(|column| column.target != Target::Skip);
+    for column in &mapping.columns {
+        if column.constant.is_none() && sources.insert(column.source.as_str(), ()).is_some() {
             return Err(Error::ColumnTwice(column.source.clone()));
         }
-        if column.target == Target::Skip {
-            continue;
-        }
-        if let Some(first) = targets.insert((column.target, &column.name), &column.source) {
+    }
+    for column in sent() {
+        if let Some(first) = targets.insert((column.target, &column.path), &column.source) {
             return Err(Error::AttributeTwice {
-                attribute: column.name.clone(),
+                attribute: column.name(),
                 first: first.to_owned(),
                 second: column.source.clone(),
             });
         }
     }
-    if !columns.iter().any(|column| column.target == Target::CustomerId) {
-        return Err(Error::NoId);
-    }
-    Ok(columns)
-}
-
-impl Entry {
-    fn resolve(self, kind: Kind) -> Result<PlanColumn, Error> {
-        let column = self.column;
-        if self.is_skipped {
-            return Ok(PlanColumn::new(&column, Target::Skip, "", ValueType::Text));
-        }
-        let value = match self.value.as_deref().unwrap_or("string") {
-            "string" => ValueType::Text,
-            "double" => ValueType::Number,
-            "bool" => ValueType::Bool,
-            "datetime" => ValueType::DateTime(match self.datetime_format {
-                None => DateFormat::Iso,
-                Some(name) => match DateFormat::from_name(&name) {
-                    Some(format) => format,
-                    None => return Err(Error::Format { column, found: name }),
-                },
-            }),
-            other => return Err(Error::Type { found: other.to_owned(), column }),
-        };
-        match self.moe_attr.as_deref() {
-            None | Some("") => Err(Error::NoAttribute(column)),
-            Some("uid" | "customer_id") => {
-                Ok(PlanColumn::new(&column, Target::CustomerId, "customer_id", value))
-            }
-            Some(name) => {
-                let target = match kind {
-                    Kind::Users => Target::Attribute,
-                    Kind::Events => event_field(name).unwrap_or(Target::Attribute),
-                };
-                Ok(PlanColumn::new(&column, target, name, value))
+    for column in sent() {
+        for levels in 1..column.path.len() {
+            let outer = &column.path[..levels];
+            if let Some(value) = targets.get(&(column.target, outer)) {
+                return Err(Error::ValueAndObject {
+                    attribute: outer.join("."),
+                    value: (*value).to_owned(),
+                    member: column.source.clone(),
+                });
             }
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entries(text: &str) -> String {
-        format!(r#"{{"mapping":[{text}]}}"#)
-    }
-
-    const ID: &str = r#"{"column":"ID","moe_attr":"uid","type":"string","is_skipped":false}"#;
-
-    #[test]
-    fn columns_types_formats_and_skips() {
-        let text = entries(&format!(
-            r#"{ID},{{"column":"First Seen","moe_attr":"cr_t","type":"datetime","datetime_format":"DD/MM/YYYY hh:mm:ss","is_skipped":false}},
-               {{"column":"n","moe_attr":"orders","type":"double"}},{{"column":"x","is_skipped":true}},
-               {{"column":"action","moe_attr":"action","type":"string"}}"#
-        ));
-        let columns = parse(&text, Kind::Events).expect("sound");
-        let seen: Vec<_> =
-            columns.iter().map(|c| (c.source.as_str(), c.target, c.name.as_str())).collect();
-        assert_eq!(
-            seen,
-            [
-                ("ID", Target::CustomerId, "customer_id"),
-                ("First Seen", Target::Attribute, "cr_t"),
-                ("n", Target::Attribute, "orders"),
-                ("x", Target::Skip, ""),
-                ("action", Target::Action, "action"),
-            ]
-        );
-        assert_eq!(
-            columns[1].value,
-            ValueType::DateTime(DateFormat::from_name("DD/MM/YYYY hh:mm:ss").expect("listed"))
-        );
-        assert_eq!(columns[2].value, ValueType::Number);
-        let users = parse(&text, Kind::Users).expect("sound");
-        assert_eq!(users[4].target, Target::Attribute, "users have no action field");
-    }
-
-    #[test]
-    fn each_mistake_is_named() {
-        let fails = |text: &str| parse(text, Kind::Users).expect_err(text).to_string();
-        assert!(fails("[]").contains("not a mapping"));
-        assert!(
-            fails(&entries(r#"{"column":"a","moe_attr":"a","type":"string"}"#)).contains("`uid`")
-        );
-        assert!(
-            fails(&entries(&format!(r#"{ID},{{"column":"a","moe_attr":"a","type":"int"}}"#)))
-                .contains("`int`")
-        );
-        let format = fails(&entries(&format!(
-            r#"{ID},{{"column":"a","moe_attr":"a","type":"datetime","datetime_format":"MM/DD/YYYY"}}"#
-        )));
-        assert!(
-            format.contains("`MM/DD/YYYY`")
-                && format.contains("DD/MM/YYYY Thh:mm:ssTZD".replace(' ', "").as_str())
-        );
-        assert_eq!(
-            fails(&entries(&format!("{ID},{ID}"))),
-            "column `ID` is mapped twice; keep one of the two entries"
-        );
-        assert!(
-            fails(&entries(&format!(
-                r#"{ID},{{"column":"b","moe_attr":"customer_id","type":"string"}}"#
-            )))
-            .contains("both column `ID` and column `b`")
-        );
-        assert!(
-            fails(&entries(&format!(r#"{ID},{{"column":"b","type":"string"}}"#)))
-                .contains("no moe_attr")
-        );
-    }
+    Ok(())
 }

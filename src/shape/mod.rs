@@ -2,7 +2,8 @@
 //! of each row, written once.
 //!
 //! - [`mapping`]: MoEngage's own mapping file.
-//! - [`plan`]: what becomes of each column, and how one file's columns fit it.
+//! - [`plan`], `bind`, `naming`: what becomes of each column, how one file's columns fit
+//!   it, and which rules their names break.
 //! - [`infer`]: column types from all values, where no mapping gives them.
 //! - [`encode`]: a block of rows to JSON, problems with positions.
 //! - [`number`], [`datetime`], [`cell`], [`arrow_cells`]: values, exactly.
@@ -11,6 +12,7 @@
 
 pub mod arrow_cells;
 mod arrow_text;
+mod bind;
 pub mod cell;
 mod cells;
 pub mod datetime;
@@ -18,5 +20,7 @@ pub mod encode;
 pub mod infer;
 pub mod json;
 pub mod mapping;
+mod naming;
 pub mod number;
 pub mod plan;
+mod suggest;

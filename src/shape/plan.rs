@@ -1,10 +1,15 @@
-//! What becomes of each source column, and how the columns of one file fit it.
+//! What becomes of each source column.
 
 use std::collections::HashMap;
 
-use super::{datetime::DateFormat, json};
-use crate::model::Kind;
+use super::{
+    datetime::{DateFormat, Zone},
+    json, naming,
+};
+use crate::model::{Code, Kind};
 use crate::wire::{limits, names};
+
+pub use super::bind::{Binding, Error, SourceColumn};
 
 /// Columns of a rejects file that the program itself added; ignored on import.
 pub const OWN_COLUMN_PREFIX: &str = "_moebulk_";
@@ -14,6 +19,9 @@ pub const OWN_COLUMN_PREFIX: &str = "_moebulk_";
 pub enum Target {
     /// The element's `customer_id`.
     CustomerId,
+    /// Another identifier of the user, where the workspace resolves identities: among the
+    /// `attributes` of a user, in the `user_identifiers` of an event.
+    Identifier,
     /// An attribute.
     Attribute,
     /// An event's `action`.
@@ -24,26 +32,34 @@ pub enum Target {
     CurrentTime,
     /// An event's `user_timezone_offset`.
     TimezoneOffset,
-    /// An event's `platform`.
+    /// The `platform` of an event, or among a device's attributes.
     Platform,
     /// An event's `app_version`.
     AppVersion,
-    /// An event's `device_id`.
+    /// The `device_id` of an event or a device.
     DeviceId,
+    /// A device's `push_id`, among its attributes.
+    PushId,
+    /// A device's `moe_push_opted`, among its attributes.
+    PushOpted,
     /// Nowhere.
     Skip,
 }
 
-/// The event element's own field of that name (Data API, U: event element).
-pub fn event_field(name: &str) -> Option<Target> {
-    Some(match name {
-        "action" => Target::Action,
-        "user_time" => Target::UserTime,
-        "current_time" => Target::CurrentTime,
-        "user_timezone_offset" => Target::TimezoneOffset,
-        "platform" => Target::Platform,
-        "app_version" => Target::AppVersion,
-        "device_id" => Target::DeviceId,
+/// An element's own field of that name, and not an attribute (Data API, U: event and
+/// device elements).
+pub fn own_field(kind: Kind, name: &str) -> Option<Target> {
+    Some(match (kind, name) {
+        (_, "customer_id") => Target::CustomerId,
+        (Kind::Events, "action") => Target::Action,
+        (Kind::Events, "user_time") => Target::UserTime,
+        (Kind::Events, "current_time") => Target::CurrentTime,
+        (Kind::Events, "user_timezone_offset") => Target::TimezoneOffset,
+        (Kind::Events, "app_version") => Target::AppVersion,
+        (Kind::Events | Kind::Devices, "platform") => Target::Platform,
+        (Kind::Events | Kind::Devices, "device_id") => Target::DeviceId,
+        (Kind::Devices, "push_id") => Target::PushId,
+        (Kind::Devices, "moe_push_opted") => Target::PushOpted,
         _ => return None,
     })
 }
@@ -59,6 +75,19 @@ pub enum ValueType {
     Bool,
     /// A date or a date-time in UTC.
     DateTime(DateFormat),
+    /// A JSON array of what stands between the separators of a cell.
+    Array(Items),
+    /// A JSON document as it stands in the cell, or a nested value of a typed file.
+    Json,
+}
+
+/// What the elements of an array are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Items {
+    /// Strings.
+    Text,
+    /// Numbers.
+    Number,
 }
 
 impl ValueType {
@@ -69,6 +98,35 @@ impl ValueType {
             Self::Number => "double",
             Self::Bool => "bool",
             Self::DateTime(_) => "datetime",
+            Self::Array(_) => "array",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// How the cells of a column are read beyond their type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Words for true beside `true`.
+    pub true_words: Vec<String>,
+    /// Words for false beside `false`.
+    pub false_words: Vec<String>,
+    /// Texts that mean no value in this column.
+    pub null_words: Vec<String>,
+    /// The zone of date-times that name none.
+    pub zone: Zone,
+    /// What stands between the elements of an array.
+    pub separator: String,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            true_words: Vec::new(),
+            false_words: Vec::new(),
+            null_words: Vec::new(),
+            zone: Zone::Utc,
+            separator: "|".to_owned(),
         }
     }
 }
@@ -76,24 +134,57 @@ impl ValueType {
 /// One column of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanColumn {
-    /// Name of the source column.
+    /// Name of the source column; for a constant what messages call it.
     pub source: String,
+    /// The text that every row has here, instead of a source column.
+    pub constant: Option<String>,
     /// Where its values go.
     pub target: Target,
-    /// Name of the attribute or field.
-    pub name: String,
+    /// Name of the attribute or field. An attribute inside an object has the names of all
+    /// levels, outermost first; never empty.
+    pub path: Vec<String>,
     /// The type that its values are sent as.
     pub value: ValueType,
-    /// `"name":`, encoded once.
+    /// How its cells are read.
+    pub reading: Reading,
+    /// Whether the type is left to inference.
+    pub inferred: bool,
+    /// Whether an input may lack the column although a mapping names it.
+    pub optional: bool,
+    /// `"name":` of the innermost level, encoded once.
     pub key: Vec<u8>,
+    /// What is to be said of every value that the column sends, whatever it is: rules that
+    /// its name, type or place breaks.
+    pub remarks: Vec<Code>,
 }
 
 impl PlanColumn {
-    /// A column of the plan.
+    /// A column of the plan whose values go to a field or an attribute of one level.
     pub fn new(source: &str, target: Target, name: &str, value: ValueType) -> Self {
-        let mut key = json::string(name);
+        Self::nested(source, target, vec![name.to_owned()], value)
+    }
+
+    /// A column whose values go to an attribute inside of objects.
+    pub fn nested(source: &str, target: Target, path: Vec<String>, value: ValueType) -> Self {
+        let mut key = json::string(path.last().map_or("", String::as_str));
         key.push(b':');
-        Self { source: source.to_owned(), target, name: name.to_owned(), value, key }
+        Self {
+            source: source.to_owned(),
+            constant: None,
+            target,
+            path,
+            value,
+            reading: Reading::default(),
+            inferred: false,
+            optional: false,
+            key,
+            remarks: Vec::new(),
+        }
+    }
+
+    /// The name of the attribute or field, levels joined by dots.
+    pub fn name(&self) -> String {
+        self.path.join(".")
     }
 }
 
@@ -105,6 +196,8 @@ pub enum Empty {
     Omit,
     /// An attribute of type string is sent as the empty string; others are left out.
     Text,
+    /// The attribute's value at the server is removed (`unset_attributes`; users alone).
+    Unset,
 }
 
 /// The rules that shape rows: every flag under Rules, and those limits that a row can break.
@@ -125,6 +218,8 @@ pub struct Rules {
     pub show_values: bool,
     /// `--event`: the action of rows that have none.
     pub event: Option<String>,
+    /// Users: never create one (Data API, U: `update_existing_only`).
+    pub update_existing_only: bool,
     /// `--max-body-bytes`
     pub body_bytes_max: usize,
 }
@@ -139,6 +234,7 @@ impl Default for Rules {
             strict: false,
             show_values: false,
             event: None,
+            update_existing_only: false,
             body_bytes_max: limits::BODY_BYTES_MAX,
         }
     }
@@ -162,95 +258,16 @@ pub struct Plan {
     pub rules: Rules,
 }
 
-/// Why a plan cannot be made, or does not fit a file.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum Error {
-    /// No column holds the customer_id.
-    #[error(
-        "{file}: no column is named customer_id (the columns are {columns}); rename the column that identifies a user, or give --mapping with a column whose moe_attr is `uid`{hint}"
-    )]
-    NoId {
-        /// The file.
-        file: String,
-        /// Its columns.
-        columns: String,
-        /// A column that is spelt nearly so.
-        hint: String,
-    },
-    /// A mapped column is not in the file.
-    #[error(
-        "{file}: the mapping's column `{column}` is not in the file (its columns are {columns}); correct the mapping, or set is_skipped for that column"
-    )]
-    MissingColumn {
-        /// The file.
-        file: String,
-        /// The mapping's column.
-        column: String,
-        /// The file's columns.
-        columns: String,
-    },
-    /// Nothing names the event.
-    #[error("{file}: no column is named action, and --event is not given; events need a name")]
-    NoAction {
-        /// The file.
-        file: String,
-    },
-    /// A column whose type cannot be sent.
-    #[error(
-        "{file}: column `{column}` {refusal}; leave it out with a mapping that sets is_skipped for it, or convert it at the source"
-    )]
-    Refused {
-        /// The file.
-        file: String,
-        /// The column.
-        column: String,
-        /// Why, as a clause: "is a list, which …".
-        refusal: String,
-    },
-    /// A floating-point column as an id.
-    #[error(
-        "{file}: column `{column}` is a floating-point column and holds the {role}; its text is not the id (7 would be sent as 7.0): store it as an integer or as text"
-    )]
-    FloatId {
-        /// The file.
-        file: String,
-        /// The column.
-        column: String,
-        /// `customer_id` or `device_id`.
-        role: String,
-    },
-}
-
-/// A column of one file, as the plan needs to know it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceColumn {
-    /// Its name.
-    pub name: String,
-    /// Why its values cannot be read, as a clause; `None` for every column that can.
-    pub refusal: Option<String>,
-    /// Whether its values are floating-point numbers.
-    pub float: bool,
-}
-
-impl SourceColumn {
-    /// A column of text.
-    pub fn text(name: &str) -> Self {
-        Self { name: name.to_owned(), refusal: None, float: false }
-    }
-}
-
-/// Which column of one file feeds each column of the plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Binding {
-    /// For each column of the plan the index in the file, where the file has it.
-    pub sources: Vec<Option<usize>>,
-    /// Names of the file's columns that the plan does not use.
-    pub unused: Vec<String>,
-}
-
 impl Plan {
+    /// A plan, with what is to be said of its columns' names and types.
+    pub fn new(kind: Kind, columns: Vec<PlanColumn>, rules: Rules) -> Self {
+        let mut plan = Self { kind, columns, rules };
+        naming::review(&mut plan);
+        plan
+    }
+
     /// Columns for inputs without a mapping: names decide, types are still to be inferred
-    /// (but for standard attributes and an event's own fields).
+    /// (but for standard attributes and an element's own fields).
     ///
     /// The columns are the union over all files, in order of first appearance.
     pub fn by_name<'a>(
@@ -264,128 +281,22 @@ impl Plan {
             if name.starts_with(OWN_COLUMN_PREFIX) || seen.insert(name, ()).is_some() {
                 continue;
             }
-            let target = match kind {
-                _ if name == "customer_id" => Target::CustomerId,
-                Kind::Users => Target::Attribute,
-                Kind::Events => event_field(name).unwrap_or(Target::Attribute),
+            let target = own_field(kind, name).unwrap_or(Target::Attribute);
+            let fixed = match kind {
+                Kind::Users => names::standard_type(name).map(|standard| match standard {
+                    names::StandardType::Text => ValueType::Text,
+                    names::StandardType::Bool => ValueType::Bool,
+                    names::StandardType::DateTime => ValueType::DateTime(DateFormat::Iso),
+                }),
+                Kind::Devices if names::DEVICE_ATTRIBUTES.contains(&name) => Some(ValueType::Text),
+                Kind::Events | Kind::Devices => None,
             };
-            let value = match (kind, names::standard_type(name)) {
-                (Kind::Users, Some(names::StandardType::Bool)) => ValueType::Bool,
-                (Kind::Users, Some(names::StandardType::DateTime)) => {
-                    ValueType::DateTime(DateFormat::Iso)
-                }
-                _ => ValueType::Text,
-            };
-            columns.push(PlanColumn::new(name, target, name, value));
+            let mut planned = PlanColumn::new(name, target, name, fixed.unwrap_or(ValueType::Text));
+            planned.inferred = target == Target::Attribute && fixed.is_none();
+            columns.push(planned);
         }
         columns
     }
-
-    /// Whether a column's type is left to inference where there is no mapping.
-    pub fn is_inferred(kind: Kind, column: &PlanColumn) -> bool {
-        column.target == Target::Attribute
-            && (kind != Kind::Users || names::standard_type(&column.name).is_none())
-    }
-
-    /// Fits the plan to one file. With a mapping every mapped column must be there;
-    /// without, only the customer_id.
-    pub fn bind(
-        &self,
-        file: &str,
-        columns: &[SourceColumn],
-        mapped: bool,
-    ) -> Result<Binding, Error> {
-        let by_name: HashMap<&str, usize> =
-            columns.iter().enumerate().map(|(at, column)| (column.name.as_str(), at)).collect();
-        let listed = || {
-            let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
-            names.join(", ")
-        };
-        let mut sources = Vec::with_capacity(self.columns.len());
-        for column in &self.columns {
-            let source = by_name.get(column.source.as_str()).copied();
-            let needed = mapped && column.target != Target::Skip;
-            match source.map(|at| &columns[at]) {
-                None if needed => {
-                    return Err(Error::MissingColumn {
-                        file: file.to_owned(),
-                        column: column.source.clone(),
-                        columns: listed(),
-                    });
-                }
-                Some(found) if column.target != Target::Skip => {
-                    self.check_source(file, column, found)?;
-                }
-                _ => {}
-            }
-            sources.push(source.filter(|_| column.target != Target::Skip));
-        }
-        let has = |target| {
-            self.columns
-                .iter()
-                .zip(&sources)
-                .any(|(column, at)| column.target == target && at.is_some())
-        };
-        if !has(Target::CustomerId) {
-            return Err(Error::NoId {
-                file: file.to_owned(),
-                columns: listed(),
-                hint: id_hint(columns),
-            });
-        }
-        if self.kind == Kind::Events && self.rules.event.is_none() && !has(Target::Action) {
-            return Err(Error::NoAction { file: file.to_owned() });
-        }
-        let planned: HashMap<&str, ()> =
-            self.columns.iter().map(|column| (column.source.as_str(), ())).collect();
-        let unused = columns
-            .iter()
-            .filter(|column| {
-                !column.name.starts_with(OWN_COLUMN_PREFIX)
-                    && !planned.contains_key(column.name.as_str())
-            })
-            .map(|column| column.name.clone())
-            .collect();
-        Ok(Binding { sources, unused })
-    }
-
-    fn check_source(
-        &self,
-        file: &str,
-        column: &PlanColumn,
-        found: &SourceColumn,
-    ) -> Result<(), Error> {
-        if let Some(refusal) = &found.refusal {
-            return Err(Error::Refused {
-                file: file.to_owned(),
-                column: found.name.clone(),
-                refusal: refusal.clone(),
-            });
-        }
-        if found.float && matches!(column.target, Target::CustomerId | Target::DeviceId) {
-            return Err(Error::FloatId {
-                file: file.to_owned(),
-                column: found.name.clone(),
-                role: column.name.clone(),
-            });
-        }
-        Ok(())
-    }
-}
-
-/// Names the column that was probably meant as the customer_id.
-fn id_hint(columns: &[SourceColumn]) -> String {
-    let plain = |name: &str| name.to_lowercase().replace([' ', '_', '-'], "");
-    columns
-        .iter()
-        .find(|column| {
-            matches!(
-                plain(&column.name).as_str(),
-                "customerid" | "userid" | "uid" | "id" | "customer"
-            )
-        })
-        .map(|column| format!("; did you mean `{}`?", column.name))
-        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -394,11 +305,6 @@ mod tests {
 
     fn sources(names: &[&str]) -> Vec<SourceColumn> {
         names.iter().map(|name| SourceColumn::text(name)).collect()
-    }
-
-    fn plan(kind: Kind, names: &[&str]) -> Plan {
-        let columns = Plan::by_name(kind, [sources(names).as_slice()]);
-        Plan { kind, columns, rules: Rules::default() }
     }
 
     #[test]
@@ -410,7 +316,7 @@ mod tests {
                 sources(&["price", "platform", "_moebulk_row", "customer_id"]).as_slice(),
             ],
         );
-        let seen: Vec<_> = columns.iter().map(|c| (c.name.as_str(), c.target)).collect();
+        let seen: Vec<_> = columns.iter().map(|c| (c.path[0].as_str(), c.target)).collect();
         assert_eq!(
             seen,
             [
@@ -427,50 +333,24 @@ mod tests {
         assert_eq!(users[0].value, ValueType::DateTime(DateFormat::Iso));
         assert_eq!(users[1].value, ValueType::Bool);
         assert_eq!(users[2].value, ValueType::Text);
-        assert!(!Plan::is_inferred(Kind::Users, &users[2]), "a mobile number is text");
+        assert!(!users[2].inferred, "a mobile number is text");
         assert_eq!(users[3].target, Target::Attribute);
     }
 
     #[test]
-    fn columns_are_found_by_name_in_any_order() {
-        let plan = plan(Kind::Users, &["customer_id", "a", "b"]);
-        let bound = plan.bind("f.csv", &sources(&["b", "z", "customer_id"]), false).expect("fits");
-        assert_eq!(bound.sources, [Some(2), None, Some(0)]);
-        assert_eq!(bound.unused, ["z"]);
+    fn a_device_has_fields_and_documented_attributes() {
+        let names = ["device_id", "push_id", "model", "moe_push_opted", "colour"];
+        let columns = Plan::by_name(Kind::Devices, [sources(&names).as_slice()]);
+        let seen: Vec<_> = columns.iter().map(|c| (c.target, c.inferred)).collect();
         assert_eq!(
-            plan.bind("f.csv", &sources(&["b", "customer_id"]), true).expect_err("a is mapped"),
-            Error::MissingColumn {
-                file: "f.csv".into(),
-                column: "a".into(),
-                columns: "b, customer_id".into()
-            }
+            seen,
+            [
+                (Target::DeviceId, false),
+                (Target::PushId, false),
+                (Target::Attribute, false),
+                (Target::PushOpted, false),
+                (Target::Attribute, true),
+            ]
         );
-    }
-
-    #[test]
-    fn a_missing_id_is_refused_with_a_hint() {
-        let text = plan(Kind::Users, &["Customer ID", "a"])
-            .bind("f.csv", &sources(&["Customer ID", "a"]), false)
-            .expect_err("no id")
-            .to_string();
-        assert!(
-            text.contains("(the columns are Customer ID, a)")
-                && text.ends_with("did you mean `Customer ID`?"),
-            "{text}"
-        );
-        let events = plan(Kind::Events, &["customer_id", "price"]);
-        assert_eq!(
-            events
-                .bind("e.csv", &sources(&["customer_id", "price"]), false)
-                .expect_err("no action"),
-            Error::NoAction { file: "e.csv".into() }
-        );
-    }
-
-    #[test]
-    fn a_floating_point_id_is_refused() {
-        let plan = plan(Kind::Users, &["customer_id"]);
-        let column = SourceColumn { float: true, ..SourceColumn::text("customer_id") };
-        assert!(matches!(plan.bind("f.parquet", &[column], false), Err(Error::FloatId { .. })));
     }
 }

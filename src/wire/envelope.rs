@@ -16,20 +16,35 @@ pub const SUFFIX: &[u8] = b"]}";
 /// Bytes of a body beside its elements and the commas between them.
 pub const OVERHEAD_BYTES: usize = PREFIX.len() + SUFFIX.len();
 
-/// The body that holds only a range of another's elements: its bytes, unchanged,
-/// in an envelope of their own.
+/// What closes an event element behind its last action.
+pub const ACTIONS_SUFFIX: &[u8] = b"]}";
+
+/// The body that holds only a range of another's parts: their bytes, unchanged, in an
+/// envelope and in elements of their own.
 pub fn part_of(body: &Body, range: &Range<u32>) -> Bytes {
     if *range == body.whole() {
         return body.bytes.clone();
     }
-    let parts = body.slice(range);
-    let (Some(first), Some(last)) = (parts.first(), parts.last()) else {
-        return Bytes::new();
-    };
-    let elements = &body.bytes[first.start as usize..(last.start + last.len) as usize];
-    let mut bytes = Vec::with_capacity(elements.len() + OVERHEAD_BYTES);
-    bytes.extend_from_slice(PREFIX);
-    bytes.extend_from_slice(elements);
+    let mut bytes = Vec::with_capacity(body.bytes.len());
+    let mut open = None;
+    for part in body.slice(range) {
+        let head = (part.head_len > 0).then_some(part.head_start);
+        if head.is_some() && head == open {
+            bytes.push(b',');
+        } else {
+            if open.is_some() {
+                bytes.extend_from_slice(ACTIONS_SUFFIX);
+            }
+            bytes.extend_from_slice(if bytes.is_empty() { PREFIX } else { b"," });
+            let start = part.head_start as usize;
+            bytes.extend_from_slice(&body.bytes[start..start + part.head_len as usize]);
+        }
+        bytes.extend_from_slice(&body.bytes[part.start as usize..(part.start + part.len) as usize]);
+        open = head;
+    }
+    if open.is_some() {
+        bytes.extend_from_slice(ACTIONS_SUFFIX);
+    }
     bytes.extend_from_slice(SUFFIX);
     Bytes::from(bytes)
 }

@@ -23,3 +23,45 @@ pub const TIMEZONE_OFFSET_SECONDS_MAX: i64 = 54_000;
 
 /// The platforms that an event may name. Data API, U.
 pub const EVENT_PLATFORMS: [&str; 5] = ["ANDROID", "iOS", "web", "TV", "unknown"];
+
+/// The platforms that a device may name. Data API, U.
+pub const DEVICE_PLATFORMS: [&str; 4] = ["ANDROID", "iOS", "web", "TV"];
+
+/// What `moe_push_opted` of a device may be. Data API, U.
+pub const PUSH_OPTED: [&str; 2] = ["True", "False"];
+
+/// Characters of an attribute's or event's name that the server keeps. Data API, U.
+pub const NAME_CHARS_MAX: usize = 200;
+
+/// Characters of a string value that the server keeps. Data API, U.
+pub const STRING_CHARS_MAX: usize = 512;
+
+/// Elements of a list that the server keeps. Data API, U.
+pub const LIST_ELEMENTS_MAX: usize = 50;
+
+/// Distinct user attributes of a workspace. Data API, U.
+pub const USER_ATTRIBUTES_MAX: usize = 256;
+
+/// Distinct events of a workspace. Data API, U.
+pub const EVENT_NAMES_MAX: usize = 512;
+
+/// Attributes of one event that the server keeps. Data API, U.
+pub const EVENT_ATTRIBUTES_MAX: usize = 100;
+
+/// User attributes of a workspace that hold objects. Data API, U.
+pub const USER_OBJECTS_MAX: usize = 10;
+
+/// Event attributes of a workspace that hold objects. Data API, U.
+pub const EVENT_OBJECTS_MAX: usize = 5;
+
+/// Bytes of JSON of one object, read strictly as 25,000. Data API, U: 25 KB.
+pub const OBJECT_BYTES_MAX: usize = 25_000;
+
+/// Keys of one object. Data API, U.
+pub const OBJECT_KEYS_MAX: usize = 100;
+
+/// Levels of objects in an attribute, the outermost included. Data API, U.
+pub const OBJECT_LEVELS_MAX: usize = 2;
+
+/// Characters that an object's keys must not hold. Data API, U.
+pub const OBJECT_KEY_CHARS_BARRED: [char; 4] = ['$', '.', '%', '#'];

@@ -4,6 +4,7 @@
 //! Each constant says whose rule it serves. "S rule" marks the founding rules of
 //! the API description, which win; "U" marks what the public documentation adds.
 
+pub mod api;
 pub mod envelope;
 pub mod ids;
 pub mod limits;

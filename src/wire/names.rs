@@ -1,4 +1,5 @@
-//! Names with a documented meaning (Data API, U: standard user attributes; element fields).
+//! Names with a documented meaning (Data API, U: standard user attributes; reserved names;
+//! element fields).
 
 /// The type that the documentation gives a standard user attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,115 @@ pub const STANDARD_ATTRIBUTES: [(&str, StandardType); 17] = [
     ("moe_gaid", StandardType::Text),
 ];
 
+/// Standard attributes whose type the documentation leaves open.
+const STANDARD_UNTYPED: [&str; 6] = [
+    "moe_em_unsub_categories",
+    "publisher_name",
+    "campaign_name",
+    "u_l_a",
+    "cr_t",
+    "advertising_identifier",
+];
+
+/// Attributes of a device, in the order of the documentation; the server drops others.
+pub const DEVICE_ATTRIBUTES: [&str; 8] = [
+    "platform",
+    "push_id",
+    "model",
+    "app_version",
+    "os_version",
+    "moe_push_opted",
+    "moe_gaid",
+    "idfv",
+];
+
+/// Names that the server drops.
+pub const BLOCKED: [&str; 3] = ["id", "_id", ""];
+
+/// The prefix of MoEngage's own names.
+pub const OWN_PREFIX: &str = "moe_";
+
+/// Names that should not be used.
+pub const RESERVED: [&str; 21] = [
+    "USER_ATTRIBUTE_UNIQUE_ID",
+    "USER_ATTRIBUTE_USER_EMAIL",
+    "USER_ATTRIBUTE_USER_MOBILE",
+    "USER_ATTRIBUTE_USER_NAME",
+    "USER_ATTRIBUTE_USER_GENDER",
+    "USER_ATTRIBUTE_USER_FIRST_NAME",
+    "USER_ATTRIBUTE_USER_LAST_NAME",
+    "USER_ATTRIBUTE_USER_BDAY",
+    "USER_ATTRIBUTE_NOTIFICATION_PREF",
+    "USER_ATTRIBUTE_OLD_ID",
+    "MOE_TIME_FORMAT",
+    "MOE_TIME_TIMEZONE",
+    "USER_ATTRIBUTE_DND_START_TIME",
+    "USER_ATTRIBUTE_DND_END_TIME",
+    "MOE_GAID",
+    "INSTALL",
+    "UPDATE",
+    "MOE_ISLAT",
+    "status",
+    "user_id",
+    "source",
+];
+
+/// What is to be said of an attribute's or an event's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameVerdict {
+    /// The server takes it.
+    Allowed,
+    /// The server drops it: one of [`BLOCKED`].
+    Blocked,
+    /// One of [`RESERVED`].
+    Reserved,
+    /// It begins with [`OWN_PREFIX`] and is no standard attribute.
+    OwnPrefix,
+}
+
+/// Judges a name by the letter of the rules; its length is another matter.
+pub fn judge(name: &str) -> NameVerdict {
+    if BLOCKED.contains(&name) {
+        NameVerdict::Blocked
+    } else if RESERVED.contains(&name) {
+        NameVerdict::Reserved
+    } else if name.starts_with(OWN_PREFIX) && !is_standard(name) {
+        NameVerdict::OwnPrefix
+    } else {
+        NameVerdict::Allowed
+    }
+}
+
+fn is_standard(name: &str) -> bool {
+    standard_type(name).is_some() || STANDARD_UNTYPED.contains(&name)
+}
+
 /// The fixed type of a standard user attribute.
 pub fn standard_type(attribute: &str) -> Option<StandardType> {
     STANDARD_ATTRIBUTES.iter().find(|(name, _)| *name == attribute).map(|&(_, ty)| ty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_judged_by_the_letter() {
+        for (name, verdict) in [
+            ("city", NameVerdict::Allowed),
+            ("moe_sub_w", NameVerdict::Allowed),
+            ("moe_em_unsub_categories", NameVerdict::Allowed),
+            ("cr_t", NameVerdict::Allowed),
+            ("moe_vip", NameVerdict::OwnPrefix),
+            ("Moe_vip", NameVerdict::Allowed),
+            ("id", NameVerdict::Blocked),
+            ("_id", NameVerdict::Blocked),
+            ("", NameVerdict::Blocked),
+            ("ID", NameVerdict::Allowed),
+            ("source", NameVerdict::Reserved),
+            ("MOE_GAID", NameVerdict::Reserved),
+        ] {
+            assert_eq!(judge(name), verdict, "{name:?}");
+        }
+    }
 }

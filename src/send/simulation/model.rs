@@ -33,7 +33,7 @@ pub(super) fn body(seq: u64, items: &[Item]) -> Body {
         bytes.extend_from_slice(json.as_bytes());
         let row = seq * 1000 + index as u64 + 1;
         let position = Position { file: 0, row, place: Place::Line(row + 1) };
-        parts.push(Part { start, len, users, events, key, position });
+        parts.push(Part { head_start: 0, head_len: 0, start, len, users, events, key, position });
     }
     bytes.extend_from_slice(SUFFIX);
     let (users, events) = items.iter().fold((0, 0), |(users, events), item| {

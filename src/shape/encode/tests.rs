@@ -7,7 +7,8 @@ use arrow::{
 
 use super::*;
 use crate::model::{ArrowRows, Field, TextRecord, TextRows};
-use crate::shape::plan::SourceColumn;
+use crate::shape::datetime::DateFormat;
+use crate::shape::plan::{Empty, Items, Rules, SourceColumn, ValueType};
 
 /// A block of CSV records; every cell as it would be read.
 fn text_rows(columns: usize, records: &[&[&str]]) -> Rows {
@@ -28,7 +29,7 @@ fn text_rows(columns: usize, records: &[&[&str]]) -> Rows {
 
 fn plan(kind: Kind, columns: Vec<PlanColumn>, rules: Rules) -> (Plan, Binding) {
     let sources: Vec<_> = columns.iter().map(|column| SourceColumn::text(&column.source)).collect();
-    let plan = Plan { kind, columns, rules };
+    let plan = Plan::new(kind, columns, rules);
     let binding = plan.bind("f.csv", &sources, false).expect("fits");
     (plan, binding)
 }
@@ -61,9 +62,12 @@ fn results(block: &Shaped) -> (Vec<String>, Vec<(u32, Vec<&'static str>)>) {
         .elements
         .iter()
         .map(|element| {
-            let end = start + element.len as usize;
-            let json = String::from_utf8(block.json[start..end].to_vec()).expect("UTF-8");
+            let end = start + (element.head + element.len) as usize;
+            let mut json = String::from_utf8(block.json[start..end].to_vec()).expect("UTF-8");
             start = end;
+            if element.head > 0 {
+                json.push_str("]}");
+            }
             json
         })
         .collect();
@@ -307,4 +311,201 @@ fn typed_columns_are_sent_as_they_are() {
         "an integer beyond 2^53, but no double"
     );
     assert_eq!(block.tally.count(Code::DatetimePrecision), 1);
+}
+
+/// The elements and rejects of records under a mapping in TOML.
+fn mapped(
+    mapping: &str,
+    rules: Rules,
+    records: &[&[&str]],
+) -> (Vec<String>, Vec<(u32, Vec<&'static str>)>) {
+    let mapping = crate::shape::mapping::parse(mapping, None).expect("a sound mapping");
+    let sources: Vec<_> = mapping
+        .columns
+        .iter()
+        .filter(|column| column.constant.is_none())
+        .map(|column| SourceColumn::text(&column.source))
+        .collect();
+    let rules = Rules {
+        event: mapping.event,
+        update_existing_only: mapping.update_existing_only,
+        null_values: mapping.null_words,
+        ..rules
+    };
+    let plan = Plan::new(mapping.kind.expect("a kind"), mapping.columns, rules);
+    let binding = plan.bind("f.csv", &sources, true).expect("fits");
+    let rows = Arc::new(text_rows(sources.len(), records));
+    results(&shape(&plan, &binding, rows).expect("readable"))
+}
+
+#[test]
+fn objects_arrays_constants_words_and_zones() {
+    let mapping = r#"
+        timezone = "Asia/Kolkata"
+        update_existing_only = true
+        [columns]
+        id = { to = "customer_id" }
+        city = { attribute = "address.city" }
+        tags = { type = "array" }
+        zip = { attribute = "address.geo.zip" }
+        sizes = { type = "array", items = "double", separator = ", " }
+        vip = { type = "bool", true = ["ja"], false = ["nein"] }
+        seen = { type = "datetime" }
+        [constants]
+        plan = "gold"
+        "address.land" = "IN"
+    "#;
+    let (elements, rejects) = mapped(
+        mapping,
+        Rules::default(),
+        &[
+            &["USER1", "Pune", "[a|b \"c\"|]", "411001", "1, +2.50", "ja", "2024-01-02 05:30"],
+            &["USER2", "", "[]", "", "[7]", "NEIN", ""],
+            &["USER3", "", "", "", "1, x", "nein", ""],
+        ],
+    );
+    assert_eq!(
+        elements,
+        [concat!(
+            r#"{"type":"customer","customer_id":"USER1","attributes":{"address":{"city":"Pune","geo":{"zip":"411001"},"land":"IN"},"#,
+            r#""tags":["a","b \"c\"",""],"sizes":[1,2.50],"vip":true,"seen":"2024-01-02T00:00:00Z","plan":"gold"},"update_existing_only":true}"#
+        )]
+    );
+    assert_eq!(rejects, [(1, vec!["type-bool"]), (2, vec!["type-array"])]);
+}
+
+#[test]
+fn a_user_by_another_identifier() {
+    let mapping = r#"
+        [columns]
+        id = { to = "customer_id" }
+        mobile = { identifier = "moe_mobile" }
+        city = {}
+    "#;
+    let (elements, rejects) = mapped(
+        mapping,
+        Rules::default(),
+        &[&["", "+491", "Bonn"], &["USER2", "", ""], &["", "", "x"], &["null", "+492", ""]],
+    );
+    assert_eq!(
+        elements,
+        [
+            r#"{"type":"customer","attributes":{"moe_mobile":"+491","city":"Bonn"}}"#,
+            r#"{"type":"customer","customer_id":"USER2","attributes":{}}"#,
+        ]
+    );
+    assert_eq!(rejects, [(2, vec!["id-missing"]), (3, vec!["id-disallowed"])]);
+
+    let events = format!("kind = \"events\"\nevent = \"Buy\"\n{}", mapping.trim());
+    let (elements, _) = mapped(&events, Rules::default(), &[&["", "+491", "Bonn"]]);
+    assert_eq!(
+        elements,
+        [
+            r#"{"type":"event","user_identifiers":{"moe_mobile":"+491"},"actions":[{"action":"Buy","attributes":{"city":"Bonn"}}]}"#
+        ]
+    );
+}
+
+#[test]
+fn a_device_has_what_the_api_requires() {
+    let mapping = r#"
+        kind = "devices"
+        [columns]
+        u = { to = "customer_id" }
+        d = { to = "device_id" }
+        platform = {}
+        token = { to = "push_id" }
+        moe_push_opted = {}
+        colour = {}
+    "#;
+    let records: &[&[&str]] = &[
+        &["USER1", "d1", "iOS", "t1", "True", ""],
+        &["USER2", "", "unknown", "", "true", ""],
+        &["USER3", "d3", "", "t3", "", "red"],
+    ];
+    let (elements, rejects) = mapped(mapping, Rules::default(), records);
+    assert_eq!(
+        elements,
+        [
+            r#"{"type":"device","customer_id":"USER1","device_id":"d1","attributes":{"platform":"iOS","push_id":"t1","moe_push_opted":"True"}}"#
+        ]
+    );
+    assert_eq!(
+        rejects,
+        [
+            (1, vec!["device-id-missing", "platform-value", "push-id-missing", "push-opted-value"]),
+            (2, vec!["platform-missing", "device-attribute"]),
+        ]
+    );
+}
+
+#[test]
+fn empty_cells_can_remove_a_users_values() {
+    let mapping = r#"
+        null = ["-"]
+        [columns]
+        id = { to = "customer_id" }
+        "a\"" = {}
+        n = { type = "double" }
+        city = { attribute = "address.city" }
+        gone = { optional = true, type = "bool" }
+    "#;
+    let rules = Rules { empty: Empty::Unset, ..Rules::default() };
+    let (elements, _) = mapped(mapping, rules, &[&["USER1", "", "-", "", "true"]]);
+    assert_eq!(
+        elements,
+        [concat!(
+            r#"{"type":"customer","customer_id":"USER1","attributes":{"gone":true},"#,
+            r#""unset_attributes":[{"type":"equals","attr":"a\""},{"type":"equals","attr":"n"}]}"#
+        )]
+    );
+}
+
+#[test]
+fn what_the_server_would_cut_is_a_warning_and_a_rejection_where_strict() {
+    let long = "é".repeat(513);
+    let url = format!("HTTPS://{}", "x".repeat(510));
+    let whole = "é".repeat(512);
+    let texts = [whole.as_str(), long.as_str(), url.as_str(), "[a|b]", "31/12/2024"];
+    let records: Vec<Vec<&str>> = texts.iter().map(|text| vec!["USER1", *text]).collect();
+    let records: Vec<&[&str]> = records.iter().map(Vec::as_slice).collect();
+    let column = || {
+        let mut column = attribute("s", ValueType::Text);
+        column.inferred = true;
+        vec![id(), column]
+    };
+    let (elements, _) = shaped(Kind::Users, column(), Rules::default(), &records);
+    assert_eq!(elements.len(), 5, "all are sent as they are");
+    let strict = Rules { strict: true, ..Rules::default() };
+    let (elements, rejects) = shaped(Kind::Users, column(), strict.clone(), &records);
+    assert_eq!(elements.len(), 1);
+    let codes: Vec<_> = rejects.iter().map(|(_, codes)| codes[0]).collect();
+    assert_eq!(codes, ["string-too-long", "url-too-long", "array-as-text", "date-as-text"]);
+
+    let list = vec!["x"; 51].join("|");
+    let columns = vec![id(), attribute("l", ValueType::Array(Items::Text))];
+    let (_, rejects) =
+        shaped(Kind::Users, columns, strict.clone(), &[&["USER1", &list], &["USER2", &list[2..]]]);
+    assert_eq!(rejects, [(0, vec!["list-too-long"])]);
+
+    let columns = vec![id(), PlanColumn::new("action", Target::Action, "action", ValueType::Text)];
+    let names: &[&[&str]] = &[&["USER1", "a.b"], &["USER1", "id"], &["USER1", "moe_x"]];
+    let (_, rejects) = shaped(Kind::Events, columns, strict, names);
+    let codes: Vec<_> = rejects.iter().map(|(_, codes)| codes[0]).collect();
+    assert_eq!(codes, ["event-name-dot", "name-blocked", "name-prefix"]);
+}
+
+#[test]
+fn an_event_keeps_its_first_hundred_attributes() {
+    let mut columns = vec![id()];
+    columns.extend((0..101).map(|n| attribute(&format!("a{n}"), ValueType::Text)));
+    let rules = Rules { event: Some("e".into()), ..Rules::default() };
+    let mut all = vec!["USER1"];
+    all.resize(102, "x");
+    let mut fewer = all.clone();
+    fewer[50] = "";
+    let (plan, binding) = plan(Kind::Events, columns, rules);
+    let rows = Arc::new(text_rows(102, &[&all, &fewer]));
+    let block = shape(&plan, &binding, rows).expect("readable");
+    assert_eq!(block.tally.count(Code::EventAttributeCount), 1);
 }

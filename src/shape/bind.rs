@@ -1,0 +1,296 @@
+//! How the columns of one file fit the plan.
+
+use std::collections::HashMap;
+
+use super::{
+    plan::{OWN_COLUMN_PREFIX, Plan, PlanColumn, Target},
+    suggest::did_you_mean,
+};
+use crate::model::Kind;
+
+/// Why a plan cannot be made, or does not fit a file.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Error {
+    /// No column holds the customer_id.
+    #[error(
+        "{file}: no column is named customer_id (the columns are {columns}); rename the column that identifies a user, or give --mapping with a column whose moe_attr is `uid`{hint}"
+    )]
+    NoId {
+        /// The file.
+        file: String,
+        /// Its columns.
+        columns: String,
+        /// A column that is spelt nearly so.
+        hint: String,
+    },
+    /// A mapped column is not in the file.
+    #[error(
+        "{file}: the mapping's column `{column}` is not in the file{hint} (its columns are {columns}); correct the mapping, or have it skip that column"
+    )]
+    MissingColumn {
+        /// The file.
+        file: String,
+        /// The mapping's column.
+        column: String,
+        /// A column that is spelt nearly so.
+        hint: String,
+        /// The file's columns.
+        columns: String,
+    },
+    /// Nothing gives a device a field that the API requires.
+    #[error(
+        "{file}: no column holds the device's {field}, which the API requires (the columns are {columns}); map one, or set a constant"
+    )]
+    NoDeviceField {
+        /// The file.
+        file: String,
+        /// `device_id`, `platform` or `push_id`.
+        field: &'static str,
+        /// The file's columns.
+        columns: String,
+    },
+    /// Nothing names the event.
+    #[error("{file}: no column is named action, and --event is not given; events need a name")]
+    NoAction {
+        /// The file.
+        file: String,
+    },
+    /// A column whose type cannot be sent.
+    #[error(
+        "{file}: column `{column}` {refusal}; leave it out with a mapping that skips it, or convert it at the source"
+    )]
+    Refused {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// Why, as a clause: "is a list, which …".
+        refusal: String,
+    },
+    /// A floating-point column as an id.
+    #[error(
+        "{file}: column `{column}` is a floating-point column and holds the {role}; its text is not the id (7 would be sent as 7.0): store it as an integer or as text"
+    )]
+    FloatId {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// `customer_id` or `device_id`.
+        role: String,
+    },
+}
+
+/// A column of one file, as the plan needs to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceColumn {
+    /// Its name.
+    pub name: String,
+    /// Why its values cannot be read, as a clause; `None` for every column that can.
+    pub refusal: Option<String>,
+    /// Whether its values are floating-point numbers.
+    pub float: bool,
+}
+
+impl SourceColumn {
+    /// A column of text.
+    pub fn text(name: &str) -> Self {
+        Self { name: name.to_owned(), refusal: None, float: false }
+    }
+}
+
+/// Which column of one file feeds each column of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// For each column of the plan the index in the file, where the file has it.
+    pub sources: Vec<Option<usize>>,
+    /// Names of the file's columns that the plan does not use.
+    pub unused: Vec<String>,
+}
+
+impl Plan {
+    /// Fits the plan to one file. With a mapping every mapped column must be there;
+    /// without, only the customer_id.
+    pub fn bind(
+        &self,
+        file: &str,
+        columns: &[SourceColumn],
+        mapped: bool,
+    ) -> Result<Binding, Error> {
+        let by_name: HashMap<&str, usize> =
+            columns.iter().enumerate().map(|(at, column)| (column.name.as_str(), at)).collect();
+        let listed = || {
+            let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
+            names.join(", ")
+        };
+        let mut sources = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            let source = match column.constant {
+                None => by_name.get(column.source.as_str()).copied(),
+                Some(_) => None,
+            };
+            let needed = mapped
+                && column.target != Target::Skip
+                && column.constant.is_none()
+                && !column.optional;
+            match source.map(|at| &columns[at]) {
+                None if needed => {
+                    return Err(Error::MissingColumn {
+                        file: file.to_owned(),
+                        column: column.source.clone(),
+                        hint: did_you_mean(&column.source, by_name.keys().copied()),
+                        columns: listed(),
+                    });
+                }
+                Some(found) if column.target != Target::Skip => {
+                    self.check_source(file, column, found)?;
+                }
+                _ => {}
+            }
+            sources.push(source.filter(|_| column.target != Target::Skip));
+        }
+        let has = |target| {
+            self.columns.iter().zip(&sources).any(|(column, at)| {
+                column.target == target && (at.is_some() || column.constant.is_some())
+            })
+        };
+        if !has(Target::CustomerId) && !has(Target::Identifier) {
+            return Err(Error::NoId {
+                file: file.to_owned(),
+                columns: listed(),
+                hint: id_hint(columns),
+            });
+        }
+        if self.kind == Kind::Events && self.rules.event.is_none() && !has(Target::Action) {
+            return Err(Error::NoAction { file: file.to_owned() });
+        }
+        if self.kind == Kind::Devices {
+            let required = [
+                (Target::DeviceId, "device_id"),
+                (Target::Platform, "platform"),
+                (Target::PushId, "push_id"),
+            ];
+            if let Some(&(_, field)) = required.iter().find(|&&(target, _)| !has(target)) {
+                return Err(Error::NoDeviceField {
+                    file: file.to_owned(),
+                    field,
+                    columns: listed(),
+                });
+            }
+        }
+        let planned: HashMap<&str, ()> = self
+            .columns
+            .iter()
+            .filter(|column| column.constant.is_none())
+            .map(|column| (column.source.as_str(), ()))
+            .collect();
+        let unused = columns
+            .iter()
+            .filter(|column| {
+                !column.name.starts_with(OWN_COLUMN_PREFIX)
+                    && !planned.contains_key(column.name.as_str())
+            })
+            .map(|column| column.name.clone())
+            .collect();
+        Ok(Binding { sources, unused })
+    }
+
+    fn check_source(
+        &self,
+        file: &str,
+        column: &PlanColumn,
+        found: &SourceColumn,
+    ) -> Result<(), Error> {
+        if let Some(refusal) = &found.refusal {
+            return Err(Error::Refused {
+                file: file.to_owned(),
+                column: found.name.clone(),
+                refusal: refusal.clone(),
+            });
+        }
+        if found.float
+            && matches!(column.target, Target::CustomerId | Target::DeviceId | Target::Identifier)
+        {
+            return Err(Error::FloatId {
+                file: file.to_owned(),
+                column: found.name.clone(),
+                role: column.name(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Names the column that was probably meant as the customer_id.
+fn id_hint(columns: &[SourceColumn]) -> String {
+    let plain = |name: &str| name.to_lowercase().replace([' ', '_', '-'], "");
+    columns
+        .iter()
+        .find(|column| {
+            matches!(
+                plain(&column.name).as_str(),
+                "customerid" | "userid" | "uid" | "id" | "customer"
+            )
+        })
+        .map(|column| format!("; did you mean `{}`?", column.name))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shape::plan::Rules;
+
+    fn sources(names: &[&str]) -> Vec<SourceColumn> {
+        names.iter().map(|name| SourceColumn::text(name)).collect()
+    }
+
+    fn plan(kind: Kind, names: &[&str]) -> Plan {
+        let columns = Plan::by_name(kind, [sources(names).as_slice()]);
+        Plan::new(kind, columns, Rules::default())
+    }
+
+    #[test]
+    fn columns_are_found_by_name_in_any_order() {
+        let plan = plan(Kind::Users, &["customer_id", "a", "b"]);
+        let bound = plan.bind("f.csv", &sources(&["b", "z", "customer_id"]), false).expect("fits");
+        assert_eq!(bound.sources, [Some(2), None, Some(0)]);
+        assert_eq!(bound.unused, ["z"]);
+        assert_eq!(
+            plan.bind("f.csv", &sources(&["b", "customer_id"]), true).expect_err("a is mapped"),
+            Error::MissingColumn {
+                file: "f.csv".into(),
+                column: "a".into(),
+                hint: String::new(),
+                columns: "b, customer_id".into()
+            }
+        );
+    }
+
+    #[test]
+    fn a_missing_id_is_refused_with_a_hint() {
+        let text = plan(Kind::Users, &["Customer ID", "a"])
+            .bind("f.csv", &sources(&["Customer ID", "a"]), false)
+            .expect_err("no id")
+            .to_string();
+        assert!(
+            text.contains("(the columns are Customer ID, a)")
+                && text.ends_with("did you mean `Customer ID`?"),
+            "{text}"
+        );
+        let events = plan(Kind::Events, &["customer_id", "price"]);
+        assert_eq!(
+            events
+                .bind("e.csv", &sources(&["customer_id", "price"]), false)
+                .expect_err("no action"),
+            Error::NoAction { file: "e.csv".into() }
+        );
+    }
+
+    #[test]
+    fn a_floating_point_id_is_refused() {
+        let plan = plan(Kind::Users, &["customer_id"]);
+        let column = SourceColumn { float: true, ..SourceColumn::text("customer_id") };
+        assert!(matches!(plan.bind("f.parquet", &[column], false), Err(Error::FloatId { .. })));
+    }
+}

@@ -1,0 +1,126 @@
+//! One action of an event: its name, attributes and own fields (Data API, U: event element).
+
+use super::{Encoder, Layout, Row, cell_text};
+use crate::model::Code;
+use crate::shape::{
+    cell::Cell,
+    cells::Cells,
+    datetime::{DateError, DateFormat, DateTime},
+    json, naming,
+    number::Number,
+    plan::{Target, ValueType},
+};
+use crate::wire::limits;
+
+/// Epoch values from here on are milliseconds: as seconds they lie beyond the year 5000.
+const EPOCH_SECONDS_MAX: f64 = 1e11;
+
+impl Encoder<'_> {
+    /// Writes `{"action":…,"attributes":{…},…}`.
+    pub(super) fn action<C: Cells>(
+        &mut self,
+        layout: &Layout,
+        row: &Row<'_, C>,
+        scratch: &mut String,
+    ) {
+        self.json.extend_from_slice(br#"{"action":"#);
+        self.action_name(layout.action, row, scratch);
+        self.json.extend_from_slice(br#","attributes":"#);
+        self.attributes(layout, row, scratch);
+        let mut timed = false;
+        for &at in &layout.fields {
+            let target = self.column(at).target;
+            let cell = row.value(at, scratch);
+            let is_time = matches!(target, Target::UserTime | Target::CurrentTime);
+            timed |= is_time && cell != Cell::Absent;
+            self.field(at, cell, |encoder, at, cell| match target {
+                Target::UserTime | Target::CurrentTime => encoder.event_time(at, cell),
+                Target::TimezoneOffset => encoder.timezone_offset(at, cell),
+                Target::Platform => {
+                    encoder.one_of(at, cell, &limits::EVENT_PLATFORMS, Code::PlatformValue)
+                }
+                _ => encoder.text_field(at, cell),
+            });
+        }
+        if !timed {
+            self.problem(Code::EventNoTime, None, String::new);
+        }
+        self.json.push(b'}');
+    }
+
+    fn action_name<C: Cells>(
+        &mut self,
+        column: Option<usize>,
+        row: &Row<'_, C>,
+        scratch: &mut String,
+    ) {
+        let cell = column.map_or(Cell::Absent, |at| row.value(at, scratch));
+        let name = match (cell, &self.plan.rules.event) {
+            (Cell::Bad(code), _) => return self.problem(code, column, String::new),
+            (Cell::Absent, None) => return self.problem(Code::ActionMissing, column, String::new),
+            (Cell::Absent, Some(event)) => event.as_str(),
+            (cell, _) => cell_text(cell),
+        };
+        json::write_string(&mut self.json, name);
+        if let Some(code) = naming::name_code(name) {
+            self.problem(code, column, String::new);
+        }
+        if name.contains('.') {
+            self.problem(Code::EventNameDot, column, String::new);
+        }
+    }
+
+    /// A date-time, or epoch seconds.
+    fn event_time(&mut self, at: usize, cell: Cell<'_>) -> bool {
+        let column = self.column(at);
+        let digits = match cell {
+            Cell::DateTime { .. } => return self.text_field(at, cell),
+            Cell::Number { digits, .. } => digits,
+            Cell::Text(text) => {
+                let format = match column.value {
+                    ValueType::DateTime(format) => format,
+                    _ => DateFormat::Iso,
+                };
+                match DateTime::parse(text, format, column.reading.zone) {
+                    Ok(date) => return self.date(at, &date),
+                    Err(DateError::Range) => {
+                        self.value_problem(Code::DatetimeRange, at, text, "");
+                        return false;
+                    }
+                    Err(DateError::Invalid) => text,
+                }
+            }
+            Cell::Bad(code) => {
+                self.problem(code, Some(at), String::new);
+                return false;
+            }
+            Cell::Absent | Cell::Bool(_) => cell_text(cell),
+        };
+        let number = Number::parse(digits).filter(Number::is_plain);
+        // A format that was asked for leaves no room for another form.
+        let allowed = !matches!(column.value, ValueType::DateTime(DateFormat::Fixed(..)));
+        let seconds = digits.trim().parse::<f64>().unwrap_or(f64::NAN);
+        let code = match number {
+            Some(number) if allowed && (0.0..EPOCH_SECONDS_MAX).contains(&seconds) => {
+                number.write_json(&mut self.json);
+                return true;
+            }
+            Some(_) if allowed && seconds >= EPOCH_SECONDS_MAX => Code::EventTimeMilliseconds,
+            _ => Code::EventTime,
+        };
+        self.value_problem(code, at, digits, "");
+        false
+    }
+
+    fn timezone_offset(&mut self, at: usize, cell: Cell<'_>) -> bool {
+        let text = cell_text(cell);
+        let offset = Number::parse(text).and_then(|number| number.as_i64());
+        match offset.filter(|seconds| seconds.abs() <= limits::TIMEZONE_OFFSET_SECONDS_MAX) {
+            Some(seconds) => self.literal(&seconds.to_string()),
+            None => {
+                self.value_problem(Code::TimezoneOffset, at, text, "");
+                false
+            }
+        }
+    }
+}

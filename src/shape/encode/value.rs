@@ -1,0 +1,346 @@
+//! Attributes: objects of columns, and values by their type.
+
+use super::{Encoder, Layout, Node, Row, bool_text, cell_text};
+use crate::model::{Code, Kind};
+use crate::shape::{
+    cell::Cell,
+    cells::Cells,
+    datetime::{DateError, DateTime},
+    json,
+    number::{Fit, Number},
+    plan::{Empty, Items, PlanColumn, Target, ValueType},
+};
+use crate::wire::limits;
+
+impl Encoder<'_> {
+    /// Writes `{"name":value,…}`, and notes which attributes are to be removed.
+    pub(super) fn attributes<C: Cells>(
+        &mut self,
+        layout: &Layout,
+        row: &Row<'_, C>,
+        scratch: &mut String,
+    ) {
+        self.unset.clear();
+        let written = self.object(&layout.attributes, row, scratch, 0);
+        if self.plan.kind == Kind::Events && written > limits::EVENT_ATTRIBUTES_MAX {
+            self.problem(Code::EventAttributeCount, None, || format!("it has {written}"));
+        }
+    }
+
+    /// Writes an object of columns; how many members it has. `level` counts the objects
+    /// around it, `attributes` itself left out.
+    fn object<C: Cells>(
+        &mut self,
+        members: &[Node],
+        row: &Row<'_, C>,
+        scratch: &mut String,
+        level: usize,
+    ) -> usize {
+        self.json.push(b'{');
+        let start = self.json.len();
+        let mut written = 0;
+        for node in members {
+            let before = self.json.len();
+            if before > start {
+                self.json.push(b',');
+            }
+            let is_written = match node {
+                Node::Value(at) => {
+                    let column = self.column(*at);
+                    self.json.extend_from_slice(&column.key);
+                    self.member(*at, column, row, scratch)
+                }
+                Node::Object { key, members, .. } => {
+                    self.json.extend_from_slice(key);
+                    let begin = self.json.len();
+                    let keys = self.object(members, row, scratch, level + 1);
+                    if level == 0 {
+                        self.object_limits(node, keys, self.json.len() - begin);
+                    }
+                    keys > 0
+                }
+            };
+            if is_written {
+                written += 1;
+            } else {
+                self.json.truncate(before);
+            }
+        }
+        self.json.push(b'}');
+        written
+    }
+
+    /// Data API, U: 25 KB and 100 keys an object.
+    fn object_limits(&mut self, node: &Node, keys: usize, bytes: usize) {
+        if bytes > limits::OBJECT_BYTES_MAX {
+            self.problem(Code::ObjectTooLarge, node.first(), || format!("it has {bytes} bytes"));
+        }
+        if keys > limits::OBJECT_KEYS_MAX {
+            self.problem(Code::ObjectKeys, node.first(), || format!("it has {keys}"));
+        }
+    }
+
+    /// Writes the value of one column among the attributes; `false` where there is none.
+    fn member<C: Cells>(
+        &mut self,
+        at: usize,
+        column: &PlanColumn,
+        row: &Row<'_, C>,
+        scratch: &mut String,
+    ) -> bool {
+        match column.target {
+            Target::Attribute => {
+                let written = self.attribute(at, column, row, scratch);
+                if written {
+                    for &code in &column.remarks {
+                        self.problem(code, Some(at), String::new);
+                    }
+                }
+                written
+            }
+            Target::Platform => match row.value(at, scratch) {
+                Cell::Absent => self.missing(Code::PlatformMissing, at),
+                cell => self.one_of(at, cell, &limits::DEVICE_PLATFORMS, Code::PlatformValue),
+            },
+            Target::PushId => match row.value(at, scratch) {
+                Cell::Absent => self.missing(Code::PushIdMissing, at),
+                cell => self.text_field(at, cell),
+            },
+            Target::PushOpted => match row.value(at, scratch) {
+                Cell::Absent => false,
+                cell => self.one_of(at, cell, &limits::PUSH_OPTED, Code::PushOptedValue),
+            },
+            _ => self.text_field(at, row.value(at, scratch)),
+        }
+    }
+
+    fn missing(&mut self, code: Code, at: usize) -> bool {
+        self.problem(code, Some(at), String::new);
+        false
+    }
+
+    /// Writes an attribute's value as its column's type; `false` where there is none.
+    fn attribute<C: Cells>(
+        &mut self,
+        at: usize,
+        column: &PlanColumn,
+        row: &Row<'_, C>,
+        scratch: &mut String,
+    ) -> bool {
+        if row.cell(at, scratch) == Cell::Text("") && self.plan.rules.empty == Empty::Text {
+            return column.value == ValueType::Text && self.literal("\"\"");
+        }
+        let cell = row.value(at, scratch);
+        match (column.value, cell) {
+            (_, Cell::Absent) => {
+                // Data API, U: an attribute is removed by its name, which an object's member
+                // does not have.
+                let is_unset = self.plan.rules.empty == Empty::Unset && column.path.len() == 1;
+                if is_unset && row.has(at) {
+                    self.unset.push(at);
+                }
+                false
+            }
+            (_, Cell::Bad(code)) => self.refuse(code, at, "", ""),
+            (ValueType::Text, cell) => self.text(at, column, cell),
+            (ValueType::Number, Cell::Text(text)) if is_bracketed(text) => {
+                self.array(at, column, text, Items::Number)
+            }
+            (ValueType::Number, Cell::Text(text)) => self.number(at, text, Code::TypeNumber),
+            (ValueType::Number, Cell::Number { digits, binary: false }) => {
+                self.number(at, digits, Code::TypeNumber)
+            }
+            (ValueType::Number, Cell::Number { digits, binary: true }) => self.literal(digits),
+            (ValueType::Number, cell) => self.refuse(Code::TypeNumber, at, cell_text(cell), ""),
+            (ValueType::Bool, Cell::Bool(value)) => self.literal(bool_text(value)),
+            (ValueType::Bool, cell) => self.bool(at, column, cell),
+            (ValueType::DateTime(_), Cell::DateTime { .. }) => self.text_field(at, cell),
+            (ValueType::DateTime(format), Cell::Text(text)) => {
+                match DateTime::parse(text, format, column.reading.zone) {
+                    Ok(date) => self.date(at, &date),
+                    Err(DateError::Range) => self.refuse(Code::DatetimeRange, at, text, ""),
+                    Err(DateError::Invalid) => {
+                        self.refuse(Code::TypeDatetime, at, text, &format.to_string())
+                    }
+                }
+            }
+            (ValueType::DateTime(format), cell) => {
+                self.refuse(Code::TypeDatetime, at, cell_text(cell), &format.to_string())
+            }
+            (ValueType::Array(items), cell) => self.array(at, column, cell_text(cell), items),
+            (ValueType::Json, cell) => self.refuse(Code::TypeJson, at, cell_text(cell), ""),
+        }
+    }
+
+    fn text(&mut self, at: usize, column: &PlanColumn, cell: Cell<'_>) -> bool {
+        if let Cell::Text(text) = cell {
+            self.string_limit(at, text);
+            if column.inferred && looks_like_date(text) {
+                self.value_problem(Code::DateAsText, at, text, "");
+            }
+            if is_bracketed(text) && text.contains('|') {
+                self.value_problem(Code::ArrayAsText, at, text, "");
+            }
+        }
+        self.text_field(at, cell)
+    }
+
+    /// Data API, U: 512 characters a string; a longer URL is dropped whole.
+    fn string_limit(&mut self, at: usize, text: &str) {
+        let chars_max = limits::STRING_CHARS_MAX;
+        if text.len() <= chars_max || text.chars().nth(chars_max).is_none() {
+            return;
+        }
+        let is_url = ["http://", "https://"].iter().any(|scheme| {
+            text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        });
+        self.problem(if is_url { Code::UrlTooLong } else { Code::StringTooLong }, Some(at), || {
+            format!("it has {} characters", text.chars().count())
+        });
+    }
+
+    fn bool(&mut self, at: usize, column: &PlanColumn, cell: Cell<'_>) -> bool {
+        let text = cell_text(cell);
+        let lists = |words: &[String]| words.iter().any(|word| word == text);
+        if text.eq_ignore_ascii_case("true") || lists(&column.reading.true_words) {
+            self.literal("true")
+        } else if text.eq_ignore_ascii_case("false") || lists(&column.reading.false_words) {
+            self.literal("false")
+        } else {
+            self.refuse(Code::TypeBool, at, text, "")
+        }
+    }
+
+    /// Writes a number, or refuses it with `code`.
+    fn number(&mut self, at: usize, text: &str, code: Code) -> bool {
+        let Some(number) = Number::parse(text) else {
+            return self.refuse(code, at, text, "");
+        };
+        match number.fit() {
+            Fit::OutOfRange => return self.refuse(Code::NumberRange, at, text, ""),
+            Fit::Imprecise => self.value_problem(Code::NumberPrecision, at, text, ""),
+            Fit::Exact => {}
+        }
+        number.write_json(&mut self.json);
+        true
+    }
+
+    pub(super) fn date(&mut self, at: usize, date: &DateTime) -> bool {
+        if date.was_cut() {
+            self.problem(Code::DatetimePrecision, Some(at), String::new);
+        }
+        self.json.push(b'"');
+        date.write(&mut self.json);
+        self.json.push(b'"');
+        true
+    }
+
+    /// Writes what stands between the separators of a cell, with or without `[ ]` around it.
+    fn array(&mut self, at: usize, column: &PlanColumn, text: &str, items: Items) -> bool {
+        let inner = if is_bracketed(text) { &text[1..text.len() - 1] } else { text };
+        let start = self.json.len();
+        self.json.push(b'[');
+        let mut count = 0;
+        let parts = inner.split(column.reading.separator.as_str());
+        for part in parts.filter(|_| !inner.is_empty()) {
+            if count > 0 {
+                self.json.push(b',');
+            }
+            count += 1;
+            match items {
+                Items::Text => {
+                    self.string_limit(at, part);
+                    json::write_string(&mut self.json, part);
+                }
+                Items::Number => {
+                    if !self.number(at, part, Code::TypeArray) {
+                        self.json.truncate(start);
+                        return false;
+                    }
+                }
+            }
+        }
+        self.json.push(b']');
+        if count > limits::LIST_ELEMENTS_MAX {
+            self.problem(Code::ListTooLong, Some(at), || format!("it has {count} elements"));
+        }
+        true
+    }
+
+    /// Writes `,"unset_attributes":[…]`, where the row has any.
+    pub(super) fn unset_attributes(&mut self) {
+        if self.unset.is_empty() {
+            return;
+        }
+        self.json.extend_from_slice(br#","unset_attributes":["#);
+        for (index, &at) in self.unset.iter().enumerate() {
+            if index > 0 {
+                self.json.push(b',');
+            }
+            self.json.extend_from_slice(br#"{"type":"equals","attr":"#);
+            json::write_string(&mut self.json, &self.plan.columns[at].path[0]);
+            self.json.push(b'}');
+        }
+        self.json.push(b']');
+    }
+}
+
+/// Whether a text is written as MoEngage's imports write arrays.
+fn is_bracketed(text: &str) -> bool {
+    text.len() >= 2 && text.starts_with('[') && text.ends_with(']')
+}
+
+/// Whether a text is made as dates are: three groups of digits, one of them a year, with
+/// one separator, at its end or before a time.
+fn looks_like_date(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    if !(8..=40).contains(&bytes.len()) || !bytes[0].is_ascii_digit() {
+        return false;
+    }
+    let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let first = digits(0);
+    let Some(&separator) = bytes.get(first).filter(|byte| matches!(byte, b'-' | b'/' | b'.'))
+    else {
+        return false;
+    };
+    let second = digits(first + 1);
+    let behind = first + 1 + second;
+    if !(1..=2).contains(&second) || bytes.get(behind) != Some(&separator) {
+        return false;
+    }
+    let third = digits(behind + 1);
+    let shape = matches!((first, third), (4, 1..=2) | (1..=2, 4));
+    shape && matches!(bytes.get(behind + 1 + third), None | Some(b' ' | b'T'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_made_as_dates_are() {
+        for text in [
+            "31/12/2024",
+            "2024-02-30",
+            "2024/1/2",
+            "1.2.2024",
+            "2024-13-01T00:00:00Z",
+            "01-02-2024 03:04",
+        ] {
+            assert!(looks_like_date(text), "{text}");
+        }
+        for text in [
+            "",
+            "2024",
+            "12345678",
+            "1-2-3",
+            "10.0.0.1",
+            "2024-01-02-03",
+            "2024-01/02",
+            "a2024-01-02",
+            "192.168.2024.1",
+        ] {
+            assert!(!looks_like_date(text), "{text}");
+        }
+    }
+}

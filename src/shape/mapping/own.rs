@@ -1,0 +1,445 @@
+//! Our mapping file, in TOML.
+
+use serde::Deserialize;
+
+use super::{Error, Mapping};
+use crate::model::Kind;
+use crate::shape::{
+    datetime::{DateFormat, Zone},
+    plan::{Items, PlanColumn, Reading, Target, ValueType, own_field},
+    suggest::did_you_mean,
+};
+
+const TYPES: &str = "string, double, bool, datetime, array and json";
+
+/// Names of an element's own fields that `to` takes, whichever the kind.
+const FIELDS: [&str; 10] = [
+    "customer_id",
+    "action",
+    "user_time",
+    "current_time",
+    "user_timezone_offset",
+    "platform",
+    "app_version",
+    "device_id",
+    "push_id",
+    "moe_push_opted",
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    kind: Option<String>,
+    event: Option<String>,
+    timezone: Option<String>,
+    #[serde(default)]
+    null: Vec<String>,
+    #[serde(default, rename = "true")]
+    true_words: Vec<String>,
+    #[serde(default, rename = "false")]
+    false_words: Vec<String>,
+    #[serde(default)]
+    update_existing_only: bool,
+    #[serde(default)]
+    columns: toml::Table,
+    #[serde(default)]
+    constants: toml::Table,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    to: Option<String>,
+    attribute: Option<Path>,
+    identifier: Option<String>,
+    #[serde(rename = "type")]
+    value: Option<String>,
+    format: Option<String>,
+    timezone: Option<String>,
+    items: Option<String>,
+    separator: Option<String>,
+    #[serde(default)]
+    null: Vec<String>,
+    #[serde(default, rename = "true")]
+    true_words: Vec<String>,
+    #[serde(default, rename = "false")]
+    false_words: Vec<String>,
+    #[serde(default)]
+    skip: bool,
+    #[serde(default)]
+    optional: bool,
+}
+
+/// The name of an attribute: with dots between the levels of objects, or level by level.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Path {
+    Dotted(String),
+    Levels(Vec<String>),
+}
+
+/// What holds for every column that does not say otherwise.
+struct Defaults {
+    kind: Kind,
+    zone: Zone,
+    true_words: Vec<String>,
+    false_words: Vec<String>,
+}
+
+/// Reads the text of a mapping in TOML.
+pub(super) fn parse(text: &str, flag: Option<Kind>) -> Result<Mapping, Error> {
+    let file: File =
+        toml::from_str(text).map_err(|error| Error::Toml(with_suggestion(&error.to_string())))?;
+    let stated = file.kind.as_deref().map(kind).transpose()?;
+    if let (Some(file), Some(flag)) = (stated, flag)
+        && file != flag
+    {
+        return Err(Error::Kind { file, flag });
+    }
+    let zone = match &file.timezone {
+        None => Zone::Utc,
+        Some(name) => zone(name).map_err(Error::Toml)?,
+    };
+    let kind = stated.or(flag).unwrap_or(Kind::Users);
+    let wrong = |reason: &str| Err(Error::Toml(reason.to_owned()));
+    if file.event.is_some() && kind != Kind::Events {
+        return wrong("`event` names the action of events; set kind = \"events\"");
+    }
+    if file.event.as_deref() == Some("") {
+        return wrong("`event` is empty; name the action");
+    }
+    if file.update_existing_only && kind != Kind::Users {
+        return wrong("`update_existing_only` is about users; leave it out");
+    }
+    let (true_words, false_words) = (file.true_words, file.false_words);
+    let defaults = Defaults { kind, zone, true_words, false_words };
+    let mut columns = Vec::with_capacity(file.columns.len() + file.constants.len());
+    for (name, value) in file.columns {
+        let entry = Entry::deserialize(value).map_err(|error| Error::Entry {
+            column: name.clone(),
+            reason: with_suggestion(&error.to_string()),
+        })?;
+        columns.push(entry.resolve(name, &defaults)?);
+    }
+    for (name, value) in file.constants {
+        columns.push(constant(name, value, &defaults)?);
+    }
+    let who = [Target::CustomerId, Target::Identifier];
+    if !columns.iter().any(|column: &PlanColumn| who.contains(&column.target)) {
+        return Err(Error::NoId("give one column to = \"customer_id\", or an identifier"));
+    }
+    Ok(Mapping {
+        kind: Some(kind),
+        columns,
+        null_words: file.null,
+        event: file.event,
+        update_existing_only: file.update_existing_only,
+    })
+}
+
+fn kind(name: &str) -> Result<Kind, Error> {
+    let kinds = [Kind::Users, Kind::Events, Kind::Devices];
+    kinds.into_iter().find(|kind| kind.as_str() == name).ok_or_else(|| {
+        Error::Toml(format!("kind = \"{name}\" is none of users, events and devices"))
+    })
+}
+
+fn zone(name: &str) -> Result<Zone, String> {
+    Zone::from_name(name).ok_or_else(|| {
+        let hint = did_you_mean(name, Zone::names());
+        format!("timezone `{name}` is not in the IANA database{hint}; write it as in Europe/Berlin")
+    })
+}
+
+impl Entry {
+    fn resolve(self, source: String, defaults: &Defaults) -> Result<PlanColumn, Error> {
+        let fail = |reason: String| Error::Entry { column: source.clone(), reason };
+        let said = usize::from(self.to.is_some())
+            + usize::from(self.attribute.is_some())
+            + usize::from(self.identifier.is_some())
+            + usize::from(self.skip);
+        if said > 1 {
+            return Err(fail("it has more than one of to, attribute, identifier and skip".into()));
+        }
+        if self.skip {
+            return Ok(PlanColumn::new(&source, Target::Skip, &source, ValueType::Text));
+        }
+        let (target, path) = match (self.to, self.attribute, self.identifier) {
+            (Some(field), ..) => (own(&field, defaults.kind).map_err(fail)?, vec![field]),
+            (_, Some(Path::Levels(levels)), _) if !levels.is_empty() => (Target::Attribute, levels),
+            (_, Some(Path::Dotted(name)), _) => {
+                (Target::Attribute, name.split('.').map(str::to_owned).collect())
+            }
+            (_, _, Some(name)) if defaults.kind != Kind::Devices => {
+                (Target::Identifier, vec![name])
+            }
+            (_, _, Some(_)) => {
+                return Err(fail("a device is identified by customer_id and device_id".into()));
+            }
+            _ => (
+                own_field(defaults.kind, &source).unwrap_or(Target::Attribute),
+                vec![source.clone()],
+            ),
+        };
+        if path.iter().any(String::is_empty) {
+            return Err(fail("the attribute's name is empty, or a level of it is".into()));
+        }
+        // A device's documented attributes are fields with rules of their own.
+        let target = match (defaults.kind, target, path.as_slice()) {
+            (Kind::Devices, Target::Attribute, [name]) => {
+                own_field(Kind::Devices, name).unwrap_or(target)
+            }
+            _ => target,
+        };
+        let value = match self.value.as_deref().unwrap_or("string") {
+            "string" => ValueType::Text,
+            "double" => ValueType::Number,
+            "bool" => ValueType::Bool,
+            "datetime" => ValueType::DateTime(match &self.format {
+                None => DateFormat::Iso,
+                Some(name) => DateFormat::from_name(name)
+                    .ok_or_else(|| Error::Format { column: source.clone(), found: name.clone() })?,
+            }),
+            "array" => ValueType::Array(match self.items.as_deref() {
+                None | Some("string") => Items::Text,
+                Some("double") => Items::Number,
+                Some(other) => {
+                    return Err(fail(format!("items = \"{other}\" is neither string nor double")));
+                }
+            }),
+            "json" => ValueType::Json,
+            other => {
+                return Err(Error::Type {
+                    column: source.clone(),
+                    found: other.to_owned(),
+                    known: TYPES,
+                });
+            }
+        };
+        let is = |only: bool, key: &str, word: &str| match only {
+            true => Ok(()),
+            false => Err(fail(format!("`{key}` is for type = \"{word}\" alone"))),
+        };
+        is(self.format.is_none() || matches!(value, ValueType::DateTime(_)), "format", "datetime")?;
+        let is_array = matches!(value, ValueType::Array(_));
+        is(self.items.is_none() || is_array, "items", "array")?;
+        is(self.separator.is_none() || is_array, "separator", "array")?;
+        if self.separator.as_deref() == Some("") {
+            return Err(fail("`separator` is empty; name what stands between the elements".into()));
+        }
+        let or = |own: Vec<String>, default: &[String]| match own.is_empty() {
+            true => default.to_vec(),
+            false => own,
+        };
+        let reading = Reading {
+            true_words: or(self.true_words, &defaults.true_words),
+            false_words: or(self.false_words, &defaults.false_words),
+            null_words: self.null,
+            zone: match &self.timezone {
+                None => defaults.zone,
+                Some(name) => zone(name).map_err(fail)?,
+            },
+            separator: self.separator.unwrap_or_else(|| Reading::default().separator),
+        };
+        if let Some(both) =
+            reading.true_words.iter().find(|word| reading.false_words.contains(word))
+        {
+            return Err(fail(format!("`{both}` is a word for true and for false")));
+        }
+        let optional = self.optional;
+        Ok(PlanColumn { reading, optional, ..PlanColumn::nested(&source, target, path, value) })
+    }
+}
+
+fn own(field: &str, kind: Kind) -> Result<Target, String> {
+    own_field(kind, field).ok_or_else(|| match FIELDS.contains(&field) {
+        true => format!("to = \"{field}\" is no field of {kind}"),
+        false => {
+            let hint = did_you_mean(field, FIELDS);
+            format!("to = \"{field}\" is no field of an element{hint}; an attribute is named with attribute = \"…\"")
+        }
+    })
+}
+
+/// A value that every row has.
+fn constant(name: String, value: toml::Value, defaults: &Defaults) -> Result<PlanColumn, Error> {
+    let fail = |reason: &str| Error::Constant { name: name.clone(), reason: reason.to_owned() };
+    let (text, value) = match value {
+        toml::Value::String(text) => (text, ValueType::Text),
+        toml::Value::Integer(number) => (number.to_string(), ValueType::Number),
+        toml::Value::Float(number) if number.is_finite() => (number.to_string(), ValueType::Number),
+        toml::Value::Float(_) => return Err(fail("it is no finite number")),
+        toml::Value::Boolean(value) => (value.to_string(), ValueType::Bool),
+        toml::Value::Datetime(moment) => (moment.to_string(), ValueType::DateTime(DateFormat::Iso)),
+        value @ (toml::Value::Array(_) | toml::Value::Table(_)) => {
+            let text = serde_json::to_string(&value);
+            (text.map_err(|error| fail(&error.to_string()))?, ValueType::Json)
+        }
+    };
+    if text.is_empty() {
+        return Err(fail("it is empty"));
+    }
+    let (target, path) = match own_field(defaults.kind, &name) {
+        Some(target) => (target, vec![name.clone()]),
+        None => (Target::Attribute, name.split('.').map(str::to_owned).collect()),
+    };
+    if path.iter().any(String::is_empty) {
+        return Err(fail("its name is empty, or a level of it is"));
+    }
+    let mut column = PlanColumn::nested(&format!("constant {name}"), target, path, value);
+    column.reading.zone = defaults.zone;
+    column.constant = Some(text);
+    Ok(column)
+}
+
+/// A message of the parser, with what was probably meant where it names an unknown key.
+fn with_suggestion(message: &str) -> String {
+    let message = message.trim_end();
+    let hint = message
+        .split_once("unknown field `")
+        .and_then(|(_, rest)| rest.split_once('`'))
+        .map(|(written, rest)| did_you_mean(written, rest.split('`').skip(1).step_by(2)))
+        .unwrap_or_default();
+    format!("{message}{hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::*;
+
+    fn columns(text: &str) -> Vec<PlanColumn> {
+        parse(text, None).unwrap_or_else(|error| panic!("{error}")).columns
+    }
+
+    fn fails(text: &str) -> String {
+        parse(text, None).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn everything_that_it_can_say() {
+        let text = r#"
+            kind = "events"
+            event = "Purchase"
+            timezone = "Europe/Berlin"
+            null = ["NULL"]
+            true = ["yes"]
+            false = ["no"]
+
+            [columns]
+            cust = { to = "customer_id" }
+            when = { to = "user_time", type = "datetime", format = "DD/MM/YYYY hh:mm:ss", timezone = "Asia/Kolkata" }
+            price = { type = "double" }
+            tags = { attribute = "labels", type = "array", items = "double", separator = ";" }
+            city = { attribute = "address.city" }
+            dotted = { attribute = ["a.b"], type = "bool", true = ["1"], null = ["-"] }
+            blob = { type = "json", optional = true }
+            mobile = { identifier = "moe_mobile" }
+            note = { skip = true }
+            platform = {}
+
+            [constants]
+            app_version = "4.1"
+            "campaign.id" = 17
+        "#;
+        let mapping = parse(text, Some(Kind::Events)).expect("sound");
+        assert_eq!(mapping.kind, Some(Kind::Events));
+        assert_eq!(mapping.event.as_deref(), Some("Purchase"));
+        assert_eq!(mapping.null_words, ["NULL"]);
+        let seen: Vec<_> = mapping
+            .columns
+            .iter()
+            .map(|c| (c.source.as_str(), c.target, c.path.join("/"), c.value.as_str()))
+            .collect();
+        let own = |list: &[(&'static str, Target, &str, &'static str)]| -> Vec<_> {
+            list.iter().map(|&(s, t, p, v)| (s, t, p.to_owned(), v)).collect()
+        };
+        assert_eq!(
+            seen,
+            own(&[
+                ("cust", Target::CustomerId, "customer_id", "string"),
+                ("when", Target::UserTime, "user_time", "datetime"),
+                ("price", Target::Attribute, "price", "double"),
+                ("tags", Target::Attribute, "labels", "array"),
+                ("city", Target::Attribute, "address/city", "string"),
+                ("dotted", Target::Attribute, "a.b", "bool"),
+                ("blob", Target::Attribute, "blob", "json"),
+                ("mobile", Target::Identifier, "moe_mobile", "string"),
+                ("note", Target::Skip, "note", "string"),
+                ("platform", Target::Platform, "platform", "string"),
+                ("constant app_version", Target::AppVersion, "app_version", "string"),
+                ("constant campaign.id", Target::Attribute, "campaign/id", "double"),
+            ])
+        );
+        let zone = |name| Zone::from_name(name).expect(name);
+        assert_eq!(mapping.columns[1].reading.zone, zone("Asia/Kolkata"));
+        assert_eq!(mapping.columns[2].reading.zone, zone("Europe/Berlin"));
+        assert_eq!(mapping.columns[2].reading.true_words, ["yes"]);
+        assert_eq!(mapping.columns[5].reading.true_words, ["1"]);
+        assert_eq!(mapping.columns[5].reading.null_words, ["-"]);
+        assert_eq!(mapping.columns[3].reading.separator, ";");
+        assert!(mapping.columns[6].optional);
+        assert_eq!(mapping.columns[11].constant.as_deref(), Some("17"));
+    }
+
+    #[test]
+    fn mistakes_are_named_with_what_was_meant() {
+        let id = "[columns]\nid = { to = \"customer_id\" }\n";
+        for (text, words) in [
+            ("knd = \"users\"", "did you mean `kind`?"),
+            ("kind = \"people\"", "none of users, events and devices"),
+            ("timezone = \"Europe/Berlim\"", "did you mean `Europe/Berlin`?"),
+            ("event = \"x\"", "kind = \"events\""),
+            ("[columns]\na = {}\n", "to = \"customer_id\""),
+            (&format!("{id}a = {{ atribute = \"x\" }}"), "did you mean `attribute`?"),
+            (&format!("{id}a = {{ to = \"customer_di\" }}"), "did you mean `customer_id`?"),
+            (&format!("{id}a = {{ to = \"action\" }}"), "no field of users"),
+            (
+                &format!("{id}a = {{ type = \"int\" }}"),
+                "string, double, bool, datetime, array and json",
+            ),
+            (&format!("{id}a = {{ format = \"YYYY-MM-DD\" }}"), "type = \"datetime\" alone"),
+            (&format!("{id}a = {{ type = \"datetime\", format = \"MM/DD/YYYY\" }}"), "DD/MM/YYYY"),
+            (
+                &format!("{id}a = {{ type = \"array\", items = \"bool\" }}"),
+                "neither string nor double",
+            ),
+            (&format!("{id}a = {{ true = [\"x\"], false = [\"x\"] }}"), "for true and for false"),
+            (&format!("{id}a = {{ attribute = \"x..y\" }}"), "a level of it is"),
+            (&format!("{id}a = {{ skip = true, attribute = \"x\" }}"), "more than one of"),
+            (
+                &format!("{id}a = {{ attribute = \"x\" }}\nb = {{ attribute = \"x\" }}"),
+                "both column",
+            ),
+            (
+                &format!("{id}a = {{ attribute = \"x\" }}\nb = {{ attribute = \"x.y\" }}"),
+                "an attribute is a value or an object",
+            ),
+            (&format!("{id}[constants]\nc = nan"), "no finite number"),
+            ("[columns", "TOML"),
+        ] {
+            let found = fails(text);
+            assert!(found.contains(words), "{text}: {found}");
+        }
+        let text = format!("kind = \"events\"\n{id}");
+        let error = parse(&text, Some(Kind::Users)).expect_err("two kinds");
+        assert_eq!(error, Error::Kind { file: Kind::Events, flag: Kind::Users });
+    }
+
+    #[test]
+    fn a_device_has_its_own_fields() {
+        let text = "kind = \"devices\"\n[columns]\nu = { to = \"customer_id\" }\nd = { to = \"device_id\" }\n\
+                    p = { attribute = \"platform\" }\nt = { attribute = \"push_id\" }\nm = { attribute = \"model\" }";
+        let targets: Vec<_> = columns(text).iter().map(|column| column.target).collect();
+        assert_eq!(
+            targets,
+            [
+                Target::CustomerId,
+                Target::DeviceId,
+                Target::Platform,
+                Target::PushId,
+                Target::Attribute
+            ]
+        );
+    }
+}

@@ -70,7 +70,10 @@ impl Intake {
             && match element.get("type").and_then(Value::as_str) {
                 Some("customer") => self.users.take_user(&element, changes),
                 Some("device") => self.users.take_device(&element, changes),
-                _ => true,
+                _ => {
+                    self.users.take_event(&element);
+                    true
+                }
             };
         match (is_kept, changes.alter()) {
             (false, _) => Stored::Nothing,

@@ -1,7 +1,8 @@
 //! The users that the elements made: their merged attributes and their devices.
 //!
-//! Only user elements create a user; a device needs one that exists (Data API, U). An event is kept
-//! as a record and changes no user.
+//! A device needs a user that exists, and `update_existing_only` creates none (Data API, U). Other
+//! user elements create one, and so does an event whose `customer_id` is unknown: the reference says
+//! nothing of it, and a bare user is what the API is known to make of one.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -126,6 +127,16 @@ impl Users {
         }
         let text = written(merged);
         replace(&mut user.attributes, text, &mut self.bytes, &mut self.is_full);
+    }
+
+    /// Creates the user of an event where its `customer_id` is unknown. Another identifier creates
+    /// none: which name in `user_identifiers` is whose attribute is the workspace's setting.
+    pub(super) fn take_event(&mut self, element: &Value) {
+        if let Some(id) = element.get("customer_id").and_then(Value::as_str)
+            && self.place(id).is_none()
+        {
+            self.create(Some(id));
+        }
     }
 
     /// Creates or updates a device of a user that exists; false where it is left out.

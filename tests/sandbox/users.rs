@@ -190,6 +190,16 @@ fn an_action_without_a_time_gets_that_of_its_arrival() {
 }
 
 #[test]
+fn an_event_of_an_unknown_user_creates_it() {
+    let sandbox = start(Options::default());
+    let by_identifier = json!({"type": "event", "user_identifiers": {"moe_mobile": "+49170"},
+        "actions": [{"action": "Buy", "user_time": 1}]});
+    send_bulk(&sandbox, &[event("u1", 1), by_identifier, device("u1", "d1"), user("u1")]);
+    assert_eq!(users(&sandbox), [(json!("u1"), json!({"u_n": "Ann"}))]);
+    assert_eq!(look(&sandbox, "users")["users"][0]["devices"][0]["device_id"], "d1");
+}
+
+#[test]
 fn dropped_ids_stand_in_both_lists() {
     let sandbox = start(Options::default());
     send_bulk(&sandbox, &[user("null"), user(""), user("x"), user("ok")]);

@@ -1,5 +1,7 @@
 //! The silent rules for values, each with a value exactly at the limit, kept whole, and one over it.
 
+use std::collections::BTreeSet;
+
 use moebulk::sandbox::{Options, Sandbox};
 use serde_json::{Map, Value, json};
 
@@ -208,4 +210,32 @@ fn standard_texts_sent_as_something_else_are_kept_and_told() {
         send_bulk(&sandbox, &[user_with(json!({name: "text"}))]);
         assert_eq!(dropped(&sandbox).len(), before);
     }
+}
+
+/// Every rule that the sources name has a row in the document, and none is there that they don't.
+#[test]
+fn the_document_lists_every_rule() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).expect(name);
+    let document = read("docs/sandbox.md");
+    let (_, table) =
+        document.split_once("| rule | about | did |\n|---|---|---|\n").expect("a table");
+    let listed: BTreeSet<_> = table
+        .lines()
+        .map_while(|line| line.strip_prefix("| `")?.split('`').next().map(str::to_owned))
+        .collect();
+    let files =
+        ["users.rs", "silent/mod.rs", "silent/names.rs", "silent/values.rs", "silent/workspace.rs"];
+    let named: BTreeSet<_> = files
+        .iter()
+        .flat_map(|file| {
+            let source = read(&format!("src/sandbox/{file}"));
+            let rules = source.split('"').skip(1).step_by(2).filter(|text| {
+                text.contains('-')
+                    && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase())
+            });
+            rules.map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(listed, named);
 }

@@ -47,7 +47,7 @@ impl Account {
         app_id == self.app_id || app_id == self.other_app_id
     }
 
-    /// Checks all but the document; `app_id` is the one in path or query.
+    /// Checks who asks, and for which app; `app_id` is the one in path or query.
     pub(super) fn check(
         &self,
         app_id: Option<&str>,
@@ -65,7 +65,7 @@ impl Account {
         if app_id != user {
             return Err(&replies::APP_ID_MISMATCH);
         }
-        check_content_type(headers)
+        Ok(())
     }
 
     /// The user name that `Authorization: Basic base64(user:password)` proves.
@@ -102,7 +102,8 @@ fn decode_basic(header: &[u8]) -> Option<String> {
     String::from_utf8(identity).ok()
 }
 
-fn check_content_type(headers: &HeaderMap) -> Result<(), &'static Row> {
+/// Checks that a document is announced as JSON.
+pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), &'static Row> {
     let header = headers
         .get(CONTENT_TYPE)
         .filter(|value| !value.is_empty())
@@ -166,7 +167,20 @@ impl<'a> Document<'a> {
     pub(super) fn element_texts(&self) -> Vec<&'a str> {
         match self.endpoint {
             Endpoint::Bulk => raw::elements(self.text),
-            Endpoint::User | Endpoint::Event => vec![self.text.trim()],
+            _ => vec![self.text.trim()],
+        }
+    }
+
+    /// The document itself.
+    pub(super) fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The elements that [`Self::elements`] found.
+    pub(super) fn into_elements(mut self) -> Vec<Value> {
+        match (self.endpoint, self.value.get_mut("elements")) {
+            (Endpoint::Bulk, Some(Value::Array(elements))) => std::mem::take(elements),
+            _ => vec![self.value],
         }
     }
 }
@@ -175,7 +189,7 @@ impl<'a> Document<'a> {
 fn units(endpoint: Endpoint, document: &Value) -> Units {
     let elements = match (endpoint, document.get("elements")) {
         (Endpoint::Bulk, Some(Value::Array(elements))) => elements.as_slice(),
-        (Endpoint::Bulk, _) => &[],
+        (Endpoint::Bulk | Endpoint::Export | Endpoint::Authentication, _) => &[],
         _ => std::slice::from_ref(document),
     };
     let mut units = Units::default();

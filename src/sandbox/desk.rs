@@ -6,13 +6,21 @@ use hyper::HeaderMap;
 use serde_json::Value;
 
 use super::Options;
-use super::budget::{Budget, Peaks};
-use super::checks::{Account, BODY_BYTES_ADVISED, Body, Document};
-use super::elements::{self, ElementFault};
+use super::budget::{Budget, Peaks, Units};
+use super::checks::{self, Account, BODY_BYTES_ADVISED, Body, Document};
+use super::elements;
+use super::export;
+use super::intake::Intake;
 use super::replies::{self, Refusal, Reply, Row};
 use super::route::{Endpoint, Route};
 use super::script::{Fault, FaultRates, Script};
-use super::store::{Store, Violation};
+use super::store::Violation;
+
+/// Data API, U: users read back in any 60 s, which no other budget counts.
+const USERS_READ_PER_MINUTE: u64 = 1_000;
+
+/// The header that names the app, beside path or query.
+const APP_KEY: &str = "moe-appkey";
 
 /// The name under which requests outside the Data API are counted.
 const OTHER: &str = "other";
@@ -74,8 +82,9 @@ pub(super) struct Desk {
     rolls: fastrand::Rng,
     resets: u64,
     budget: Budget,
+    read_budget: Budget,
     peaks: Peaks,
-    store: Store,
+    intake: Intake,
     data_requests: u64,
     other_requests: u64,
 }
@@ -91,8 +100,9 @@ impl Desk {
             rolls: fastrand::Rng::with_seed(options.seed),
             resets: 0,
             budget: Budget::new(options.users_per_minute, options.events_per_minute),
+            read_budget: Budget::new(Some(USERS_READ_PER_MINUTE), None),
             peaks: Peaks::default(),
-            store: Store::new(options.records_max),
+            intake: Intake::new(options.records_max),
             data_requests: 0,
             other_requests: 0,
         }
@@ -109,22 +119,22 @@ impl Desk {
         let outcome = match route {
             Route::Data { endpoint, app_id } => {
                 self.data_requests += 1;
-                self.store.count_request(endpoint.name(), body.bytes);
+                self.intake.store.count_request(endpoint.name(), body.bytes);
                 self.decide_data(&DataRequest {
                     number: self.data_requests,
                     endpoint: *endpoint,
-                    app_id: app_id.as_deref(),
+                    app_id: app_id.as_deref().or_else(|| app_id_in_header(*endpoint, headers)),
                     headers,
                     body,
                     at,
                 })
             }
             // Looking at the statistics doesn't change them.
-            Route::Records { offset, limit } => {
-                return Reply::document(self.store.records_json(*offset, *limit)).into();
-            }
-            Route::Violations => return Reply::document(self.store.violations_json()).into(),
-            Route::Stats => return Reply::document(self.store.stats_json(&self.peaks)).into(),
+            Route::Records { .. }
+            | Route::Users { .. }
+            | Route::Violations
+            | Route::Dropped
+            | Route::Stats => return Reply::document(self.page(route)).into(),
             Route::MethodNotAllowed { allow } => {
                 let refusal = Refusal::from(&replies::METHOD_NOT_ALLOWED);
                 self.refuse_other(refusal.with("allow", allow), body)
@@ -132,15 +142,32 @@ impl Desk {
             Route::NotFound => self.refuse_other(Refusal::from(&replies::NOT_FOUND), body),
         };
         match &outcome {
-            Outcome::Answer { reply, .. } => self.store.count_status(reply.status),
-            Outcome::Reset => self.store.count_reset(),
+            Outcome::Answer { reply, .. } => self.intake.store.count_status(reply.status),
+            Outcome::Reset => self.intake.store.count_reset(),
         }
         outcome
     }
 
+    /// One of the emulator's own pages; empty for what is none.
+    fn page(&self, route: &Route) -> String {
+        let Intake { store, users, dropped, .. } = &self.intake;
+        match route {
+            Route::Records { offset, limit, with_stored } => {
+                store.records_json(*offset, *limit, *with_stored)
+            }
+            Route::Users { offset, limit, customer_id } => {
+                users.to_json(*offset, *limit, customer_id.as_deref())
+            }
+            Route::Violations => store.violations_json(),
+            Route::Dropped => dropped.to_json(),
+            Route::Stats => store.stats_json(&self.peaks),
+            _ => String::new(),
+        }
+    }
+
     fn refuse_other(&mut self, refusal: Refusal, body: &Body) -> Outcome {
         self.other_requests += 1;
-        self.store.count_request(OTHER, body.bytes);
+        self.intake.store.count_request(OTHER, body.bytes);
         let request_id = format!("sandbox-{OTHER}-{}", self.other_requests);
         Reply::refused(refusal, &request_id).into()
     }
@@ -174,7 +201,8 @@ impl Desk {
             Some(Fault::Slow) | None => {}
         }
         let reply = match self.judge(request, document) {
-            Ok(()) => Reply::accepted(&request_id),
+            Ok(None) => Reply::accepted(&request_id),
+            Ok(Some(answer)) => Reply::document(answer),
             Err(refusal) => Reply::refused(refusal, &request_id),
         };
         match fault {
@@ -184,15 +212,39 @@ impl Desk {
         }
     }
 
-    /// Checks a request, charges it and stores what is sound in it.
+    /// Checks a request and does what it asks for; a document where one is the answer.
     fn judge(
         &mut self,
         request: &DataRequest<'_>,
         document: Result<Document<'_>, &'static Row>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<String>, Refusal> {
         self.account.check(request.app_id, request.headers, request.body)?;
+        if request.endpoint == Endpoint::Authentication {
+            self.check_quietly(request);
+            return Ok(None);
+        }
+        checks::check_content_type(request.headers)?;
         self.check_quietly(request);
-        let document = document?;
+        match request.endpoint {
+            Endpoint::Export => self.export(request, document?).map(Some),
+            _ => self.take(request, document?).map(|()| None),
+        }
+    }
+
+    /// Reads users back, within a budget of its own.
+    fn export(
+        &mut self,
+        request: &DataRequest<'_>,
+        document: Document<'_>,
+    ) -> Result<String, Refusal> {
+        let ids = export::identifiers(document.value())?;
+        let units = Units { users: ids.len() as u64, events: 0 };
+        self.read_budget.charge(request.at.steady, units).map_err(Refusal::rate_limit)?;
+        Ok(export::answer(document.value(), &ids, &self.intake.users))
+    }
+
+    /// Judges the elements of a request, charges it and stores what is sound in it.
+    fn take(&mut self, request: &DataRequest<'_>, document: Document<'_>) -> Result<(), Refusal> {
         let elements = document.elements()?;
         let kinds = request.endpoint.kinds();
         let verdicts: Vec<_> = elements.iter().map(|one| elements::check(one, kinds)).collect();
@@ -201,31 +253,29 @@ impl Desk {
         {
             return Err(Refusal::missing_attribute(fault.message.clone()));
         }
+        if request.endpoint == Endpoint::Device && !self.has_user(document.value()) {
+            let message = "customer_id is expected to be an existing user";
+            return Err(Refusal::missing_attribute(message.to_owned()));
+        }
         if elements.iter().any(|element| self.is_poison(element)) {
             return Err(Refusal::from(&replies::TYPE_ERROR));
         }
         self.budget.charge(request.at.steady, document.units).map_err(Refusal::rate_limit)?;
 
-        self.store.accept(&request.body.kept, document.units, request.at.wall);
-        let verdicts = verdicts.into_iter().zip(document.element_texts()).enumerate();
-        for (index, (verdict, text)) in verdicts {
-            match verdict {
-                Ok(()) => self.store.record(request.number, text),
-                Err(ElementFault { code, message }) => self.store.violate(Violation {
-                    code,
-                    request: request.number,
-                    element: Some(index),
-                    message,
-                }),
-            }
-        }
+        self.intake.store.accept(&request.body.kept, document.units, request.at.wall);
+        self.intake.take(request.number, document, verdicts, request.at.wall);
         Ok(())
     }
 
     /// Lists the rules for whole requests that the API states but lets pass.
     fn check_quietly(&mut self, request: &DataRequest<'_>) {
         let mut violate = |code, message| {
-            self.store.violate(Violation { code, request: request.number, element: None, message });
+            self.intake.store.violate(Violation {
+                code,
+                request: request.number,
+                element: None,
+                message,
+            });
         };
         let bytes = request.body.bytes;
         if bytes > BODY_BYTES_ADVISED {
@@ -233,14 +283,26 @@ impl Desk {
             violate("body-over-100-kb", message);
         }
         // Data API, S rule: `MOE-APPKEY: <APP ID>` goes with every request.
-        let app_key = request.headers.get("moe-appkey").map(|value| value.as_bytes());
+        let app_key = request.headers.get(APP_KEY).map(|value| value.as_bytes());
         if app_key != request.app_id.map(str::as_bytes) {
             violate("moe-appkey", "MOE-APPKEY is missing or not the app id".to_owned());
         }
+    }
+
+    /// Data API, U: devices are created for existing users only.
+    fn has_user(&self, device: &Value) -> bool {
+        let id = device.get("customer_id").and_then(Value::as_str);
+        id.is_some_and(|id| self.intake.users.may_exist(id))
     }
 
     fn is_poison(&self, element: &Value) -> bool {
         let id = element.get("customer_id").and_then(Value::as_str);
         id.is_some_and(|id| self.poison.iter().any(|poison| poison == id))
     }
+}
+
+/// A test of a connection may name its app in the header alone: its path is documented without one.
+fn app_id_in_header(endpoint: Endpoint, headers: &HeaderMap) -> Option<&str> {
+    let header = headers.get(APP_KEY).filter(|_| endpoint == Endpoint::Authentication);
+    header.and_then(|value| value.to_str().ok())
 }

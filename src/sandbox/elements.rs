@@ -1,44 +1,20 @@
 //! Is one element sound: the checks that the Bulk Import API makes after its 200, silently.
 //!
-//! An impossible date is no fault here: the API stores it as a string. Nor is what it cuts or drops
-//! inside an element (long names and values, reserved names): the element itself is ingested.
+//! Faults here cost the whole element. An impossible date in an attribute is none: the API stores it
+//! as a string. Nor is what it cuts or drops inside an element, which is `silent`'s business.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
-/// Data API, S rule: a `customer_id` is any string of more than one character; characters are
-/// Unicode scalar values.
-const CUSTOMER_ID_CHARS_MIN: usize = 2;
-
-/// Data API, S rule: the strings that are no `customer_id`, compared exactly.
-const CUSTOMER_IDS_DISALLOWED: [&str; 22] = [
-    "unknown",
-    "guest",
-    "null",
-    "0",
-    "1",
-    "true",
-    "false",
-    "user_attribute_unique_id",
-    "(empty)",
-    "na",
-    "n/a",
-    "",
-    "dummy_seller_code",
-    "user_id",
-    "id",
-    "customer_id",
-    "uid",
-    "userid",
-    "none",
-    "-2",
-    "-1",
-    "2",
-];
+use super::identity;
+use super::silent::dates;
 
 /// Data API, U: the platforms a device can have.
 const DEVICE_PLATFORMS: [&str; 4] = ["ANDROID", "iOS", "web", "TV"];
+
+/// Data API, U: the platforms an action can have.
+const EVENT_PLATFORMS: [&str; 5] = ["ANDROID", "iOS", "web", "TV", "unknown"];
 
 /// Data API, U: `user_timezone_offset` in seconds, 15 hours either way.
 const TIMEZONE_OFFSET_SECONDS_MAX: u64 = 54_000;
@@ -52,7 +28,7 @@ pub(super) struct ElementFault {
     pub(super) message: String,
 }
 
-fn fault<T>(
+pub(super) fn fault<T>(
     code: &'static str,
     key: &str,
     expected: impl Into<Cow<'static, str>>,
@@ -69,25 +45,11 @@ pub(super) fn check(element: &Value, kinds: &[&str]) -> Result<(), ElementFault>
     if !kinds.contains(&kind.as_str()) {
         return fault("element-type", "type", kinds.join(" or "));
     }
-    check_customer_id(element.get("customer_id"))?;
+    identity::check(element, kind)?;
     match kind.as_str() {
         "customer" => check_user(element),
         "event" => check_event(element),
         _ => check_device(element),
-    }
-}
-
-fn check_customer_id(id: Option<&Value>) -> Result<(), ElementFault> {
-    const KEY: &str = "customer_id";
-    match id {
-        Some(Value::String(id)) if CUSTOMER_IDS_DISALLOWED.contains(&id.as_str()) => {
-            fault("customer-id-disallowed", KEY, "none of the disallowed ids")
-        }
-        Some(Value::String(id)) if id.chars().count() < CUSTOMER_ID_CHARS_MIN => {
-            fault("customer-id-length", KEY, "str of more than one character")
-        }
-        Some(Value::String(_)) => Ok(()),
-        _ => fault("customer-id-type", KEY, "str"),
     }
 }
 
@@ -128,13 +90,15 @@ fn check_action(action: &Value) -> Result<(), ElementFault> {
         return fault("action-name", "action", "non-empty str");
     }
     check_attributes(action)?;
-    for key in ["platform", "app_version"] {
-        if action.get(key).is_some_and(|value| !value.is_string()) {
-            return fault("action-field", key, "str");
-        }
+    if action.get("app_version").is_some_and(|version| !version.is_string()) {
+        return fault("action-field", "app_version", "str");
+    }
+    let is_platform = |name: &Value| name.as_str().is_some_and(|it| EVENT_PLATFORMS.contains(&it));
+    if action.get("platform").is_some_and(|name| !is_platform(name)) {
+        return fault("action-platform", "platform", EVENT_PLATFORMS.join(" or "));
     }
     for key in ["user_time", "current_time"] {
-        if action.get(key).is_some_and(|time| !time.is_string() && !time.is_number()) {
+        if action.get(key).is_some_and(|time| !is_time(time)) {
             return fault("action-time", key, "ISO 8601 str or epoch seconds");
         }
     }
@@ -146,6 +110,14 @@ fn check_action(action: &Value) -> Result<(), ElementFault> {
             "user_timezone_offset",
             "int of seconds from -54000 to 54000",
         ),
+    }
+}
+
+fn is_time(time: &Value) -> bool {
+    match time {
+        Value::Number(_) => true,
+        Value::String(text) => dates::is_iso_8601(text),
+        _ => false,
     }
 }
 

@@ -1,28 +1,36 @@
 //! The Data API emulator that people and tests run against, on loopback only.
 //!
 //! A request passes the parts in this order: `http` reads it whole, `route` names its endpoint,
-//! `script` may answer it first, `checks` and `elements` judge it, `budget` counts it,
-//! `store` keeps what was accepted, `replies` holds the words of every answer; `desk` is the
-//! one place where they meet, free of I/O.
+//! `script` may answer it first, `checks` and `elements` (with `identity`) judge it, `budget` counts
+//! it. Then `intake` takes in its elements: the `silent` rules make each the one that is stored and
+//! list in `dropped` what they did, `store` keeps it, `users` merges it; `export` reads users back.
+//! `replies` holds the words of every answer; `desk` is the one place where all meet, free of I/O.
 //!
 //! The room imports nothing else of the crate and states its own copy of every limit, written from
 //! the API's reference: a limit that drifts on the client's side then fails a test. It does not know
 //! the command line.
 //!
 //! Like the real Bulk Import API it answers 200 to any sound envelope and judges the elements
-//! silently. Unlike the real one it tells: `GET /_sandbox/records`, `/_sandbox/violations` and
-//! `/_sandbox/stats` show what was stored, what was wrong, and how hard it was driven.
+//! silently. Unlike the real one it tells: `GET /_sandbox/records`, `/_sandbox/users`,
+//! `/_sandbox/violations`, `/_sandbox/dropped` and `/_sandbox/stats` show what arrived and what was
+//! stored of it, what was wrong, what the silent rules did, and how hard it was driven.
 
 mod budget;
 mod checks;
 mod desk;
+mod dropped;
 mod elements;
+mod export;
 mod http;
+mod identity;
+mod intake;
 mod raw;
 mod replies;
 mod route;
 mod script;
+mod silent;
 mod store;
+mod users;
 
 use std::fmt;
 use std::io;
@@ -66,7 +74,8 @@ pub struct Options {
     pub seed: u64,
     /// A bulk body that holds an element with one of these ids is refused whole (400 `TypeError`).
     pub poison: Vec<String>,
-    /// Elements kept for `/_sandbox/records`; those beyond are counted only.
+    /// Elements kept for `/_sandbox/records`, and users for `/_sandbox/users`; those beyond are
+    /// counted only. Independent of it, they hold at most 512 and 256 MiB.
     pub records_max: usize,
 }
 

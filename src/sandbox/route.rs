@@ -1,5 +1,4 @@
-//! Which endpoint a method and a path name. Device API and Get User API would be further variants
-//! of [`Endpoint`], with their own `kinds`.
+//! Which endpoint a method and a path name.
 
 use hyper::Method;
 
@@ -12,16 +11,32 @@ pub(super) enum Endpoint {
     User,
     /// `event`, the Event API: one event element.
     Event,
+    /// `device`, the Device API: one device element.
+    Device,
+    /// `customers/export`, the Get User API: users read back.
+    Export,
+    /// `integrations/authentication`, the test of a connection: no document.
+    Authentication,
 }
 
+/// What stands before the app id in the path of each endpoint.
+const PATHS: [(&str, Endpoint); 6] = [
+    ("transition", Endpoint::Bulk),
+    ("customer", Endpoint::User),
+    ("event", Endpoint::Event),
+    ("device", Endpoint::Device),
+    ("customers/export", Endpoint::Export),
+    ("integrations/authentication", Endpoint::Authentication),
+];
+
 impl Endpoint {
-    fn from_segment(segment: &str) -> Option<Self> {
-        match segment {
-            "transition" => Some(Self::Bulk),
-            "customer" => Some(Self::User),
-            "event" => Some(Self::Event),
-            _ => None,
-        }
+    /// The endpoint of a path, and the app id in it, which may be empty.
+    fn of(path: &str) -> Option<(Self, &str)> {
+        PATHS.iter().find_map(|(name, endpoint)| {
+            let rest = path.strip_prefix(name)?;
+            let app_id = if rest.is_empty() { rest } else { rest.strip_prefix('/')? };
+            Some((*endpoint, app_id))
+        })
     }
 
     /// Its name in the statistics.
@@ -30,6 +45,9 @@ impl Endpoint {
             Self::Bulk => "bulk",
             Self::User => "user",
             Self::Event => "event",
+            Self::Device => "device",
+            Self::Export => "export",
+            Self::Authentication => "authentication",
         }
     }
 
@@ -39,6 +57,8 @@ impl Endpoint {
             Self::Bulk => &["customer", "event", "device"],
             Self::User => &["customer"],
             Self::Event => &["event"],
+            Self::Device => &["device"],
+            Self::Export | Self::Authentication => &[],
         }
     }
 }
@@ -48,10 +68,14 @@ impl Endpoint {
 pub(super) enum Route {
     /// The Data API, with the app id of path or query; the path's wins.
     Data { endpoint: Endpoint, app_id: Option<String> },
-    /// The stored elements.
-    Records { offset: usize, limit: usize },
+    /// The accepted elements, on request with what is stored of each.
+    Records { offset: usize, limit: usize, with_stored: bool },
+    /// The stored users, or one of them.
+    Users { offset: usize, limit: usize, customer_id: Option<String> },
     /// The broken rules.
     Violations,
+    /// What the silent rules did.
+    Dropped,
     /// The counts.
     Stats,
     /// A known path, asked with another method than `allow`.
@@ -67,11 +91,9 @@ impl Route {
             return own_page(method, page, query);
         }
         let path = path.strip_prefix("/v1").filter(|rest| rest.starts_with('/')).unwrap_or(path);
-        let mut segments = path.strip_prefix('/').unwrap_or(path).splitn(2, '/');
-        let Some(endpoint) = segments.next().and_then(Endpoint::from_segment) else {
+        let Some((endpoint, in_path)) = Endpoint::of(path.strip_prefix('/').unwrap_or(path)) else {
             return Self::NotFound;
         };
-        let in_path = segments.next().unwrap_or_default();
         if in_path.contains('/') {
             return Self::NotFound;
         }
@@ -92,11 +114,16 @@ fn own_page(method: &Method, page: &str, query: Option<&str>) -> Route {
         let given = parameter(query, name).and_then(|text| text.parse().ok());
         given.unwrap_or(default)
     };
+    let (offset, limit) = (number("offset", 0), number("limit", usize::MAX));
     let route = match page {
-        "records" => {
-            Route::Records { offset: number("offset", 0), limit: number("limit", usize::MAX) }
-        }
+        "records" => Route::Records {
+            offset,
+            limit,
+            with_stored: parameter(query, "stored").as_deref() == Some("1"),
+        },
+        "users" => Route::Users { offset, limit, customer_id: parameter(query, "customer_id") },
         "violations" => Route::Violations,
+        "dropped" => Route::Dropped,
         "stats" => Route::Stats,
         _ => return Route::NotFound,
     };
@@ -150,9 +177,20 @@ mod tests {
         assert_eq!(post("/v1/transition", Some("x=1&app_id=A%2FB")), bulk(Some("A/B")));
         assert_eq!(post("/v1/transition/APP", Some("app_id=B")), bulk(Some("APP")));
         assert_eq!(post("/v1/transition/", Some("app_id=")), bulk(None));
-        for path in
-            ["/", "/v1", "/v1transition/APP", "/v1/v1/event/APP", "/transition/APP/x", "/Event/APP"]
-        {
+        let export = Route::Data { endpoint: Endpoint::Export, app_id: Some("APP".to_owned()) };
+        assert_eq!(post("/v1/customers/export", Some("app_id=APP")), export);
+        assert_eq!(post("/customers/export/APP", None), export);
+        for path in [
+            "/customers",
+            "/customers/APP",
+            "/integrations/authentications",
+            "/",
+            "/v1",
+            "/v1transition/APP",
+            "/v1/v1/event/APP",
+            "/transition/APP/x",
+            "/Event/APP",
+        ] {
             assert_eq!(post(path, None), Route::NotFound, "{path}");
         }
         let get = Route::of(&Method::GET, "/v1/event/APP", None);
@@ -162,10 +200,13 @@ mod tests {
     #[test]
     fn own_pages() {
         let get = |path, query| Route::of(&Method::GET, path, query);
-        let all = Route::Records { offset: 0, limit: usize::MAX };
+        let all = Route::Records { offset: 0, limit: usize::MAX, with_stored: false };
         assert_eq!(get("/_sandbox/records", None), all);
-        let page = Route::Records { offset: 5, limit: 2 };
-        assert_eq!(get("/_sandbox/records", Some("offset=5&limit=2")), page);
+        let page = Route::Records { offset: 5, limit: 2, with_stored: true };
+        assert_eq!(get("/_sandbox/records", Some("offset=5&limit=2&stored=1")), page);
+        let customer_id = Some("a b".to_owned());
+        let one = Route::Users { offset: 0, limit: usize::MAX, customer_id };
+        assert_eq!(get("/_sandbox/users", Some("customer_id=a%20b")), one);
         assert_eq!(get("/_sandbox/other", None), Route::NotFound);
         let post = Route::of(&Method::POST, "/_sandbox/stats", None);
         assert_eq!(post, Route::MethodNotAllowed { allow: "GET" });

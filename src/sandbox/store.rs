@@ -13,11 +13,44 @@ use super::budget::{Peaks, Units};
 /// A client that breaks a rule breaks it often; the first ones tell all.
 const VIOLATIONS_MAX: usize = 10_000;
 
+/// Bounds the records beside their number, since an element may be as large as a body.
+const RECORDS_BYTES_MAX: usize = 512 * 1024 * 1024;
+
 /// An element that was accepted and sound.
 struct Record {
     request: u64,
     /// Byte for byte as it arrived.
     element: Box<str>,
+    stored: Stored,
+}
+
+/// What the silent rules left of an element.
+#[derive(Debug)]
+pub(super) enum Stored {
+    /// All of it, so it need not be kept twice.
+    AsArrived,
+    /// Another element, as JSON.
+    Changed(Box<str>),
+    /// Nothing.
+    Nothing,
+}
+
+impl Stored {
+    /// The stored element as JSON, of one that arrived as `element`.
+    fn as_json<'a>(&'a self, element: &'a str) -> &'a str {
+        match self {
+            Self::AsArrived => element,
+            Self::Changed(stored) => stored,
+            Self::Nothing => "null",
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Changed(stored) => stored.len(),
+            Self::AsArrived | Self::Nothing => 0,
+        }
+    }
 }
 
 /// A rule broken by a request that was not refused for it.
@@ -35,6 +68,7 @@ pub(super) struct Store {
     records: Vec<Record>,
     records_count: u64,
     records_max: usize,
+    records_bytes: usize,
     violations: Vec<Violation>,
     violations_count: u64,
     requests: BTreeMap<&'static str, u64>,
@@ -55,6 +89,7 @@ impl Store {
             records: Vec::new(),
             records_count: 0,
             records_max,
+            records_bytes: 0,
             violations: Vec::new(),
             violations_count: 0,
             requests: BTreeMap::new(),
@@ -101,10 +136,14 @@ impl Store {
     }
 
     /// Keeps a sound element of an accepted body, or only counts it where the bound is reached.
-    pub(super) fn record(&mut self, request: u64, element: &str) {
+    pub(super) fn record(&mut self, request: u64, element: &str, stored: Stored) {
         self.records_count += 1;
-        if self.records.len() < self.records_max {
-            self.records.push(Record { request, element: element.into() });
+        let bytes = self.records_bytes + element.len() + stored.bytes();
+        // Pages are cut by position, so that none is missing before the last one kept.
+        let is_one_missing = self.records.len() as u64 + 1 < self.records_count;
+        if self.records.len() < self.records_max && bytes <= RECORDS_BYTES_MAX && !is_one_missing {
+            self.records_bytes = bytes;
+            self.records.push(Record { request, element: element.into(), stored });
         }
     }
 
@@ -116,18 +155,23 @@ impl Store {
         }
     }
 
-    /// The records from `offset`, at most `limit`, in order of arrival.
-    pub(super) fn records_json(&self, offset: usize, limit: usize) -> String {
+    /// The records from `offset`, at most `limit`, in order of arrival; with what is stored of each
+    /// where that is asked for.
+    pub(super) fn records_json(&self, offset: usize, limit: usize, with_stored: bool) -> String {
         let mut json = format!(
             r#"{{"count":{},"kept":{},"records":["#,
             self.records_count,
             self.records.len()
         );
         let shown = self.records.iter().skip(offset).take(limit);
-        for (index, Record { request, element }) in shown.enumerate() {
+        for (index, Record { request, element, stored }) in shown.enumerate() {
             let comma = if index > 0 { "," } else { "" };
             // Writing to a `String` can't fail.
-            let _ = write!(json, r#"{comma}{{"request":{request},"element":{element}}}"#);
+            let _ = write!(json, r#"{comma}{{"request":{request},"element":{element}"#);
+            if with_stored {
+                let _ = write!(json, r#","stored":{}"#, stored.as_json(element));
+            }
+            json.push('}');
         }
         json.push_str("]}");
         json
@@ -172,6 +216,7 @@ fn violation_json(violation: &Violation) -> Value {
     json
 }
 
-fn iso_8601(time: SystemTime) -> String {
+/// A moment as the API writes it.
+pub(super) fn iso_8601(time: SystemTime) -> String {
     DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 pub const BULK: &str = "/v1/transition/SANDBOX";
 pub const USER: &str = "/v1/customer/SANDBOX";
 pub const EVENT: &str = "/v1/event/SANDBOX";
+pub const DEVICE: &str = "/v1/device/SANDBOX";
+pub const EXPORT: &str = "/v1/customers/export?app_id=SANDBOX";
 pub const ONE_USER: &str = r#"{"type":"transition","elements":[{"type":"customer","customer_id":"USERID1234","attributes":{}}]}"#;
 
 /// A request as it goes over the wire; each test changes what it is about.
@@ -161,6 +163,38 @@ pub fn user(customer_id: &str) -> Value {
 pub fn event(customer_id: &str, actions: usize) -> Value {
     let actions = vec![json!({"action": "Purchase"}); actions];
     json!({"type": "event", "customer_id": customer_id, "actions": actions})
+}
+
+pub fn device(customer_id: &str, device_id: &str) -> Value {
+    json!({"type": "device", "customer_id": customer_id, "device_id": device_id,
+        "attributes": {"platform": "ANDROID", "push_id": "p1"}})
+}
+
+/// Sends elements in one bulk body, which is accepted.
+pub fn send_bulk(sandbox: &Sandbox, elements: &[Value]) {
+    assert_eq!(Request::post(BULK, envelope(elements)).send(sandbox).status, 200);
+}
+
+/// What is stored of each record; null where nothing is.
+pub fn stored(sandbox: &Sandbox) -> Vec<Value> {
+    let mut page = look(sandbox, "records?stored=1");
+    let records = page["records"].as_array_mut().expect("a list");
+    records.iter_mut().map(|record| record["stored"].take()).collect()
+}
+
+/// Rule, name and deed of everything that the silent rules did.
+pub fn dropped(sandbox: &Sandbox) -> Vec<(String, Option<String>, String)> {
+    let page = look(sandbox, "dropped");
+    let list = page["dropped"].as_array().expect("a list");
+    assert_eq!(page["count"], json!(list.len()));
+    let text = |one: &Value, key: &str| one[key].as_str().map(str::to_owned);
+    list.iter()
+        .map(|one| {
+            assert!(text(one, "message").is_some_and(|message| !message.is_empty()));
+            let rule = text(one, "rule").expect("a rule");
+            (rule, text(one, "name"), text(one, "did").expect("a deed"))
+        })
+        .collect()
 }
 
 /// A sound body of exactly `bytes` bytes.

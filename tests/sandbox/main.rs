@@ -2,9 +2,13 @@
 
 mod client;
 mod elements;
+mod endpoints;
 mod faults;
 mod limits;
 mod requests;
+mod silent;
+mod silent_names;
+mod users;
 
 use std::io::Read;
 use std::net::TcpStream;

@@ -91,7 +91,7 @@ fn a_sound_request_is_accepted_at_every_path() {
 #[test]
 fn other_paths_and_methods_are_refused() {
     let sandbox = start(Options::default());
-    for path in ["/", "/v1/device/SANDBOX", "/v1/transition/SANDBOX/x", "/_sandbox/keys"] {
+    for path in ["/", "/v1/devices/SANDBOX", "/v1/transition/SANDBOX/x", "/_sandbox/keys"] {
         let answer = Request::post(path, ONE_USER).send(&sandbox);
         assert_eq!(answer.failure().0, 404, "{path}");
     }

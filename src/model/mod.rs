@@ -18,7 +18,7 @@ pub use outcome::{Intent, RowFailure, Settled, Settlement};
 pub use position::{Place, Position};
 pub use problem::{Code, FIRST_POSITIONS_MAX, Problem, Severity, Tally, TallyEntry};
 pub use rows::{ArrowRows, Damage, Field, Rows, TextRecord, TextRows};
-pub use shaped::{Element, Reject, Shaped};
+pub use shaped::{Element, Frequent, Reject, Shaped};
 pub use summary::{
     BodyCounts, ElementCounts, FirstPlace, InputSummary, PlanSummary, ProblemSummary,
     RequestCounts, RowCounts, Summary, Timing,

@@ -14,6 +14,10 @@ pub struct Shaped {
     pub elements: Vec<Element>,
     /// The rejected rows, damaged stretches left out: those are in the rows.
     pub rejects: Vec<Reject>,
+    /// Hashes of the events' names in the accepted rows, each once, in their order.
+    pub names: Vec<u64>,
+    /// Users with a large share of the accepted rows, in the order of their first one.
+    pub frequent: Vec<Frequent>,
     /// Problems found, damage included.
     pub tally: Tally,
     /// The source rows.
@@ -51,6 +55,17 @@ pub struct Element {
     pub events: u32,
     /// Hash of the user or device that must be updated in file order; `None` for events.
     pub key: Option<u64>,
+}
+
+/// A user with a large share of a block's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frequent {
+    /// Hash of what identifies the user.
+    pub user: u64,
+    /// Accepted rows of the user.
+    pub count: u32,
+    /// The first of them, by index in the block.
+    pub row: u32,
 }
 
 /// One rejected row.

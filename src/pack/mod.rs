@@ -213,7 +213,15 @@ mod tests {
                 Element { head: 0, len, row: row as u32, users, events, key: None }
             })
             .collect();
-        Shaped { json, elements, rejects: vec![], tally: Tally::default(), rows: Arc::new(rows) }
+        Shaped {
+            json,
+            elements,
+            rejects: vec![],
+            names: vec![],
+            frequent: vec![],
+            tally: Tally::default(),
+            rows: Arc::new(rows),
+        }
     }
 
     fn pack(blocks: &[Shaped], limits: Limits) -> Vec<Body> {

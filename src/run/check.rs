@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rayon::ThreadPool;
@@ -16,12 +17,14 @@ use super::{
     pipeline,
 };
 use crate::decode::Table;
-use crate::model::{Body, BodyCounts, Position, RowCounts, RowFailure, Rows, Shaped, Tally};
+use crate::model::{Body, BodyCounts, Kind, Position, RowCounts, RowFailure, Rows, Shaped, Tally};
 use crate::pack::{Limits, Packer};
 use crate::progress::Phase;
 use crate::report::{self, RejectsFile};
 use crate::shape::{
     encode,
+    event_names::EventNames,
+    fair_use::FairUse,
     infer::Minority,
     mapping,
     plan::{Plan, PlanColumn, Target},
@@ -194,21 +197,39 @@ impl<'a> Prepared<'a> {
         mut sink: impl FnMut(Body) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let mut packer = Packer::new(self.limits);
+        let mut names = EventNames::new(&self.plan.event_names);
+        let shape = |file: usize, rows| {
+            let binding = &self.inputs.files[file].binding;
+            encode::shape(&self.plan, binding, rows).map_err(Error::Internal)
+        };
         pipeline::pass(
             &self.inputs,
             self.job.window,
             &self.pool,
             self.around.stop,
-            |file, rows| {
-                let binding = &self.inputs.files[file].binding;
-                encode::shape(&self.plan, binding, rows).map_err(Error::Internal)
-            },
-            |block| {
+            shape,
+            |mut block| {
+                if !names.admit(&block) {
+                    block = shape(block.rows.file() as usize, Arc::clone(&block.rows))?;
+                }
                 on_block(&block)?;
                 packer.push(&block, &mut sink)
             },
         )?;
         packer.finish(sink)
+    }
+
+    /// What a user may have in the time in which the rows will be sent.
+    fn fair_use(&self) -> FairUse {
+        let Self { job, plan, .. } = self;
+        let rate = match job.kind {
+            Kind::Users | Kind::Devices => job.users,
+            Kind::Events => job.events,
+        };
+        let is_id =
+            |column: &PlanColumn| matches!(column.target, Target::CustomerId | Target::Identifier);
+        let column = plan.columns.iter().position(is_id);
+        FairUse::new(rate.per_minute(), column.map(|at| at as u32))
     }
 
     /// Checks everything, writes the rejects to `dir`, and hands the bodies to `sink`.
@@ -227,6 +248,7 @@ impl<'a> Prepared<'a> {
             Checked { rows_by_file: vec![0; inputs.files.len()], ..Checked::default() };
         let mut notes = Notes::new(inputs, plan, failures, dir);
         let mut totals = BodyTotals::default();
+        let mut fair_use = self.fair_use();
         self.pass(
             |block| {
                 let file = block.rows.file() as usize;
@@ -235,6 +257,7 @@ impl<'a> Prepared<'a> {
                 checked.rows.accepted += block.elements.len() as u64;
                 checked.rows_by_file[file] += block.rows_read();
                 checked.tally.merge(&block.tally);
+                fair_use.count(block, &mut checked.tally);
                 around.progress.advance(source_bytes(inputs, file, &block.rows));
                 notes.block(block, &mut checked.tally)
             },

@@ -1,10 +1,12 @@
 //! A block of rows to elements: every check, and the JSON of each row written once.
 //!
+//! - `census`: what a block says of the whole import;
 //! - `layout`: which columns feed which part of an element;
 //! - `identity`: who a row is about;
 //! - `event`: an action's own fields;
 //! - `value`: attributes by their type.
 
+mod census;
 mod event;
 mod identity;
 mod layout;
@@ -20,6 +22,7 @@ use super::{
 };
 use crate::model::{Code, Element, Kind, Problem, Reject, Rows, Severity, Shaped, Tally};
 use crate::wire::envelope;
+use census::Census;
 use layout::{Layout, Node};
 
 /// Checks a block and encodes its sound rows. `Err` names a column that cannot be read.
@@ -31,11 +34,12 @@ pub fn shape(plan: &Plan, binding: &Binding, rows: Arc<Rows>) -> Result<Shaped, 
             encoder.block(&rows, binding, &ArrowCells::new(arrow, plan, binding)?)
         }
     };
-    let Encoder { json, elements, rejects, mut tally, .. } = block;
+    let Encoder { json, elements, rejects, mut tally, census, .. } = block;
+    let (names, frequent) = census.finish(rows.len());
     for damage in rows.damage() {
         tally.add(damage.code.severity(), damage.code, None, damage.position);
     }
-    Ok(Shaped { json, elements, rejects, tally, rows })
+    Ok(Shaped { json, elements, rejects, names, frequent, tally, rows })
 }
 
 /// One row of a block.
@@ -81,6 +85,7 @@ struct Encoder<'p> {
     elements: Vec<Element>,
     rejects: Vec<Reject>,
     tally: Tally,
+    census: Census,
     /// Problems of the row at hand.
     problems: Vec<Problem>,
     /// Attributes of the row at hand whose value at the server is to be removed.
@@ -93,6 +98,10 @@ struct Written {
     head: usize,
     /// Hash of the user or device whose updates must keep their order.
     key: Option<u64>,
+    /// Hash of the user.
+    user: Option<u64>,
+    /// Hash of the event's name.
+    name: Option<u64>,
 }
 
 impl<'p> Encoder<'p> {
@@ -103,6 +112,7 @@ impl<'p> Encoder<'p> {
             elements: Vec::new(),
             rejects: Vec::new(),
             tally: Tally::default(),
+            census: Census::default(),
             problems: Vec::new(),
             unset: Vec::new(),
         }
@@ -118,7 +128,7 @@ impl<'p> Encoder<'p> {
         for at in 0..rows.len() {
             let start = self.json.len();
             let row = Row { plan: self.plan, binding, cells, at };
-            let Written { head, key } = self.element(&layout, &row, &mut scratch);
+            let Written { head, key, user, name } = self.element(&layout, &row, &mut scratch);
             let len = self.json.len() - start;
             let closing = if head > 0 { envelope::ACTIONS_SUFFIX.len() } else { 0 };
             if len + closing + envelope::OVERHEAD_BYTES > self.plan.rules.body_bytes_max {
@@ -138,6 +148,12 @@ impl<'p> Encoder<'p> {
                 self.rejects.push(Reject { position, row: at as u32, problems });
             } else {
                 self.problems.clear();
+                if let Some(user) = user {
+                    self.census.user(user, at as u32);
+                }
+                if let Some(name) = name {
+                    self.census.name(name);
+                }
                 self.elements.push(Element {
                     head: head as u32,
                     len: (len - head) as u32,
@@ -169,29 +185,29 @@ impl<'p> Encoder<'p> {
                 }
                 self.unset_attributes();
                 self.json.push(b'}');
-                Written { head: 0, key }
+                Written { head: 0, key, user: key, name: None }
             }
             Kind::Events => {
                 let start = self.json.len();
                 self.json.extend_from_slice(br#"{"type":"event""#);
-                self.identity(layout, row, scratch);
+                let user = self.identity(layout, row, scratch);
                 self.user_identifiers(layout, row, scratch);
                 if let Some(at) = layout.device {
                     self.field(at, row.value(at, scratch), Self::text_field);
                 }
                 self.json.extend_from_slice(br#","actions":["#);
                 let head = self.json.len() - start;
-                self.action(layout, row, scratch);
-                Written { head, key: None }
+                let name = self.action(layout, row, scratch);
+                Written { head, key: None, user, name }
             }
             Kind::Devices => {
                 self.json.extend_from_slice(br#"{"type":"device""#);
-                self.identity(layout, row, scratch);
+                let user = self.identity(layout, row, scratch);
                 let key = self.device(layout, row, scratch);
                 self.json.extend_from_slice(br#","attributes":"#);
                 self.attributes(layout, row, scratch);
                 self.json.push(b'}');
-                Written { head: 0, key }
+                Written { head: 0, key, user, name: None }
             }
         }
     }

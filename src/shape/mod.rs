@@ -17,6 +17,8 @@ pub mod cell;
 mod cells;
 pub mod datetime;
 pub mod encode;
+pub mod event_names;
+pub mod fair_use;
 pub mod infer;
 pub mod json;
 pub mod mapping;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     datetime::{DateFormat, Zone},
+    event_names::KnownNames,
     json, naming,
 };
 use crate::model::{Code, Kind};
@@ -256,12 +257,14 @@ pub struct Plan {
     pub columns: Vec<PlanColumn>,
     /// The rules.
     pub rules: Rules,
+    /// The event names that a workspace takes, once there are more in the import.
+    pub event_names: KnownNames,
 }
 
 impl Plan {
     /// A plan, with what is to be said of its columns' names and types.
     pub fn new(kind: Kind, columns: Vec<PlanColumn>, rules: Rules) -> Self {
-        let mut plan = Self { kind, columns, rules };
+        let mut plan = Self { kind, columns, rules, event_names: KnownNames::default() };
         naming::review(&mut plan);
         plan
     }

@@ -21,6 +21,9 @@ pub const WINDOW: Duration = Duration::from_secs(60);
 /// Smallest and largest `user_timezone_offset`, in seconds. Data API, U.
 pub const TIMEZONE_OFFSET_SECONDS_MAX: i64 = 54_000;
 
+/// Fair use per single end user: minutes, and requests in them. Data API, U.
+pub const FAIR_USE: [(u64, u64); 4] = [(1, 5_000), (5, 10_000), (60, 50_000), (1_440, 100_000)];
+
 /// The platforms that an event may name. Data API, U.
 pub const EVENT_PLATFORMS: [&str; 5] = ["ANDROID", "iOS", "web", "TV", "unknown"];
 

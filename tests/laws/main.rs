@@ -1,6 +1,7 @@
 //! The laws of the house, over the real binary: conservation, equality with a slow reference,
 //! determinism, exact packing, and what each flag changes.
 
+mod census;
 mod conserve;
 mod data;
 mod pack;

@@ -1,5 +1,7 @@
 //! One action of an event: its name, attributes and own fields (Data API, U: event element).
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::{Encoder, Layout, Row, cell_text};
 use crate::model::Code;
 use crate::shape::{
@@ -16,15 +18,15 @@ use crate::wire::limits;
 const EPOCH_SECONDS_MAX: f64 = 1e11;
 
 impl Encoder<'_> {
-    /// Writes `{"action":…,"attributes":{…},…}`.
+    /// Writes `{"action":…,"attributes":{…},…}`; gives the hash of the action's name.
     pub(super) fn action<C: Cells>(
         &mut self,
         layout: &Layout,
         row: &Row<'_, C>,
         scratch: &mut String,
-    ) {
+    ) -> Option<u64> {
         self.json.extend_from_slice(br#"{"action":"#);
-        self.action_name(layout.action, row, scratch);
+        let name = self.action_name(layout.action, row, scratch);
         self.json.extend_from_slice(br#","attributes":"#);
         self.attributes(layout, row, scratch);
         let mut timed = false;
@@ -46,6 +48,7 @@ impl Encoder<'_> {
             self.problem(Code::EventNoTime, None, String::new);
         }
         self.json.push(b'}');
+        name
     }
 
     fn action_name<C: Cells>(
@@ -53,11 +56,17 @@ impl Encoder<'_> {
         column: Option<usize>,
         row: &Row<'_, C>,
         scratch: &mut String,
-    ) {
+    ) -> Option<u64> {
         let cell = column.map_or(Cell::Absent, |at| row.value(at, scratch));
         let name = match (cell, &self.plan.rules.event) {
-            (Cell::Bad(code), _) => return self.problem(code, column, String::new),
-            (Cell::Absent, None) => return self.problem(Code::ActionMissing, column, String::new),
+            (Cell::Bad(code), _) => {
+                self.problem(code, column, String::new);
+                return None;
+            }
+            (Cell::Absent, None) => {
+                self.problem(Code::ActionMissing, column, String::new);
+                return None;
+            }
             (Cell::Absent, Some(event)) => event.as_str(),
             (cell, _) => cell_text(cell),
         };
@@ -68,6 +77,11 @@ impl Encoder<'_> {
         if name.contains('.') {
             self.problem(Code::EventNameDot, column, String::new);
         }
+        let hash = xxh3_64(name.as_bytes());
+        if self.plan.event_names.get().is_some_and(|known| !known.contains(&hash)) {
+            self.problem(Code::EventCount, column, String::new);
+        }
+        Some(hash)
     }
 
     /// A date-time, or epoch seconds.

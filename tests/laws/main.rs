@@ -1,8 +1,12 @@
 //! The laws of the house, over the real binary: conservation, equality with a slow reference,
 //! determinism, exact packing, and what each flag changes.
 
+mod again;
 mod conserve;
 mod data;
+mod dialects;
 mod pack;
 mod reference;
 mod support;
+mod threads;
+mod window;

@@ -107,7 +107,13 @@ impl CsvRows {
         }
         for field in extra {
             self.line.push(self.dialect.delimiter);
-            self.dialect.push_field(&mut self.line, field.as_bytes());
+            if self.dialect.quote.is_none() && field.contains(['\r', '\n']) {
+                // Words of ours need not be kept to the byte, and are easier to read on one line.
+                let field = field.replace(['\r', '\n'], " ");
+                self.dialect.push_field(&mut self.line, field.as_bytes());
+            } else {
+                self.dialect.push_field(&mut self.line, field.as_bytes());
+            }
         }
         self.end_line()
     }

@@ -219,6 +219,45 @@ fn rejects_of_parquet() {
     mended_in_two_steps(&lab, "users.parquet", source, &mapping, &flags, read_parquet, write);
 }
 
+/// It begins with a header, whatever its source began with: the same flags import it.
+#[test]
+fn rejects_of_a_file_without_a_header_have_one() {
+    let lab = Lab::new();
+    lab.write("users.csv", "a preamble\nnull,ann\nuser-2,bob\n");
+    let mapping = [("column_1", "uid"), ("column_2", "name")]
+        .map(|(name, attribute)| serde_json::json!({"column": name, "moe_attr": attribute}));
+    lab.write("map.json", serde_json::json!({ "mapping": mapping }).to_string());
+    let flags = ["--no-header", "--skip-lines", "1", "--mapping", "map.json"];
+    let report = lab.report(1, &[&["validate", "users.csv"], flags.as_slice()].concat());
+    let rejects = format!("{}/rejects.csv", report["run_dir"].as_str().expect("a run"));
+    let mended = String::from_utf8(lab.read(&rejects)).expect("UTF-8");
+    lab.write(&rejects, mended.replace("\nnull,", "\nuser-1,"));
+    let (report, found) = lab.pack(0, &[&[rejects.as_str()], flags.as_slice()].concat());
+    assert_eq!(report["rows"]["read"], 1);
+    assert_eq!(*found[0].get("customer_id"), Json::text("user-1"));
+    assert_eq!(*found[0].get("attributes").get("name"), Json::text("ann"));
+}
+
+/// It is called rejects.csv whatever separates its columns, and needs no flag to say so.
+#[test]
+fn rejects_of_other_delimiters_are_read_by_what_stands_in_them() {
+    for (name, flags) in [("users.tsv", [].as_slice()), ("users.csv", &["--delimiter", "tab"])] {
+        let lab = Lab::new();
+        lab.write(name, "customer_id\tname\nnull\ta,b;c\nuser-2\tsound\n");
+        let report = lab.report(1, &[&["validate", name], flags].concat());
+        let rejects = format!("{}/rejects.csv", report["run_dir"].as_str().expect("a run"));
+        let mended = String::from_utf8(lab.read(&rejects)).expect("UTF-8");
+        lab.write(&rejects, mended.replace("\nnull\t", "\nuser-1\t"));
+        let (_, found) = lab.pack(0, &[&rejects]);
+        let user = Json::object([
+            ("type", Json::text("customer")),
+            ("customer_id", Json::text("user-1")),
+            ("attributes", Json::object([("name", Json::text("a,b;c"))])),
+        ]);
+        assert_same(&[user], &found);
+    }
+}
+
 /// Where quotes mean nothing, escapes alone hold delimiters and line ends. The rejects of rejects
 /// are written anew, without our own columns.
 #[test]

@@ -50,7 +50,7 @@ pub use dry::{pack, validate};
 pub use import::{Proposal, import};
 pub use mapped::MappingFile;
 pub use pipeline::Window;
-pub use rundir::{checked_dir, import_dir, sandbox_dir};
+pub use rundir::{checked_dir, import_dir, newest_dir, sandbox_dir};
 
 /// What to check and how, as resolved from the flags.
 #[derive(Clone, Debug)]

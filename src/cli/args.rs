@@ -272,9 +272,9 @@ pub struct SandboxArgs {
 /// `status`
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// The run's directory
+    /// The run's directory [default: the one below moebulk-runs/ whose checkpoint is the newest]
     #[arg(value_name = "RUN_DIR")]
-    pub run_dir: PathBuf,
+    pub run_dir: Option<PathBuf>,
 }
 
 /// `--kind`

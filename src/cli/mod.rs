@@ -63,7 +63,7 @@ fn run(cli: Cli) -> Exit {
         Command::Validate(args) => validate::run(*args),
         Command::Pack(args) => pack::run(*args),
         Command::Sandbox(args) => sandbox::run(args),
-        Command::Status(args) => status::run(&args),
+        Command::Status(args) => status::run(args),
     };
     result.unwrap_or_else(|error| {
         let exit = Exit::of(&error);

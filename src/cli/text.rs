@@ -1,6 +1,6 @@
 //! Texts for people: the plan, what to do next, a checkpoint's state.
 
-use std::time::SystemTime;
+use std::{path::Path, time::SystemTime};
 
 use indicatif::{HumanBytes, HumanCount};
 
@@ -116,12 +116,13 @@ pub fn summary(outcome: &Outcome, resume: Option<&str>) -> String {
     report::to_text(&outcome.summary, &report::Next { rejects: &outcome.rejects, damaged, resume })
 }
 
-/// What a checkpoint says.
-pub fn status(snapshot: &Snapshot) -> String {
+/// What the checkpoint of a run directory says.
+pub fn status(snapshot: &Snapshot, run_dir: &Path) -> String {
     let progress = &snapshot.progress;
     let binding = &snapshot.binding;
     let failed = progress.failed.len() as u64;
     let mut lines = vec![format!("{} to {} {}", binding.kind, binding.endpoint, binding.app_id)];
+    lines.push(format!("  run        {}", run_dir.display()));
     for input in &binding.inputs {
         lines.push(format!("  input      {} ({})", input.path, HumanBytes(input.bytes)));
     }

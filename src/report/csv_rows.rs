@@ -12,18 +12,27 @@ pub struct SourceDialect {
     pub delimiter: u8,
     /// Around a field; `None` where quotes mean nothing.
     pub quote: Option<u8>,
-    /// Before a character of a quoted field that is to be taken as it is; `None` where
-    /// a quote is doubled instead.
+    /// Before a character that is to be taken as it is; `None` where a quote is doubled
+    /// instead.
     pub escape: Option<u8>,
 }
 
 impl SourceDialect {
-    /// Appends one field, quoted if it must be. A dialect without quotes can't hold
-    /// delimiters and line ends: spaces stand for them.
+    /// Appends one field, quoted if it must be, or escaped in a dialect without quotes. A
+    /// dialect without both can't hold delimiters and line ends: spaces stand for them. No
+    /// field of such a source has any.
     fn push_field(&self, out: &mut Vec<u8>, field: &[u8]) {
         let breaks = |byte: u8| byte == self.delimiter || byte == b'\n' || byte == b'\r';
         let Some(quote) = self.quote else {
-            out.extend(field.iter().map(|&byte| if breaks(byte) { b' ' } else { byte }));
+            for &byte in field {
+                // A CR ends a line only with the LF behind it.
+                let ends = byte == self.delimiter || byte == b'\n';
+                match self.escape {
+                    Some(escape) if ends || byte == escape => out.extend([escape, byte]),
+                    None if ends => out.push(b' '),
+                    _ => out.push(byte),
+                }
+            }
             return;
         };
         let special = |byte: u8| byte == quote || Some(byte) == self.escape;
@@ -74,7 +83,8 @@ impl CsvRows {
     }
 
     /// Writes one row and the fields that follow it: the raw bytes, or where `kept`
-    /// names some of the columns, those anew.
+    /// names some of the columns, those anew. A file's last record may end in an escape that
+    /// has nothing to escape, but here something follows: so that one is written anew too.
     pub fn write(
         &mut self,
         rows: &TextRows,
@@ -82,8 +92,14 @@ impl CsvRows {
         kept: Option<&[usize]>,
         extra: [&str; 5],
     ) -> io::Result<()> {
+        let raw = rows.raw(row);
+        let is_open = self.dialect.escape.is_some_and(|escape| raw.last() == Some(&escape));
         match kept {
-            None => self.line.extend_from_slice(rows.raw(row)),
+            None if !is_open => self.line.extend_from_slice(raw),
+            None => {
+                let cells = (0..rows.columns).map(|column| rows.cell(row, column));
+                self.dialect.push_fields(&mut self.line, cells);
+            }
             Some(kept) => {
                 let cells = kept.iter().map(|&column| rows.cell(row, column));
                 self.dialect.push_fields(&mut self.line, cells);
@@ -91,7 +107,13 @@ impl CsvRows {
         }
         for field in extra {
             self.line.push(self.dialect.delimiter);
-            self.dialect.push_field(&mut self.line, field.as_bytes());
+            if self.dialect.quote.is_none() && field.contains(['\r', '\n']) {
+                // Words of ours need not be kept to the byte, and are easier to read on one line.
+                let field = field.replace(['\r', '\n'], " ");
+                self.dialect.push_field(&mut self.line, field.as_bytes());
+            } else {
+                self.dialect.push_field(&mut self.line, field.as_bytes());
+            }
         }
         self.end_line()
     }
@@ -138,6 +160,10 @@ mod tests {
                 "plain text;a,b;'a;b';say \"hi\";'two\nlines';;'it''s';C:\\",
             ),
             (dialect(b',', None, None), "plain text,a b,a;b,say \"hi\",two lines,,it's,C:\\"),
+            (
+                dialect(b',', None, Some(b'\\')),
+                "plain text,a\\,b,a;b,say \"hi\",two\\\nlines,,it's,C:\\\\",
+            ),
             (
                 dialect(b',', Some(b'"'), Some(b'\\')),
                 "plain text,\"a,b\",a;b,\"say \\\"hi\\\"\",\"two\nlines\",,it's,\"C:\\\\\"",

@@ -111,6 +111,10 @@ fn open_table(
     {
         dialect.delimiter = delimiter;
     }
+    if input.is_rejects {
+        // The flags are those of its source: the same command imports what was mended.
+        (dialect.header, dialect.skip_lines) = (true, 0);
+    }
     Table::open(&input.path, index, input.format, &dialect, fingerprint)
         .map_err(|error| unreadable(input, &error))
 }

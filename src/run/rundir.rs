@@ -122,6 +122,35 @@ pub fn checked_dir(job: &Job) -> PathBuf {
     named(job, None, "-check")
 }
 
+/// The run directory below the default place whose checkpoint was written last.
+///
+/// # Errors
+/// There is none, or the place cannot be read.
+pub fn newest_dir() -> Result<PathBuf, Error> {
+    let runs = Path::new(RUNS);
+    let mut newest: Option<(SystemTime, PathBuf)> = None;
+    let entries = match fs::read_dir(runs) {
+        Ok(entries) => Some(entries),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(output(runs, error)),
+    };
+    for entry in entries.into_iter().flatten() {
+        let path = entry.map_err(|error| output(runs, error))?.path();
+        // What is no run of an import has no checkpoint.
+        let written = fs::metadata(path.join(CHECKPOINT_FILE)).and_then(|found| found.modified());
+        if let Ok(written) = written {
+            // Of two with one time the later name, so that the answer is always the same.
+            newest = newest.max(Some((written, path)));
+        }
+    }
+    newest.map(|(_, path)| path).ok_or_else(|| {
+        Error::Usage(format!(
+            "no run below {RUNS}/ in this directory holds a checkpoint; name the directory of an \
+             import: moebulk status RUN_DIR"
+        ))
+    })
+}
+
 fn named(job: &Job, destination: Option<&str>, suffix: &str) -> PathBuf {
     let stem = job
         .inputs

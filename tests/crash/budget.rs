@@ -1,7 +1,13 @@
 //! The budget over real minutes. The two tests sleep more than they work, so they run as one, side
 //! by side.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use chrono::DateTime;
 use serde_json::{Value, json};
@@ -20,11 +26,13 @@ fn a_minute_is_never_over_its_budget() {
     }
 }
 
-/// Twice the budget takes one window: not less, and not 3 % more.
+/// Twice the budget takes one window: not less, and not 3 % more, but for what the machine itself
+/// is late.
 fn two_windows_take_one_minute() {
     let home = Home::new();
     let server = Server::start(&home, &["--users-per-minute", "1500"]);
     home.write("users.csv", users_csv(3_000));
+    let probe = Probe::start(home.path("probe"));
     let report = home
         .run(&[
             "import",
@@ -42,6 +50,7 @@ fn two_windows_take_one_minute() {
             "off",
         ])
         .report(0);
+    let late = probe.latest();
     let stats = server.stats();
     assert_eq!(report["rows"]["delivered"], 3_000);
     assert_eq!(server.rows(), Vec::from_iter(1..=3_000));
@@ -53,7 +62,41 @@ fn two_windows_take_one_minute() {
     };
     let taken = time("accepted_last") - time("accepted_first");
     let seconds = taken.num_milliseconds() as f64 / 1e3;
-    assert!((60.0..=61.8).contains(&seconds), "{seconds} s from the first body to the last");
+    // Records of the charge, the intent and the answer, and waking up: each may be late once.
+    let most = 61.8 + 4.0 * late.as_secs_f64();
+    assert!((60.0..=most).contains(&seconds), "{seconds} s from first to last, {late:?} late");
+}
+
+/// How late the machine is: a thread that sleeps a little and makes a byte durable, over and over.
+struct Probe {
+    stop: Arc<AtomicBool>,
+    thread: thread::JoinHandle<Duration>,
+}
+
+impl Probe {
+    fn start(path: PathBuf) -> Self {
+        const NAP: Duration = Duration::from_millis(20);
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let mut file = File::create(path).expect("a file");
+            let mut latest = Duration::ZERO;
+            while !asked.load(Ordering::Relaxed) {
+                let start = Instant::now();
+                thread::sleep(NAP);
+                file.write_all(b".").and_then(|()| file.sync_data()).expect("a byte");
+                latest = latest.max(start.elapsed() - NAP);
+            }
+            latest
+        });
+        Self { stop, thread }
+    }
+
+    /// The worst that was seen.
+    fn latest(self) -> Duration {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("a probe")
+    }
 }
 
 /// 200 users at 150 a minute, in bodies of about five. A body that a kill leaves without an answer

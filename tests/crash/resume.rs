@@ -130,7 +130,9 @@ fn change_a_byte(path: &Path) {
 
 #[test]
 fn sigint_waits_for_answers_and_leaves_no_doubt() {
-    let server = &["--users-per-minute", "unlimited", "--fault", "slow:1", "--slow", "1s"];
+    // Two of six bodies at a time: four seconds for the signal to find the last two unsent, and
+    // the answers come well before the five seconds for which they are waited.
+    let server = &["--users-per-minute", "unlimited", "--fault", "slow:1", "--slow", "2s"];
     let import = Import::with_server(server);
     let flags = &[FAST, &["--connections", "2"]].concat();
     let run = import.home.spawn(&import.args(flags));

@@ -19,12 +19,13 @@ use crate::reference::{Cell, Column, DISALLOWED, Row, Table, Type, column};
 #[derive(Clone, Copy)]
 pub struct Form {
     pub delimiter: char,
+    pub quote: char,
     pub line_end: &'static str,
 }
 
-pub const PLAIN: Form = Form { delimiter: ',', line_end: "\n" };
+pub const PLAIN: Form = Form { delimiter: ',', quote: '"', line_end: "\n" };
 
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 15] = [
     "gold",
     "naïve café",
     "日本語",
@@ -33,6 +34,7 @@ const WORDS: [&str; 14] = [
     "a\tb",
     "back\\slash/",
     "said \"no\"",
+    "it's 'so'",
     "x,y;z",
     "two\nlines",
     "dos\r\nlines",
@@ -312,11 +314,15 @@ pub fn shuffled(table: &Table, seed: u64) -> Table {
 
 /// A cell as it is written: quoted where it must be.
 pub fn csv_cell(text: &str, form: Form) -> String {
-    if text.contains([form.delimiter, '"', '\r', '\n']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
+    if text.contains([form.delimiter, form.quote, '\r', '\n']) {
+        quoted(text, form)
     } else {
         text.to_owned()
     }
+}
+
+fn quoted(text: &str, Form { quote, .. }: Form) -> String {
+    format!("{quote}{}{quote}", text.replace(quote, &format!("{quote}{quote}")))
 }
 
 /// A CSV file of a table, with the raw bytes of each damaged record.
@@ -324,6 +330,7 @@ pub fn csv_bytes(table: &Table, form: Form, seed: u64) -> (Vec<u8>, Vec<Vec<u8>>
     let mut rng = Rng::with_seed(seed);
     let mut bytes = Vec::new();
     let mut damaged = Vec::new();
+    let quote = form.quote;
     let join = |cells: &[String]| cells.join(&form.delimiter.to_string());
     let header: Vec<String> = table.columns.iter().map(|name| csv_cell(name, form)).collect();
     bytes.extend_from_slice(join(&header).as_bytes());
@@ -334,9 +341,7 @@ pub fn csv_bytes(table: &Table, form: Form, seed: u64) -> (Vec<u8>, Vec<Vec<u8>>
                 let cells: Vec<String> = cells
                     .iter()
                     .map(|cell| match cell {
-                        Cell::Text(text) if rng.u8(..8) == 0 => {
-                            format!("\"{}\"", text.replace('"', "\"\""))
-                        }
+                        Cell::Text(text) if rng.u8(..8) == 0 => quoted(text, form),
                         Cell::Text(text) => csv_cell(text, form),
                         other => panic!("{other:?} in a CSV file"),
                     })
@@ -350,8 +355,8 @@ pub fn csv_bytes(table: &Table, form: Form, seed: u64) -> (Vec<u8>, Vec<Vec<u8>>
                 match *code {
                     "field-count" if rng.bool() => cells.push("one too many".to_owned()),
                     "field-count" => _ = cells.pop(),
-                    "quote-in-field" => cells[last] = "a stray \" quote".to_owned(),
-                    "text-after-quote" => cells[last] = "\"text after\" the quote".to_owned(),
+                    "quote-in-field" => cells[last] = format!("a stray {quote} quote"),
+                    "text-after-quote" => cells[last] = format!("{quote}text after{quote} it"),
                     "nul-byte" => cells[1] = "nul \0 byte".to_owned(),
                     _ => cells[1] = "latin ?".to_owned(),
                 }

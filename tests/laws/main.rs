@@ -1,9 +1,13 @@
 //! The laws of the house, over the real binary: conservation, equality with a slow reference,
 //! determinism, exact packing, and what each flag changes.
 
+mod again;
 mod census;
 mod conserve;
 mod data;
+mod dialects;
 mod pack;
 mod reference;
 mod support;
+mod threads;
+mod window;

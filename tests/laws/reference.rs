@@ -8,7 +8,8 @@ use arrow::{
     compute::cast,
     datatypes::{
         DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit,
-        TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+        TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, UInt32Type,
+        UInt64Type,
     },
 };
 use chrono::{DateTime, Duration, NaiveDate, Utc};
@@ -642,6 +643,8 @@ fn array_cells(array: &dyn Array) -> Vec<Cell> {
         DataType::Boolean => Cell::Bool(array.as_boolean().value(at)),
         DataType::Int32 => Cell::Digits(array.as_primitive::<Int32Type>().value(at).to_string()),
         DataType::Int64 => Cell::Digits(array.as_primitive::<Int64Type>().value(at).to_string()),
+        DataType::UInt32 => Cell::Digits(array.as_primitive::<UInt32Type>().value(at).to_string()),
+        DataType::UInt64 => Cell::Digits(array.as_primitive::<UInt64Type>().value(at).to_string()),
         DataType::Float64 => Cell::Double(array.as_primitive::<Float64Type>().value(at)),
         DataType::Decimal128(..) => {
             Cell::Digits(array.as_primitive::<Decimal128Type>().value_as_string(at))

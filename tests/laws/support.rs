@@ -125,6 +125,15 @@ impl Lab {
         report
     }
 
+    /// Packs: the report, and the elements in order.
+    pub fn pack(&self, code: i32, args: &[&str]) -> (serde_json::Value, Vec<Json>) {
+        let flags = [["pack"].as_slice(), args, &["--out", "bodies"], &UNLIMITED].concat();
+        let report = self.report(code, &flags);
+        let bodies = String::from_utf8(self.read("bodies")).expect("UTF-8");
+        let elements = bodies.lines().flat_map(raw_elements);
+        (report, elements.map(|element| Json::parse(element.as_bytes())).collect())
+    }
+
     /// Imports into an emulator of its own: the report, and the elements as they arrived.
     pub fn import(&self, code: i32, args: &[&str]) -> (serde_json::Value, Vec<Json>) {
         let sandbox = Sandbox::start(self);

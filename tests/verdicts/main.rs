@@ -10,3 +10,4 @@ mod requests;
 mod scene;
 mod server;
 mod setup_errors;
+mod status;

@@ -6,7 +6,7 @@ use std::{
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde_json::Value;
@@ -18,6 +18,8 @@ pub const SUCCESS: &str = r#"{"status":"success","message":"accepted","request_i
 pub enum Reply {
     /// Answers.
     Answer { status: u16, headers: Vec<(String, String)>, body: Vec<u8> },
+    /// Answers 429 with a date, so far ahead of the answer.
+    LimitedFor(Duration),
     /// Answers after a while.
     Late(Duration, Box<Reply>),
     /// Closes the connection before it reads anything.
@@ -203,6 +205,11 @@ fn answer(stream: &mut TcpStream, reply: Reply) -> io::Result<bool> {
             head.push_str("\r\n");
             stream.write_all(&[head.as_bytes(), &body].concat())?;
             Ok(true)
+        }
+        Reply::LimitedFor(wait) => {
+            let until = httpdate::fmt_http_date(SystemTime::now() + wait);
+            let limited = Reply::fail(429, "Rate Limit Exceeded", "Rate Limits exceeded");
+            answer(stream, limited.with("Retry-After", until))
         }
         Reply::Late(wait, reply) => {
             thread::sleep(wait);

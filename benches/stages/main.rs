@@ -21,9 +21,11 @@ use moebulk::shape::{
     plan::{Binding, Plan, Rules, SourceColumn},
 };
 use moebulk::source::Format;
+use moebulk::wire::api::Api;
 use moebulk::wire::limits::BODY_BYTES_MAX;
 
-const LIMITS: Limits = Limits { body_bytes_max: BODY_BYTES_MAX, cut_users: None, cut_events: None };
+const LIMITS: Limits =
+    Limits { body_bytes_max: BODY_BYTES_MAX, cut_users: None, cut_events: None, single: false };
 
 /// One input file and all that the stages make of it.
 struct Bench {
@@ -50,11 +52,8 @@ impl Bench {
             float: column.float,
         };
         let columns: Vec<SourceColumn> = table.columns().into_iter().map(column).collect();
-        let mut plan = Plan {
-            kind: Kind::Users,
-            columns: Plan::by_name(Kind::Users, [columns.as_slice()]),
-            rules: Rules::default(),
-        };
+        let planned = Plan::by_name(Kind::Users, [columns.as_slice()]);
+        let mut plan = Plan::new(Kind::Users, planned, Rules::default());
         let binding = plan.bind("the input", &columns, false).expect("a plan that fits");
         let wanted: Vec<usize> = (0..columns.len()).collect();
         let rows: Vec<Arc<Rows>> = decode(&table, &wanted).into_iter().map(Arc::new).collect();
@@ -77,6 +76,7 @@ impl Bench {
         Job {
             inputs: vec![self.path.clone()],
             kind: Kind::Users,
+            api: Api::Bulk,
             mapping: None,
             dialect: Dialect::default(),
             delimiter_given: false,

@@ -32,7 +32,9 @@ fn event_names_beyond_what_a_workspace_takes() {
     let lab = Lab::new();
     lab.write("whole.csv", events(512, 20));
     let mut csv = events(514, 20);
-    csv.push_str("user-x-1,event 513,2026-01-02T03:04:05Z,\nuser-x-2,event 7,2026-01-02T03:04:05Z,\n");
+    csv.push_str(
+        "user-x-1,event 513,2026-01-02T03:04:05Z,\nuser-x-2,event 7,2026-01-02T03:04:05Z,\n",
+    );
     lab.write("over.csv", csv);
     let base = ["validate", "--kind", "events"];
     let report = lab.report(0, &[&base[..], &["whole.csv", "--strict"]].concat());

@@ -136,6 +136,45 @@ codes! {
     /// A platform that the API does not know.
     PlatformValue = "platform-value", Reject,
         "the platform is none of ANDROID, iOS, web, TV, unknown";
+    /// A string longer than the server keeps.
+    StringTooLong = "string-too-long", Warning,
+        "the text has more than 512 characters, of which the server keeps the first 512; shorten it";
+    /// A URL longer than the server keeps.
+    UrlTooLong = "url-too-long", Warning,
+        "the URL has more than 512 characters, and the server drops such a value whole; shorten it";
+    /// More elements in a list than the server keeps.
+    ListTooLong = "list-too-long", Warning,
+        "the list has more than 50 elements (of objects: 100), and the server drops the others; shorten it";
+    /// Elements of several types in a list.
+    ListMixedTypes = "list-mixed-types", Warning,
+        "the list's elements are of several types, or lists themselves, and the server casts or drops them; give all one type";
+    /// A null in a list.
+    ListNull = "list-null", Warning,
+        "the list has null elements, which are left out: the server knows no null in a list; fill them or remove them at the source";
+    /// An object of more bytes than the server takes.
+    ObjectTooLarge = "object-too-large", Warning,
+        "the object has more than 25 KB, the most that the server takes; leave fields out or send them as attributes of their own";
+    /// More keys in an object than the server takes.
+    ObjectKeys = "object-keys", Warning,
+        "the object has more than 100 keys, the most that the server takes; leave keys out or send them as attributes of their own";
+    /// Objects nested deeper than the server keeps.
+    ObjectDepth = "object-depth", Warning,
+        "objects are nested more than 2 levels deep, and the server turns deeper levels into strings; flatten them";
+    /// Characters that the server refuses in key names.
+    ObjectKeyCharacters = "object-key-characters", Warning,
+        "a key of an object holds one of `$ . % #`, which the server does not allow in key names; rename it";
+    /// One key twice in an object.
+    ObjectKeyTwice = "object-key-twice", Reject,
+        "a key stands twice in one object or map, so that one of its values would be lost; keep one of them";
+    /// A map entry without a key.
+    ObjectKeyMissing = "object-key-missing", Reject,
+        "a map has an entry whose key is null; give it a key or remove it at the source";
+    /// A flat value where lists or objects are expected.
+    TypeJson = "type-json", Reject,
+        "the cell is no list and no object, which its column holds; map the column to another type, or mend the cell";
+    /// A nested value in a column of another type.
+    TypeNested = "type-nested", Reject,
+        "the cell is a list or an object, and its column is mapped to a flat type; map the column as json";
     /// The server refused the row when it was sent alone.
     ServerRefused = "server-refused", Reject,
         "the server refused this row when it was sent alone; its words say why";

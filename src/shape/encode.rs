@@ -195,7 +195,7 @@ impl<'p> Encoder<'p> {
             Cell::Text(text) => text,
             Cell::Number { digits, .. } => digits,
             Cell::Bool(value) => bool_text(value),
-            Cell::DateTime { text, .. } => text,
+            Cell::DateTime { text, .. } | Cell::Json { json: text, .. } => text,
             Cell::Bad(code) => {
                 self.problem(code, Some(at), String::new);
                 return None;
@@ -290,6 +290,14 @@ impl<'p> Encoder<'p> {
         match (column.value, fetch(rules, cell)) {
             (_, Cell::Absent) => false,
             (_, Cell::Bad(code)) => self.refuse(code, at, "", ""),
+            (ValueType::Json, Cell::Json { json, flaws }) => {
+                for code in flaws.iter() {
+                    self.problem(code, Some(at), String::new);
+                }
+                self.literal(json)
+            }
+            (ValueType::Json, cell) => self.refuse(Code::TypeJson, at, cell_text(cell), ""),
+            (_, Cell::Json { json, .. }) => self.refuse(Code::TypeNested, at, json, ""),
             (ValueType::Text, cell) => self.text_field(at, cell),
             (ValueType::Number, Cell::Text(text)) => self.number(at, text),
             (ValueType::Number, Cell::Number { digits, binary: false }) => self.number(at, digits),
@@ -390,7 +398,7 @@ impl<'p> Encoder<'p> {
                 self.problem(code, Some(at), String::new);
                 return false;
             }
-            Cell::Absent | Cell::Bool(_) => cell_text(cell),
+            Cell::Absent | Cell::Bool(_) | Cell::Json { .. } => cell_text(cell),
         };
         let number = Number::parse(digits).filter(Number::is_plain);
         // A format that was asked for leaves no room for another form.
@@ -484,7 +492,7 @@ fn fetch<'a>(rules: &Rules, cell: Cell<'a>) -> Cell<'a> {
 fn cell_text(cell: Cell<'_>) -> &str {
     match cell {
         Cell::Absent | Cell::Bad(_) => "",
-        Cell::Text(text) | Cell::DateTime { text, .. } => text,
+        Cell::Text(text) | Cell::DateTime { text, .. } | Cell::Json { json: text, .. } => text,
         Cell::Number { digits, .. } => digits,
         Cell::Bool(value) => bool_text(value),
     }

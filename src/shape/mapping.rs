@@ -21,7 +21,7 @@ pub enum Error {
     Form(String),
     /// An unknown type.
     #[error(
-        "column `{column}` has type `{found}`; the types are string, double, bool and datetime"
+        "column `{column}` has type `{found}`; the types are string, double, bool, datetime and json"
     )]
     Type {
         /// The source column.
@@ -127,6 +127,7 @@ impl Entry {
                     None => return Err(Error::Format { column, found: name }),
                 },
             }),
+            "json" => ValueType::Json,
             other => return Err(Error::Type { found: other.to_owned(), column }),
         };
         match self.moe_attr.as_deref() {

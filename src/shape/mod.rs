@@ -5,11 +5,12 @@
 //! - [`plan`]: what becomes of each column, and how one file's columns fit it.
 //! - [`infer`]: column types from all values, where no mapping gives them.
 //! - [`encode`]: a block of rows to JSON, problems with positions.
-//! - [`number`], [`datetime`], [`cell`], [`arrow_cells`]: values, exactly.
+//! - [`number`], [`datetime`], [`nested`], [`cell`], [`arrow_cells`]: values, exactly.
 //!
 //! Pure: no I/O, no threads. It must not know how rows are found or sent.
 
 pub mod arrow_cells;
+mod arrow_nested;
 mod arrow_text;
 pub mod cell;
 mod cells;
@@ -18,5 +19,6 @@ pub mod encode;
 pub mod infer;
 pub mod json;
 pub mod mapping;
+pub mod nested;
 pub mod number;
 pub mod plan;

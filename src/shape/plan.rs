@@ -59,6 +59,8 @@ pub enum ValueType {
     Bool,
     /// A date or a date-time in UTC.
     DateTime(DateFormat),
+    /// A list or an object.
+    Json,
 }
 
 impl ValueType {
@@ -69,6 +71,7 @@ impl ValueType {
             Self::Number => "double",
             Self::Bool => "bool",
             Self::DateTime(_) => "datetime",
+            Self::Json => "json",
         }
     }
 }
@@ -207,6 +210,30 @@ pub enum Error {
         /// Why, as a clause: "is a list, which …".
         refusal: String,
     },
+    /// A column of lists or objects where one text is needed.
+    #[error(
+        "{file}: column `{column}` holds lists, structs or maps and is the {role}, which is one text; only attributes may be nested: map another column"
+    )]
+    Nested {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// The element's own field.
+        role: String,
+    },
+    /// A column of lists or objects under a flat type.
+    #[error(
+        "{file}: column `{column}` holds lists, structs or maps, and the mapping has it as {mapped}; give it the type json, or set is_skipped for it"
+    )]
+    NestedType {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// The mapped type.
+        mapped: &'static str,
+    },
     /// A floating-point column as an id.
     #[error(
         "{file}: column `{column}` is a floating-point column and holds the {role}; its text is not the id (7 would be sent as 7.0): store it as an integer or as text"
@@ -230,12 +257,14 @@ pub struct SourceColumn {
     pub refusal: Option<String>,
     /// Whether its values are floating-point numbers.
     pub float: bool,
+    /// Whether its values are lists, structs or maps.
+    pub nested: bool,
 }
 
 impl SourceColumn {
     /// A column of text.
     pub fn text(name: &str) -> Self {
-        Self { name: name.to_owned(), refusal: None, float: false }
+        Self { name: name.to_owned(), refusal: None, float: false, nested: false }
     }
 }
 
@@ -261,15 +290,25 @@ impl Plan {
         let mut seen = HashMap::new();
         for column in files.into_iter().flatten() {
             let name = column.name.as_str();
-            if name.starts_with(OWN_COLUMN_PREFIX) || seen.insert(name, ()).is_some() {
+            if name.starts_with(OWN_COLUMN_PREFIX) {
                 continue;
             }
+            if let Some(&at) = seen.get(name) {
+                // Nested in one file, nested in all.
+                let known: &mut PlanColumn = &mut columns[at];
+                if column.nested && known.target == Target::Attribute {
+                    known.value = ValueType::Json;
+                }
+                continue;
+            }
+            seen.insert(name, columns.len());
             let target = match kind {
                 _ if name == "customer_id" => Target::CustomerId,
                 Kind::Users => Target::Attribute,
                 Kind::Events => event_field(name).unwrap_or(Target::Attribute),
             };
             let value = match (kind, names::standard_type(name)) {
+                _ if column.nested && target == Target::Attribute => ValueType::Json,
                 (Kind::Users, Some(names::StandardType::Bool)) => ValueType::Bool,
                 (Kind::Users, Some(names::StandardType::DateTime)) => {
                     ValueType::DateTime(DateFormat::Iso)
@@ -284,6 +323,7 @@ impl Plan {
     /// Whether a column's type is left to inference where there is no mapping.
     pub fn is_inferred(kind: Kind, column: &PlanColumn) -> bool {
         column.target == Target::Attribute
+            && column.value != ValueType::Json
             && (kind != Kind::Users || names::standard_type(&column.name).is_none())
     }
 
@@ -360,6 +400,20 @@ impl Plan {
                 file: file.to_owned(),
                 column: found.name.clone(),
                 refusal: refusal.clone(),
+            });
+        }
+        if found.nested && column.target != Target::Attribute {
+            return Err(Error::Nested {
+                file: file.to_owned(),
+                column: found.name.clone(),
+                role: column.name.clone(),
+            });
+        }
+        if found.nested && column.value != ValueType::Json {
+            return Err(Error::NestedType {
+                file: file.to_owned(),
+                column: found.name.clone(),
+                mapped: column.value.as_str(),
             });
         }
         if found.float && matches!(column.target, Target::CustomerId | Target::DeviceId) {
@@ -472,5 +526,34 @@ mod tests {
         let plan = plan(Kind::Users, &["customer_id"]);
         let column = SourceColumn { float: true, ..SourceColumn::text("customer_id") };
         assert!(matches!(plan.bind("f.parquet", &[column], false), Err(Error::FloatId { .. })));
+    }
+
+    #[test]
+    fn only_attributes_may_be_nested_and_only_as_json() {
+        let nested = |name| SourceColumn { nested: true, ..SourceColumn::text(name) };
+        let id = SourceColumn::text("customer_id");
+        let columns = [id.clone(), nested("tags"), SourceColumn::text("flat")];
+        // Another file has the column flat, and comes first.
+        let files = [sources(&["customer_id", "tags"]), columns.to_vec()];
+        let mut plan = Plan {
+            kind: Kind::Events,
+            columns: Plan::by_name(Kind::Events, files.iter().map(Vec::as_slice)),
+            rules: Rules { event: Some("e".to_owned()), ..Rules::default() },
+        };
+        assert_eq!(plan.columns[1].value, ValueType::Json);
+        assert!(!Plan::is_inferred(Kind::Events, &plan.columns[1]));
+        assert!(plan.bind("f.parquet", &columns, false).is_ok());
+        plan.columns[1].value = ValueType::Number;
+        let error = plan.bind("f.parquet", &columns, true).expect_err("a flat type");
+        assert!(error.to_string().contains("has it as double; give it the type json"), "{error}");
+
+        for name in ["customer_id", "platform"] {
+            let mut columns = vec![id.clone(), SourceColumn::text("platform")];
+            columns.retain(|column| column.name != name);
+            columns.push(nested(name));
+            plan.columns = Plan::by_name(Kind::Events, [columns.as_slice()]);
+            let error = plan.bind("f.parquet", &columns, false).expect_err("nested");
+            assert!(matches!(error, Error::Nested { role, .. } if role == name));
+        }
     }
 }

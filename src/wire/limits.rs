@@ -23,3 +23,25 @@ pub const TIMEZONE_OFFSET_SECONDS_MAX: i64 = 54_000;
 
 /// The platforms that an event may name. Data API, U.
 pub const EVENT_PLATFORMS: [&str; 5] = ["ANDROID", "iOS", "web", "TV", "unknown"];
+
+/// Characters of a string value that the server keeps; a longer URL it drops whole.
+/// The same for a string in a list. Data API, U.
+pub const STRING_CHARACTERS_MAX: usize = 512;
+
+/// Elements of a list that the server keeps. Data API, U.
+pub const LIST_ELEMENTS_MAX: usize = 50;
+
+/// Elements of a list of objects that the server keeps. Data API, U.
+pub const OBJECT_LIST_ELEMENTS_MAX: usize = 100;
+
+/// Largest object, in bytes of encoded JSON. Data API, U: 25 KB, read strictly.
+pub const OBJECT_BYTES_MAX: usize = 25_000;
+
+/// Most keys of one object. Data API, U.
+pub const OBJECT_KEYS_MAX: usize = 100;
+
+/// Levels of objects in one another; the attribute's own value is the first. Data API, U.
+pub const OBJECT_LEVELS_MAX: usize = 2;
+
+/// Characters that a key of an object may not hold. Data API, U.
+pub const OBJECT_KEY_CHARACTERS_BARRED: [char; 4] = ['$', '.', '%', '#'];

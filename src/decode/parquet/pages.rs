@@ -139,10 +139,10 @@ impl Watch {
         let values = page.values.saturating_mul(watched.value_bytes);
         let bytes = page.uncompressed_bytes.saturating_add(values);
         if bytes > PAGE_BYTES_MAX {
-            let inside = if values == 0 {
-                String::new()
-            } else {
+            let inside = if values > page.uncompressed_bytes {
                 format!(" for {} values in lists", page.values)
+            } else {
+                String::new()
             };
             return Err(refused(&format!(
                 "a page of column `{}` takes {bytes} bytes{inside}, the most is {PAGE_BYTES_MAX}; write smaller pages",

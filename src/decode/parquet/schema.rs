@@ -9,7 +9,8 @@ use parquet::{
     errors::ParquetError,
     file::{
         metadata::{
-            ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
+            FileMetaData, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataOptions,
+            ParquetMetaDataReader, ParquetStatisticsPolicy,
         },
         reader::ChunkReader,
     },
@@ -35,11 +36,32 @@ pub(super) fn load(read: &impl ChunkReader) -> Result<Loaded, ParquetError> {
     let metadata = ParquetMetaDataReader::new()
         .with_metadata_options(Some(options))
         .parse_and_finish(read)
+        .map(with_total)
         .map(Arc::new)?;
     // The Arrow schema that some writers embed is a hint. The Parquet schema stands
     // by itself where the two disagree.
     let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     settle(&metadata, ArrowReaderOptions::new()).or_else(|_| settle(&metadata, plain))
+}
+
+/// Some writers leave the file's total at 0, and the crate then reads nothing. Each row
+/// group is held to its own count.
+fn with_total(metadata: ParquetMetaData) -> ParquetMetaData {
+    let file = metadata.file_metadata();
+    let total = metadata.row_groups().iter().map(|group| group.num_rows());
+    let total = total.fold(0_i64, i64::saturating_add);
+    if file.num_rows() != 0 || total <= 0 {
+        return metadata;
+    }
+    let file = FileMetaData::new(
+        file.version(),
+        total,
+        file.created_by().map(str::to_owned),
+        file.key_value_metadata().cloned(),
+        file.schema_descr_ptr(),
+        file.column_orders().cloned(),
+    );
+    ParquetMetaDataBuilder::new(file).set_row_groups(metadata.row_groups().to_vec()).build()
 }
 
 fn settle(

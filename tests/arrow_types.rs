@@ -42,6 +42,8 @@ fn a_column_is_refused_exactly_where_it_has_no_cells() {
         DataType::FixedSizeList(item(), 2),
         DataType::Struct(entries.clone()),
         DataType::Map(Field::new("entries", DataType::Struct(entries), false).into(), false),
+        DataType::LargeList(Field::new_list_field(DataType::Binary, true).into()),
+        DataType::Struct(vec![Field::new("a", DataType::BinaryView, true)].into()),
         DataType::RunEndEncoded(Field::new("ends", DataType::Int32, false).into(), item()),
     ];
     for data_type in flat {

@@ -50,6 +50,7 @@ impl Bench {
             name: column.name,
             refusal: column.refusal,
             float: column.float,
+            nested: column.nested,
         };
         let columns: Vec<SourceColumn> = table.columns().into_iter().map(column).collect();
         let planned = Plan::by_name(Kind::Users, [columns.as_slice()]);

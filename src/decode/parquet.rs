@@ -11,38 +11,43 @@ use std::{
     sync::Arc,
 };
 
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow::datatypes::DataType;
 use parquet::{
     arrow::{
         ProjectionMask,
         arrow_reader::{
-            ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
-            ParquetRecordBatchReaderBuilder,
+            ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
         },
     },
-    basic::{Compression, Type as PhysicalType},
+    basic::Compression,
     errors::ParquetError,
     file::{
-        metadata::{
-            ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader,
-            ParquetStatisticsPolicy,
-        },
+        metadata::{ColumnChunkMetaData, ParquetMetaData},
         reader::ChunkReader,
     },
     schema::types::SchemaDescriptor,
 };
 
-use crate::model::ArrowRows;
-
 mod error;
 mod footer;
+mod group;
+mod int96;
+mod pages;
+mod schema;
+mod thrift;
 
 pub use error::Error;
 use error::{panic_words, words};
+pub use group::GroupRows;
+use pages::{Guarded, Watch, value_bytes};
+pub use schema::refusal;
 
 /// Most rows in one batch. A batch is one task's work: enough rows to spread the cost
 /// of a task over, few enough that a batch of 1 KB rows stays near 4 MB.
 pub const BATCH_ROWS_MAX: usize = 4_096;
+
+/// About the most bytes of values in one batch, which has fewer rows where they are long.
+const BATCH_BYTES_MAX: u64 = 8 << 20;
 
 /// A top-level column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +58,7 @@ pub struct Column {
     pub data_type: DataType,
     /// Its place among the top-level columns, from 0.
     pub index: usize,
-    /// Why it can't be read for now, as the end of a sentence about the column.
+    /// Why it can't be read, as the end of a sentence about the column.
     pub refusal: Option<String>,
 }
 
@@ -69,6 +74,8 @@ struct Inner {
     /// The first row of every row group, from 0, and the end of the last.
     bounds: Vec<u64>,
     metadata: ArrowReaderMetadata,
+    /// The same with INT96 timestamps as seconds, where the file has any.
+    seconds: Option<ArrowReaderMetadata>,
     start: Box<Start>,
 }
 
@@ -81,9 +88,11 @@ type Start = dyn Fn(ArrowReaderMetadata, Stretch) -> Result<ParquetRecordBatchRe
 struct Stretch {
     row_group: usize,
     projection: ProjectionMask,
+    batch_rows: usize,
     /// Rows to leave out at the start, and rows to read after them.
     skip: usize,
     take: usize,
+    watch: Arc<Watch>,
 }
 
 impl ParquetFile {
@@ -97,16 +106,22 @@ impl ParquetFile {
     /// Not a Parquet file, cut short, encrypted, or a footer that can't be read.
     pub fn open<R: ChunkReader + Clone + 'static>(read: R, file: u32) -> Result<Self, Error> {
         footer::check(&read)?;
-        let metadata = catch_unwind(AssertUnwindSafe(|| load(&read)))
+        let loaded = catch_unwind(AssertUnwindSafe(|| schema::load(&read)))
             .unwrap_or_else(|panic| Err(ParquetError::General(panic_words(panic.as_ref()))))
             .map_err(|error| Error::Footer { what: words(error) })?;
+        let schema::Loaded { metadata, seconds } = loaded;
         let bounds = bounds(metadata.metadata())?;
         let fields = metadata.schema().fields();
-        let columns = fields.iter().enumerate().map(|(index, field)| Column {
-            name: field.name().clone(),
-            data_type: field.data_type().clone(),
-            index,
-            refusal: refusal(field.data_type()).map(str::to_owned),
+        let columns = fields.iter().enumerate().map(|(index, field)| {
+            let data_type = match &seconds {
+                Some(seconds) => {
+                    let other = seconds.schema().field(index).data_type();
+                    int96::joined_type(field.data_type(), other)
+                }
+                None => field.data_type().clone(),
+            };
+            let refusal = refusal(&data_type).map(str::to_owned);
+            Column { name: field.name().clone(), data_type, index, refusal }
         });
         let columns: Vec<_> = columns.collect();
         if columns.len() != roots(metadata.parquet_schema()) {
@@ -114,15 +129,16 @@ impl ParquetFile {
         }
         let bytes = read.len();
         let start = Box::new(move |metadata, stretch: Stretch| {
-            ParquetRecordBatchReaderBuilder::new_with_metadata(read.clone(), metadata)
+            let guarded = Guarded::new(read.clone(), stretch.watch);
+            ParquetRecordBatchReaderBuilder::new_with_metadata(guarded, metadata)
                 .with_row_groups(vec![stretch.row_group])
                 .with_projection(stretch.projection)
-                .with_batch_size(BATCH_ROWS_MAX)
+                .with_batch_size(stretch.batch_rows)
                 .with_offset(stretch.skip)
                 .with_limit(stretch.take)
                 .build()
         });
-        Ok(Self(Arc::new(Inner { file, bytes, columns, bounds, metadata, start })))
+        Ok(Self(Arc::new(Inner { file, bytes, columns, bounds, metadata, seconds, start })))
     }
 
     /// The top-level columns, in the order of the schema.
@@ -176,38 +192,51 @@ impl ParquetFile {
         let end = rows.end.min(self.row_group_rows(group));
         let start = rows.start.min(end);
         let first = self.first_row(group);
-        let mut batches = GroupRows {
-            file: inner.file,
-            row_group: group,
-            next_row: first + start,
-            end_row: first + end,
-            reader: None,
-        };
         if start == end {
-            return Ok(batches);
+            return Ok(GroupRows::empty());
         }
 
         let schema = inner.metadata.parquet_schema();
-        let chunks = inner.metadata.metadata().row_group(group).columns();
-        for (leaf, chunk) in chunks.iter().enumerate() {
-            if columns.contains(&schema.get_column_root_idx(leaf)) {
-                check_chunk(chunk, group, inner.bytes)?;
-            }
+        let metadata = inner.metadata.metadata().row_group(group);
+        let wanted = |leaf: usize| columns.contains(&schema.get_column_root_idx(leaf));
+        let chunks = || metadata.columns().iter().enumerate().filter(|&(leaf, _)| wanted(leaf));
+        let chunks = || chunks().map(|(_, chunk)| chunk);
+        for chunk in chunks() {
+            check_chunk(chunk, group, inner.bytes)?;
         }
-        let known = columns.iter().copied().filter(|&column| column < inner.columns.len());
         let count = |rows| usize::try_from(rows).map_err(|_| broken("too many rows".to_owned()));
-        let stretch = Stretch {
-            row_group: group,
-            projection: ProjectionMask::roots(schema, known),
-            skip: count(start)?,
-            take: count(end - start)?,
-        };
-        let reader =
-            catch_unwind(AssertUnwindSafe(|| (inner.start)(inner.metadata.clone(), stretch)))
+        let begin = |metadata: &ArrowReaderMetadata, roots: &dyn Fn(usize) -> bool| {
+            let watch = Arc::new(Watch::new(chunks()));
+            let known = (0..inner.columns.len()).filter(|&column| roots(column));
+            let stretch = Stretch {
+                row_group: group,
+                projection: ProjectionMask::roots(schema, known),
+                batch_rows: batch_rows(chunks(), self.row_group_rows(group)),
+                skip: count(start)?,
+                take: count(end - start)?,
+                watch: Arc::clone(&watch),
+            };
+            let start = || (inner.start)(metadata.clone(), stretch);
+            let reader = catch_unwind(AssertUnwindSafe(start))
                 .map_err(|panic| broken(panic_words(panic.as_ref())))?
                 .map_err(|error| broken(words(error)))?;
-        batches.reader = Some(reader);
-        Ok(batches)
+            Ok::<_, Error>(group::Watched { reader, watch })
+        };
+        let main = begin(&inner.metadata, &|column| columns.contains(&column))?;
+        let is_int96 = |column: usize| {
+            columns.contains(&column)
+                && inner.metadata.schema().field(column).data_type()
+                    != &inner.columns[column].data_type
+        };
+        let seconds = match &inner.seconds {
+            Some(metadata) if (0..inner.columns.len()).any(is_int96) => {
+                let known = (0..inner.columns.len()).filter(|column| columns.contains(column));
+                Some((begin(metadata, &is_int96)?, known.map(is_int96).collect()))
+            }
+            _ => None,
+        };
+        let rows = first + start..first + end;
+        Ok(GroupRows::new(inner.file, group, rows, start > 0, main, seconds))
     }
 }
 
@@ -222,127 +251,15 @@ impl fmt::Debug for ParquetFile {
     }
 }
 
-/// The batches of one row group; ends after the first error.
-pub struct GroupRows {
-    file: u32,
-    row_group: usize,
-    /// Data row in the file, from 1, of the next batch.
-    next_row: u64,
-    /// The one after the last.
-    end_row: u64,
-    reader: Option<ParquetRecordBatchReader>,
-}
-
-impl Iterator for GroupRows {
-    type Item = Result<ArrowRows, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.next_row == self.end_row {
-            // Dropped here, not with the iterator: it holds decoded pages.
-            self.reader = None;
-        }
-        let reader = self.reader.as_mut()?;
-        let next = match catch_unwind(AssertUnwindSafe(|| reader.next())) {
-            Ok(Some(Ok(batch))) => Ok(batch),
-            Ok(Some(Err(error))) => Err(words(error)),
-            Ok(None) => Err("it ends before its last row".to_owned()),
-            Err(panic) => Err(panic_words(panic.as_ref())),
-        };
-        let left = self.end_row - self.next_row;
-        let batch = next.and_then(|batch| match batch.num_rows() as u64 {
-            rows if rows == 0 || rows > left => {
-                Err(format!("a batch has {rows} rows where {left} are left"))
-            }
-            _ => Ok(batch),
-        });
-        Some(match batch {
-            Ok(batch) => {
-                let first_row = self.next_row;
-                self.next_row += batch.num_rows() as u64;
-                // `bounds` has checked that every row group's index fits.
-                Ok(ArrowRows {
-                    file: self.file,
-                    row_group: self.row_group as u32,
-                    first_row,
-                    batch,
-                })
-            }
-            Err(what) => {
-                self.reader = None;
-                Err(Error::Broken { row_group: self.row_group, what })
-            }
-        })
-    }
-}
-
-/// Why a column of this type can't be read for now, as the end of a sentence about
-/// the column; `None` where it can.
-pub fn refusal(data_type: &DataType) -> Option<&'static str> {
-    use DataType as T;
-    match data_type {
-        T::List(_) | T::LargeList(_) | T::ListView(_) | T::LargeListView(_) => {
-            Some("holds lists, which are not supported yet; write them as text at the source")
-        }
-        T::FixedSizeList(..) => {
-            Some("holds lists, which are not supported yet; write them as text at the source")
-        }
-        T::Struct(_) => {
-            Some("holds structs, which are not supported yet; make each field a column of its own")
-        }
-        T::Map(..) => Some("holds maps, which are not supported yet; make each key a column"),
-        T::Union(..) => Some("holds a union of types; give it one type at the source"),
-        T::RunEndEncoded(..) => Some("is run-end encoded; write it as plain values"),
-        T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_) => {
-            Some("holds bytes that are not marked as text; write it as a UTF-8 string column")
-        }
-        T::Dictionary(_, values) => refusal(values),
-        _ => None,
-    }
-}
-
-/// Parses the footer, and settles the Arrow type of every column.
-fn load(read: &impl ChunkReader) -> Result<ArrowReaderMetadata, ParquetError> {
-    // Statistics are never used here, and a wrong one must not make a file unreadable.
-    let options = ParquetMetaDataOptions::new()
-        .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
-        .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
-    let metadata = ParquetMetaDataReader::new()
-        .with_metadata_options(Some(options))
-        .parse_and_finish(read)
-        .map(Arc::new)?;
-    // The Arrow schema that some writers embed is a hint. The Parquet schema stands
-    // by itself where the two disagree.
-    let plain = || ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let natural = ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new())
-        .or_else(|_| ArrowReaderMetadata::try_new(metadata.clone(), plain()))?;
-
-    let root_schema = natural.parquet_schema().root_schema();
-    if natural.schema().fields().len() != root_schema.get_fields().len() {
-        return Ok(natural);
-    }
-    let fields = natural.schema().fields().iter().zip(root_schema.get_fields());
-    let fields: Vec<Field> = fields
-        .map(|(field, parquet)| {
-            let int96 =
-                parquet.is_primitive() && parquet.get_physical_type() == PhysicalType::INT96;
-            let data_type = match field.data_type() {
-                // The crate wraps INT96 quietly at nanoseconds beyond the years 1677 to
-                // 2262; at microseconds it has room for every year that can be written.
-                DataType::Timestamp(TimeUnit::Nanosecond, zone) if int96 => {
-                    DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
-                }
-                // Row groups may add up to more values than narrow keys can number.
-                DataType::Dictionary(_, values) => values.as_ref().clone(),
-                other => other.clone(),
-            };
-            field.as_ref().clone().with_data_type(data_type)
-        })
-        .collect();
-    let schema = Schema::new_with_metadata(fields, natural.schema().metadata().clone());
-    if schema == **natural.schema() {
-        return Ok(natural);
-    }
-    ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(schema.into()))
+/// Rows of a batch, so that its values stay near [`BATCH_BYTES_MAX`] as far as the footer
+/// tells their size.
+fn batch_rows<'a>(chunks: impl Iterator<Item = &'a ColumnChunkMetaData>, rows: u64) -> usize {
+    let row_bytes = chunks.map(|chunk| {
+        let encoded = u64::try_from(chunk.uncompressed_size()).unwrap_or(0) / rows.max(1);
+        encoded.saturating_add(value_bytes(chunk))
+    });
+    let row_bytes = row_bytes.fold(1, u64::saturating_add);
+    (BATCH_BYTES_MAX / row_bytes).clamp(1, BATCH_ROWS_MAX as u64) as usize
 }
 
 fn roots(schema: &SchemaDescriptor) -> usize {

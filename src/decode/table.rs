@@ -35,6 +35,8 @@ pub struct Column {
     pub refusal: Option<String>,
     /// Whether its values are floating-point numbers.
     pub float: bool,
+    /// Whether its values are lists, structs or maps.
+    pub nested: bool,
 }
 
 /// An opened input. It can be read any number of times.
@@ -101,7 +103,12 @@ impl Table {
         match self {
             Self::Csv { header, .. } => header
                 .iter()
-                .map(|name| Column { name: name.clone(), refusal: None, float: false })
+                .map(|name| Column {
+                    name: name.clone(),
+                    refusal: None,
+                    float: false,
+                    nested: false,
+                })
                 .collect(),
             Self::Parquet(file) => file
                 .columns()
@@ -110,6 +117,7 @@ impl Table {
                     name: column.name.clone(),
                     refusal: column.refusal.clone(),
                     float: column.data_type.is_floating(),
+                    nested: column.data_type.is_nested(),
                 })
                 .collect(),
         }

@@ -154,42 +154,48 @@ codes! {
     /// Not an array of the mapped type.
     TypeArray = "type-array", Reject,
         "the cell is not an array of the mapped type; write elements with the separator between them, in [ ] or without";
-    /// Not a JSON document.
-    TypeJson = "type-json", Reject,
-        "the cell is not one JSON document; mend it, or map the column as string";
     /// A text that looks like one of MoEngage's arrays.
     ArrayAsText = "array-as-text", Warning,
         "the text looks like an array ([a|b]) and is sent as text; a mapping in TOML with type = \"array\" sends it as one";
-    /// A string of more than 512 characters.
+    /// A string longer than the server keeps.
     StringTooLong = "string-too-long", Warning,
-        "the server keeps the first 512 characters of a string; shorten it";
-    /// A URL of more than 512 characters.
+        "the text has more than 512 characters, of which the server keeps the first 512; shorten it";
+    /// A URL longer than the server keeps.
     UrlTooLong = "url-too-long", Warning,
-        "the server drops a URL of more than 512 characters; shorten it";
-    /// A list of more elements than the server keeps.
+        "the URL has more than 512 characters, and the server drops such a value whole; shorten it";
+    /// More elements in a list than the server keeps.
     ListTooLong = "list-too-long", Warning,
-        "the server keeps 50 elements of a list, 100 of a list of objects; leave some out";
-    /// A list of several datatypes.
+        "the list has more than 50 elements (of objects: 100), and the server drops the others; shorten it";
+    /// Elements of several types in a list.
     ListMixedTypes = "list-mixed-types", Warning,
-        "the elements of a list have several datatypes, and the server casts or drops those that differ from the first; give them one";
-    /// An object of more bytes than the server keeps.
-    ObjectTooLarge = "object-too-large", Warning,
-        "the server takes objects of at most 25 KB; leave some of it out";
-    /// An object of more keys than the server keeps.
-    ObjectKeys = "object-keys", Warning,
-        "the server takes objects of at most 100 keys; leave some out";
-    /// An object nested deeper than the server keeps.
-    ObjectDepth = "object-depth", Warning,
-        "the server keeps two levels of objects and turns deeper ones into text; flatten it";
-    /// A key with a character that the server refuses.
-    ObjectKeyCharacters = "object-key-characters", Warning,
-        "a key of the object holds one of $ . % #, which the server does not take; rename it";
-    /// A key twice in one object.
-    ObjectKeyTwice = "object-key-twice", Reject,
-        "a key stands twice in one object, and only one of its values could arrive; rename or remove one";
-    /// Nulls in a list.
+        "the list's elements are of several types, or lists themselves, and the server casts or drops them; give all one type";
+    /// A null in a list.
     ListNull = "list-null", Warning,
-        "null elements of a list are left out, since the API has no null; make them values at the source";
+        "the list has null elements, which are left out: the server knows no null in a list; fill them or remove them at the source";
+    /// An object of more bytes than the server takes.
+    ObjectTooLarge = "object-too-large", Warning,
+        "the object has more than 25 KB, the most that the server takes; leave fields out or send them as attributes of their own";
+    /// More keys in an object than the server takes.
+    ObjectKeys = "object-keys", Warning,
+        "the object has more than 100 keys, the most that the server takes; leave keys out or send them as attributes of their own";
+    /// Objects nested deeper than the server keeps.
+    ObjectDepth = "object-depth", Warning,
+        "objects are nested more than 2 levels deep, and the server turns deeper levels into strings; flatten them";
+    /// Characters that the server refuses in key names.
+    ObjectKeyCharacters = "object-key-characters", Warning,
+        "a key of an object holds one of `$ . % #`, which the server does not allow in key names; rename it";
+    /// One key twice in an object.
+    ObjectKeyTwice = "object-key-twice", Reject,
+        "a key stands twice in one object or map, so that one of its values would be lost; keep one of them";
+    /// A map entry without a key.
+    ObjectKeyMissing = "object-key-missing", Reject,
+        "a map has an entry whose key is null; give it a key or remove it at the source";
+    /// Not a JSON document.
+    TypeJson = "type-json", Reject,
+        "the cell is not one JSON document; mend it, or map the column as string";
+    /// A nested value in a column of another type.
+    TypeNested = "type-nested", Reject,
+        "the cell is a list or an object, and its column is mapped to a flat type; map the column as json";
     /// A name of more than 200 characters.
     NameTooLong = "name-too-long", Warning,
         "the server keeps the first 200 characters of a name; shorten it";

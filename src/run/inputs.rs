@@ -76,6 +76,7 @@ pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inpu
                 name: column.name,
                 refusal: column.refusal,
                 float: column.float,
+                nested: column.nested,
             })
             .collect();
         opened.push((input, table, columns, print));

@@ -1,4 +1,4 @@
-//! The values of flat Arrow columns as cells.
+//! The values of Arrow columns as cells.
 
 use arrow::{
     array::{
@@ -19,11 +19,13 @@ use arrow::{
 };
 
 use super::{
+    arrow_nested::Nested,
     arrow_text::{
         OutOfRange, push, push_date, push_decimal, push_decimal256, push_duration, push_f64,
         push_instant, push_time,
     },
     cell::Cell,
+    nested::Sink,
 };
 use crate::model::Code;
 
@@ -34,7 +36,7 @@ const NANOS_PER_SECOND: u32 = 1_000_000_000;
 /// A column whose type has no cells.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "values of type {0} have no text form here; turn the column into text or numbers at the source, or leave it out of the mapping"
+    "holds values of type {0}, which have no JSON form here; turn the column into text or numbers at the source, or leave it out of the mapping"
 )]
 pub struct Unreadable(pub DataType);
 
@@ -83,13 +85,14 @@ enum Values<'a> {
         keys: Vec<usize>,
         values: Box<ArrowColumn<'a>>,
     },
+    Nested(Box<Nested<'a>>),
 }
 
 impl<'a> ArrowColumn<'a> {
-    /// Looks at a column of flat values.
+    /// Looks at a column.
     ///
     /// # Errors
-    /// The type is nested, binary or run-end encoded.
+    /// The type is binary, a union or run-end encoded, or has such a type in it.
     pub fn new(array: &'a dyn Array) -> Result<Self, Unreadable> {
         let values = match array.data_type() {
             DataType::Null => Values::Null,
@@ -171,7 +174,10 @@ impl<'a> ArrowColumn<'a> {
                     Values::Dictionary { keys: dictionary.normalized_keys(), values: values.into() }
                 }
             }
-            other => return Err(Unreadable(other.clone())),
+            _ => match Nested::new(array)? {
+                Some(nested) => Values::Nested(nested.into()),
+                None => return Err(Unreadable(array.data_type().clone())),
+            },
         };
         Ok(Self { nulls: array.nulls(), values })
     }
@@ -179,7 +185,7 @@ impl<'a> ArrowColumn<'a> {
     /// The value of a row, which must lie in the column. Text is borrowed from the
     /// column; everything else is written to `scratch`, whose old content goes.
     pub fn cell<'c>(&'c self, row: usize, scratch: &'c mut String) -> Cell<'c> {
-        if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
+        if self.is_null(row) {
             return Cell::Absent;
         }
         scratch.clear();
@@ -228,7 +234,37 @@ impl<'a> ArrowColumn<'a> {
                 duration(months, days, nanoseconds, NANOS_PER_SECOND, scratch)
             }
             Values::Dictionary { keys, values } => values.cell(keys[row], scratch),
+            Values::Nested(nested) => nested.cell(row, scratch),
         }
+    }
+
+    /// Tells a sink the value of a row, as a part of a nested value. `scratch` is what
+    /// flat values are written to on their way.
+    pub(super) fn tell(&self, row: usize, sink: &mut Sink<'_>, scratch: &mut String) {
+        match &self.values {
+            _ if self.is_null(row) => sink.null(),
+            Values::Nested(nested) => nested.tell(row, sink, scratch),
+            Values::Dictionary { keys, values } => values.tell(keys[row], sink, scratch),
+            _ => match self.cell(row, scratch) {
+                Cell::Absent => sink.null(),
+                Cell::Text(text) => sink.string(text),
+                Cell::Number { digits, binary } => sink.number(digits, binary),
+                Cell::Bool(value) => sink.bool(value),
+                Cell::DateTime { text, cut } => {
+                    if cut {
+                        sink.note(Code::DatetimePrecision);
+                    }
+                    sink.string(text);
+                }
+                // Only nested values give JSON, and they were told above.
+                Cell::Json { .. } => {}
+                Cell::Bad(code) => sink.refuse(code),
+            },
+        }
+    }
+
+    fn is_null(&self, row: usize) -> bool {
+        self.nulls.is_some_and(|nulls| nulls.is_null(row))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    plan::{OWN_COLUMN_PREFIX, Plan, PlanColumn, Target},
+    plan::{OWN_COLUMN_PREFIX, Plan, PlanColumn, Target, ValueType},
     suggest::did_you_mean,
 };
 use crate::model::Kind;
@@ -67,6 +67,30 @@ pub enum Error {
         /// Why, as a clause: "is a list, which …".
         refusal: String,
     },
+    /// A column of lists or objects where one text is needed.
+    #[error(
+        "{file}: column `{column}` holds lists, structs or maps and is the {role}, which is one text; only attributes may be nested: map another column"
+    )]
+    Nested {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// The element's own field.
+        role: String,
+    },
+    /// A column of lists or objects under a flat type.
+    #[error(
+        "{file}: column `{column}` holds lists, structs or maps, and the mapping has it as {mapped}; give it the type json, or skip it"
+    )]
+    NestedType {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// The mapped type.
+        mapped: &'static str,
+    },
     /// A floating-point column as an id.
     #[error(
         "{file}: column `{column}` is a floating-point column and holds the {role}; its text is not the id (7 would be sent as 7.0): store it as an integer or as text"
@@ -90,12 +114,14 @@ pub struct SourceColumn {
     pub refusal: Option<String>,
     /// Whether its values are floating-point numbers.
     pub float: bool,
+    /// Whether its values are lists, structs or maps.
+    pub nested: bool,
 }
 
 impl SourceColumn {
     /// A column of text.
     pub fn text(name: &str) -> Self {
-        Self { name: name.to_owned(), refusal: None, float: false }
+        Self { name: name.to_owned(), refusal: None, float: false, nested: false }
     }
 }
 
@@ -208,6 +234,20 @@ impl Plan {
                 refusal: refusal.clone(),
             });
         }
+        if found.nested && column.target != Target::Attribute {
+            return Err(Error::Nested {
+                file: file.to_owned(),
+                column: found.name.clone(),
+                role: column.name(),
+            });
+        }
+        if found.nested && column.value != ValueType::Json {
+            return Err(Error::NestedType {
+                file: file.to_owned(),
+                column: found.name.clone(),
+                mapped: column.value.as_str(),
+            });
+        }
         if found.float
             && matches!(column.target, Target::CustomerId | Target::DeviceId | Target::Identifier)
         {
@@ -292,5 +332,32 @@ mod tests {
         let plan = plan(Kind::Users, &["customer_id"]);
         let column = SourceColumn { float: true, ..SourceColumn::text("customer_id") };
         assert!(matches!(plan.bind("f.parquet", &[column], false), Err(Error::FloatId { .. })));
+    }
+
+    #[test]
+    fn only_attributes_may_be_nested_and_only_as_json() {
+        let nested = |name| SourceColumn { nested: true, ..SourceColumn::text(name) };
+        let id = SourceColumn::text("customer_id");
+        let columns = [id.clone(), nested("tags"), SourceColumn::text("flat")];
+        // Another file has the column flat, and comes first.
+        let files = [sources(&["customer_id", "tags"]), columns.to_vec()];
+        let planned = Plan::by_name(Kind::Events, files.iter().map(Vec::as_slice));
+        let rules = Rules { event: Some("e".to_owned()), ..Rules::default() };
+        let mut plan = Plan::new(Kind::Events, planned, rules);
+        assert_eq!(plan.columns[1].value, ValueType::Json);
+        assert!(!plan.columns[1].inferred);
+        assert!(plan.bind("f.parquet", &columns, false).is_ok());
+        plan.columns[1].value = ValueType::Number;
+        let error = plan.bind("f.parquet", &columns, true).expect_err("a flat type");
+        assert!(error.to_string().contains("has it as double; give it the type json"), "{error}");
+
+        for name in ["customer_id", "platform"] {
+            let mut columns = vec![id.clone(), SourceColumn::text("platform")];
+            columns.retain(|column| column.name != name);
+            columns.push(nested(name));
+            plan.columns = Plan::by_name(Kind::Events, [columns.as_slice()]);
+            let error = plan.bind("f.parquet", &columns, false).expect_err("nested");
+            assert!(matches!(error, Error::Nested { role, .. } if role == name));
+        }
     }
 }

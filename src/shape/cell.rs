@@ -1,6 +1,6 @@
 //! One cell as its source gives it, before its column's type is applied.
 
-use crate::model::Code;
+use crate::model::{Code, CodeSet};
 
 /// One cell of a source row.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,6 +25,13 @@ pub enum Cell<'a> {
         text: &'a str,
         /// Digits past milliseconds were not zero and were cut.
         cut: bool,
+    },
+    /// A list or an object.
+    Json {
+        /// Its JSON, as it is sent.
+        json: &'a str,
+        /// The limits that it breaks.
+        flaws: CodeSet,
     },
     /// A value that cannot be written down.
     Bad(Code),

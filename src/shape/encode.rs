@@ -18,6 +18,7 @@ use super::{
     cell::Cell,
     cells::{ArrowCells, Cells, TextCells},
     json,
+    nested::Buffers,
     plan::{Binding, Plan, PlanColumn, Target},
 };
 use crate::model::{Code, Element, Kind, Problem, Reject, Rows, Severity, Shaped, Tally};
@@ -86,6 +87,8 @@ struct Encoder<'p> {
     rejects: Vec<Reject>,
     tally: Tally,
     census: Census,
+    /// What nested values are written with.
+    buffers: Buffers,
     /// Problems of the row at hand.
     problems: Vec<Problem>,
     /// Attributes of the row at hand whose value at the server is to be removed.
@@ -113,6 +116,7 @@ impl<'p> Encoder<'p> {
             rejects: Vec::new(),
             tally: Tally::default(),
             census: Census::default(),
+            buffers: Buffers::default(),
             problems: Vec::new(),
             unset: Vec::new(),
         }
@@ -309,7 +313,7 @@ impl<'p> Encoder<'p> {
 fn cell_text(cell: Cell<'_>) -> &str {
     match cell {
         Cell::Absent | Cell::Bad(_) => "",
-        Cell::Text(text) | Cell::DateTime { text, .. } => text,
+        Cell::Text(text) | Cell::DateTime { text, .. } | Cell::Json { json: text, .. } => text,
         Cell::Number { digits, .. } => digits,
         Cell::Bool(value) => bool_text(value),
     }

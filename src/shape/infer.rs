@@ -109,7 +109,7 @@ impl Inference {
                     Cell::Absent | Cell::Bad(_) | Cell::Text("") => continue,
                     Cell::Text(text) if plan.rules.is_null(text) => continue,
                     Cell::Text(text) if C::UNTYPED => narrow_type(text),
-                    Cell::Text(_) => None,
+                    Cell::Text(_) | Cell::Json { .. } => None,
                     Cell::Bool(_) => Some(0),
                     Cell::Number { binary: true, .. } => Some(1),
                     Cell::Number { digits, .. } => {

@@ -6,11 +6,12 @@
 //!   it, and which rules their names break.
 //! - [`infer`]: column types from all values, where no mapping gives them.
 //! - [`encode`]: a block of rows to JSON, problems with positions.
-//! - [`number`], [`datetime`], [`cell`], [`arrow_cells`]: values, exactly.
+//! - [`number`], [`datetime`], [`nested`], [`cell`], [`arrow_cells`]: values, exactly.
 //!
 //! Pure: no I/O, no threads. It must not know how rows are found or sent.
 
 pub mod arrow_cells;
+mod arrow_nested;
 mod arrow_text;
 mod bind;
 pub mod cell;
@@ -21,8 +22,10 @@ pub mod event_names;
 pub mod fair_use;
 pub mod infer;
 pub mod json;
+mod json_text;
 pub mod mapping;
 mod naming;
+pub mod nested;
 pub mod number;
 pub mod plan;
 mod suggest;

@@ -281,11 +281,21 @@ impl Plan {
         let mut seen = HashMap::new();
         for column in files.into_iter().flatten() {
             let name = column.name.as_str();
-            if name.starts_with(OWN_COLUMN_PREFIX) || seen.insert(name, ()).is_some() {
+            if name.starts_with(OWN_COLUMN_PREFIX) {
                 continue;
             }
+            if let Some(&at) = seen.get(name) {
+                // Nested in one file, nested in all.
+                let known: &mut PlanColumn = &mut columns[at];
+                if column.nested && known.target == Target::Attribute {
+                    (known.value, known.inferred) = (ValueType::Json, false);
+                }
+                continue;
+            }
+            seen.insert(name, columns.len());
             let target = own_field(kind, name).unwrap_or(Target::Attribute);
             let fixed = match kind {
+                _ if column.nested && target == Target::Attribute => Some(ValueType::Json),
                 Kind::Users => names::standard_type(name).map(|standard| match standard {
                     names::StandardType::Text => ValueType::Text,
                     names::StandardType::Bool => ValueType::Bool,

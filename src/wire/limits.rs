@@ -42,6 +42,9 @@ pub const STRING_CHARS_MAX: usize = 512;
 /// Elements of a list that the server keeps. Data API, U.
 pub const LIST_ELEMENTS_MAX: usize = 50;
 
+/// Elements of a list of objects that the server keeps. Data API, U.
+pub const OBJECT_LIST_ELEMENTS_MAX: usize = 100;
+
 /// Distinct user attributes of a workspace. Data API, U.
 pub const USER_ATTRIBUTES_MAX: usize = 256;
 

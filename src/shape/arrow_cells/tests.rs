@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use arrow::{array::*, datatypes::*};
+use arrow::{array::*, buffer::OffsetBuffer, datatypes::*};
 
 use super::*;
 
@@ -17,6 +17,10 @@ fn cells(array: &dyn Array) -> Vec<String> {
             Cell::Bool(value) => format!("bool:{value}"),
             Cell::DateTime { text, cut: false } => format!("date:{text}"),
             Cell::DateTime { text, cut: true } => format!("cut:{text}"),
+            Cell::Json { json, flaws } => {
+                let flaws: Vec<_> = flaws.iter().map(Code::as_str).collect();
+                format!("json:{json} {}", flaws.join(" ")).trim_end().to_owned()
+            }
             Cell::Bad(code) => format!("bad:{code}"),
         })
         .collect()
@@ -185,7 +189,7 @@ fn sliced_columns_start_where_the_slice_does() {
 
 #[test]
 fn types_with_a_text_form_are_readable_and_others_refused() {
-    let item = || Arc::new(Field::new_list_field(DataType::Int32, true));
+    let item = |data_type| Arc::new(Field::new_list_field(data_type, true));
     let dictionary = |values| DataType::Dictionary(DataType::Int8.into(), Box::new(values));
     let readable = [
         DataType::Boolean,
@@ -199,6 +203,9 @@ fn types_with_a_text_form_are_readable_and_others_refused() {
         DataType::Time64(TimeUnit::Nanosecond),
         DataType::Interval(IntervalUnit::DayTime),
         dictionary(DataType::Date32),
+        DataType::List(item(DataType::Int32)),
+        DataType::FixedSizeList(item(DataType::Utf8View), 2),
+        DataType::Struct(Fields::from(vec![Field::new("a", DataType::Int8, true)])),
     ];
     for data_type in readable {
         let array = new_null_array(&data_type, 2);
@@ -208,9 +215,9 @@ fn types_with_a_text_form_are_readable_and_others_refused() {
         DataType::Binary,
         DataType::BinaryView,
         DataType::FixedSizeBinary(16),
-        DataType::List(item()),
-        DataType::FixedSizeList(item(), 2),
-        DataType::Struct(Fields::from(vec![Field::new("a", DataType::Int8, true)])),
+        DataType::List(item(DataType::BinaryView)),
+        DataType::FixedSizeList(item(DataType::FixedSizeBinary(16)), 2),
+        DataType::Struct(Fields::from(vec![Field::new("a", DataType::Binary, true)])),
         dictionary(DataType::Binary),
         DataType::RunEndEncoded(
             Field::new("run_ends", DataType::Int32, false).into(),
@@ -219,6 +226,98 @@ fn types_with_a_text_form_are_readable_and_others_refused() {
     ];
     for data_type in refused {
         let error = ArrowColumn::new(&new_empty_array(&data_type)).unwrap_err();
-        assert!(error.to_string().contains("no text form"), "{error}");
+        assert!(error.to_string().contains("no JSON form"), "{error}");
     }
+}
+
+#[test]
+fn lists_of_every_layout_hold_the_same_items() {
+    let rows = [Some(vec![Some(1), None]), None, Some(vec![Some(3), Some(4)])];
+    let list = ListArray::from_iter_primitive::<Int32Type, _, _>(rows.clone());
+    let large = LargeListArray::from_iter_primitive::<Int32Type, _, _>(rows.clone());
+    let fixed = FixedSizeListArray::from_iter_primitive::<Int32Type, _, _>(rows, 2);
+    let view = ListViewArray::from(list.clone());
+    let item = || Arc::new(Field::new_list_field(DataType::Int32, true));
+    // Views in any order, and one that is used twice.
+    let items: ArrayRef = Arc::new(Int32Array::from(vec![Some(3), Some(4), Some(1), None]));
+    let nulls = Some(vec![true, false, true].into());
+    let shuffled = LargeListViewArray::new(
+        item(),
+        vec![2_i64, 0, 0].into(),
+        vec![2_i64, 1, 2].into(),
+        items,
+        nulls,
+    );
+    let arrays: [ArrayRef; 5] =
+        [Arc::new(list), Arc::new(large), Arc::new(fixed), Arc::new(view), Arc::new(shuffled)];
+    for array in arrays {
+        assert_eq!(cells(&array), ["json:[1] list-null", "absent", "json:[3,4]"], "{array:?}");
+        assert_eq!(cells(&array.slice(2, 1)), ["json:[3,4]"], "{array:?}");
+        // As the one field of a struct, cut out of a longer column.
+        let field = Field::new("a.b", array.data_type().clone(), true);
+        let column = StructArray::new(vec![field].into(), vec![array], None).slice(1, 2);
+        let code = "object-key-characters";
+        assert_eq!(
+            cells(&column),
+            [format!("json:{{}} {code}"), format!("json:{{\"a.b\":[3,4]}} {code}")]
+        );
+    }
+}
+
+#[test]
+fn maps_take_keys_of_any_flat_type_once() {
+    let map = |keys: ArrayRef, ends: Vec<i32>| {
+        let values: ArrayRef =
+            Arc::new(Float64Array::from_iter((0..keys.len()).map(|n| (n > 0).then_some(n as f64))));
+        let fields = Fields::from(vec![
+            Field::new("key", keys.data_type().clone(), false),
+            Field::new("value", DataType::Float64, true),
+        ]);
+        let entries = StructArray::new(fields.clone(), vec![keys, values], None);
+        let field = Field::new("entries", DataType::Struct(fields), false);
+        cells(&MapArray::new(field.into(), OffsetBuffer::new(ends.into()), entries, None, false))
+    };
+    let words: ArrayRef = Arc::new(StringViewArray::from(vec!["a", "b", "a"]));
+    assert_eq!(
+        map(Arc::clone(&words), vec![0, 2, 2, 3]),
+        [r#"json:{"b":1}"#, "json:{}", r#"json:{"a":2}"#]
+    );
+    // The first value is null, so its key is not sent and the second stands alone.
+    assert_eq!(map(Arc::clone(&words), vec![0, 3]), [r#"json:{"b":1,"a":2}"#]);
+    let twice: ArrayRef = Arc::new(StringArray::from(vec!["x", "a", "a"]));
+    assert_eq!(map(twice, vec![0, 3]), ["bad:object-key-twice"]);
+    let dates: ArrayRef = Arc::new(Date32Array::from(vec![0, 1, i32::MAX]));
+    assert_eq!(map(dates, vec![0, 2, 3]), [r#"json:{"1970-01-02":1}"#, "bad:datetime-range"]);
+    let flags: ArrayRef = Arc::new(BooleanArray::from(vec![true, false, true]));
+    assert_eq!(map(flags, vec![1, 3]), [r#"json:{"false":1,"true":2}"#]);
+}
+
+#[test]
+fn values_inside_nested_ones_are_those_of_flat_columns() {
+    let instants = TimestampNanosecondArray::from(vec![1_700_000_000_123_456_789]);
+    let amounts = Decimal128Array::from(vec![-1_234_567_890_123_456_789_012])
+        .with_precision_and_scale(38, 4)
+        .unwrap();
+    let keys = Int8Array::from(vec![0]);
+    let words = DictionaryArray::new(keys, Arc::new(StringArray::from(vec!["w\"\n"])));
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("at", Arc::new(instants)),
+        ("amount", Arc::new(amounts)),
+        ("big", Arc::new(UInt64Array::from(vec![u64::MAX]))),
+        ("third", Arc::new(Float32Array::from(vec![0.1]))),
+        ("word", Arc::new(words)),
+        ("none", Arc::new(NullArray::new(1))),
+    ];
+    let column = StructArray::try_from(columns).unwrap();
+    assert_eq!(
+        cells(&column),
+        [concat!(
+            r#"json:{"at":"2023-11-14T22:13:20.123Z","amount":-123456789012345678.9012,"#,
+            r#""big":18446744073709551615,"third":0.10000000149011612,"word":"w\"\n"} "#,
+            "number-precision datetime-precision"
+        )]
+    );
+    let infinite: ArrayRef = Arc::new(Float64Array::from(vec![f64::INFINITY]));
+    let column = StructArray::try_from(vec![("n", infinite)]).unwrap();
+    assert_eq!(cells(&column), ["bad:number-not-finite"]);
 }

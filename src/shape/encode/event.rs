@@ -108,7 +108,7 @@ impl Encoder<'_> {
                 self.problem(code, Some(at), String::new);
                 return false;
             }
-            Cell::Absent | Cell::Bool(_) => cell_text(cell),
+            Cell::Absent | Cell::Bool(_) | Cell::Json { .. } => cell_text(cell),
         };
         let number = Number::parse(digits).filter(Number::is_plain);
         // A format that was asked for leaves no room for another form.

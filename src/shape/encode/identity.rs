@@ -42,7 +42,7 @@ impl Encoder<'_> {
             Cell::Text(text) => text,
             Cell::Number { digits, .. } => digits,
             Cell::Bool(value) => bool_text(value),
-            Cell::DateTime { text, .. } => text,
+            Cell::DateTime { text, .. } | Cell::Json { json: text, .. } => text,
             Cell::Bad(code) => {
                 self.problem(code, Some(at), String::new);
                 return None;

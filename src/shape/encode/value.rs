@@ -1,12 +1,12 @@
 //! Attributes: objects of columns, and values by their type.
 
 use super::{Encoder, Layout, Node, Row, bool_text, cell_text};
-use crate::model::{Code, Kind};
+use crate::model::{Code, CodeSet, Kind};
 use crate::shape::{
     cell::Cell,
     cells::Cells,
     datetime::{DateError, DateTime},
-    json,
+    json, json_text, nested,
     number::{Fit, Number},
     plan::{Empty, Items, PlanColumn, Target, ValueType},
 };
@@ -90,10 +90,15 @@ impl Encoder<'_> {
     ) -> bool {
         match column.target {
             Target::Attribute => {
+                let start = self.json.len();
                 let written = self.attribute(at, column, row, scratch);
                 if written {
+                    let is_list =
+                        self.json[start] == b'[' && self.json.get(start + 1) != Some(&b'{');
                     for &code in &column.remarks {
-                        self.problem(code, Some(at), String::new);
+                        if code != Code::ObjectAttributes || !is_list {
+                            self.problem(code, Some(at), String::new);
+                        }
                     }
                 }
                 written
@@ -142,6 +147,13 @@ impl Encoder<'_> {
                 false
             }
             (_, Cell::Bad(code)) => self.refuse(code, at, "", ""),
+            (ValueType::Json, Cell::Json { json, flaws }) => {
+                self.flaws(at, flaws);
+                self.literal(json)
+            }
+            (ValueType::Json, Cell::Text(text)) => self.json(at, text),
+            (ValueType::Json, cell) => self.refuse(Code::TypeJson, at, cell_text(cell), ""),
+            (_, Cell::Json { json, .. }) => self.refuse(Code::TypeNested, at, json, ""),
             (ValueType::Text, cell) => self.text(at, column, cell),
             (ValueType::Number, Cell::Text(text)) if is_bracketed(text) => {
                 self.array(at, column, text, Items::Number)
@@ -168,7 +180,24 @@ impl Encoder<'_> {
                 self.refuse(Code::TypeDatetime, at, cell_text(cell), &format.to_string())
             }
             (ValueType::Array(items), cell) => self.array(at, column, cell_text(cell), items),
-            (ValueType::Json, cell) => self.refuse(Code::TypeJson, at, cell_text(cell), ""),
+        }
+    }
+
+    /// Writes the JSON document that a cell holds.
+    fn json(&mut self, at: usize, text: &str) -> bool {
+        match json_text::write(text, &mut self.json, &mut self.buffers) {
+            Ok(Some(flaws)) => {
+                self.flaws(at, flaws);
+                true
+            }
+            Ok(None) => false,
+            Err(code) => self.refuse(code, at, text, ""),
+        }
+    }
+
+    fn flaws(&mut self, at: usize, flaws: CodeSet) {
+        for code in flaws.iter() {
+            self.problem(code, Some(at), String::new);
         }
     }
 
@@ -187,16 +216,9 @@ impl Encoder<'_> {
 
     /// Data API, U: 512 characters a string; a longer URL is dropped whole.
     fn string_limit(&mut self, at: usize, text: &str) {
-        let chars_max = limits::STRING_CHARS_MAX;
-        if text.len() <= chars_max || text.chars().nth(chars_max).is_none() {
-            return;
+        if let Some(code) = nested::text_flaw(text) {
+            self.problem(code, Some(at), || format!("it has {} characters", text.chars().count()));
         }
-        let is_url = ["http://", "https://"].iter().any(|scheme| {
-            text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-        });
-        self.problem(if is_url { Code::UrlTooLong } else { Code::StringTooLong }, Some(at), || {
-            format!("it has {} characters", text.chars().count())
-        });
     }
 
     fn bool(&mut self, at: usize, column: &PlanColumn, cell: Cell<'_>) -> bool {

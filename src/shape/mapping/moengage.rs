@@ -62,8 +62,10 @@ impl Entry {
                     None => return Err(Error::Format { column, found: name }),
                 },
             }),
+            // Beyond MoEngage's own four: what nested columns of typed files are.
+            "json" => ValueType::Json,
             other => {
-                let known = "string, double, bool and datetime";
+                let known = "string, double, bool, datetime and json";
                 return Err(Error::Type { found: other.to_owned(), column, known });
             }
         };

@@ -1,0 +1,188 @@
+//! The rows of one row group, batch by batch.
+
+use std::{
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use arrow::{
+    array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray},
+    datatypes::{DataType, Field, Schema},
+    error::ArrowError,
+};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+
+use super::{
+    BATCH_BYTES_MAX, Error,
+    error::{panic_words, words},
+    int96,
+    pages::Watch,
+};
+use crate::model::ArrowRows;
+
+/// A reader, and what watches its pages.
+pub(super) struct Watched {
+    pub reader: ParquetRecordBatchReader,
+    pub watch: Arc<Watch>,
+}
+
+/// The batches of one row group; ends after the first error.
+pub struct GroupRows {
+    file: u32,
+    row_group: usize,
+    /// Data row in the file, from 1, of the next batch, and the one after the last.
+    rows: Range<u64>,
+    /// Rows are passed over before the first batch.
+    skipping: bool,
+    readers: Option<(Watched, Option<(Watched, Vec<bool>)>)>,
+    /// A batch that is handed out in parts, and how many rows each has.
+    parts: Option<(RecordBatch, usize)>,
+}
+
+impl GroupRows {
+    pub(super) fn empty() -> Self {
+        Self { file: 0, row_group: 0, rows: 0..0, skipping: false, readers: None, parts: None }
+    }
+
+    /// The rows of a group, read with `main`; those of its columns that are told have
+    /// INT96 timestamps and are read with `seconds` too.
+    pub(super) fn new(
+        file: u32,
+        row_group: usize,
+        rows: Range<u64>,
+        skipping: bool,
+        main: Watched,
+        seconds: Option<(Watched, Vec<bool>)>,
+    ) -> Self {
+        Self { file, row_group, rows, skipping, readers: Some((main, seconds)), parts: None }
+    }
+
+    /// The next rows, in a batch that is small enough.
+    fn next_part(&mut self) -> Option<Result<RecordBatch, String>> {
+        let (batch, part_rows) = match self.parts.take() {
+            Some(parts) => parts,
+            None => {
+                let batch = match self.decode()? {
+                    Ok(batch) => batch,
+                    Err(what) => return Some(Err(what)),
+                };
+                let parts = text_bytes(&batch).div_ceil(BATCH_BYTES_MAX).max(1) as usize;
+                let rows = batch.num_rows().div_ceil(parts).max(1);
+                (batch, rows)
+            }
+        };
+        if batch.num_rows() <= part_rows {
+            return Some(Ok(batch));
+        }
+        let part = batch.slice(0, part_rows);
+        self.parts = Some((batch.slice(part_rows, batch.num_rows() - part_rows), part_rows));
+        Some(Ok(part))
+    }
+
+    fn decode(&mut self) -> Option<Result<RecordBatch, String>> {
+        let left = self.rows.end - self.rows.start;
+        if left == 0 {
+            // Dropped here, not with the iterator: it holds decoded pages.
+            self.readers = None;
+        }
+        let (main, seconds) = self.readers.as_mut()?;
+        let skipping = std::mem::take(&mut self.skipping);
+        let mut read = || {
+            let batch = main.next(skipping)?;
+            let batch = match seconds {
+                Some((seconds, int96)) => {
+                    join(&batch, &seconds.next(skipping)?, int96).map_err(words)?
+                }
+                None => batch,
+            };
+            match batch.num_rows() as u64 {
+                rows if rows == 0 || rows > left => {
+                    Err(format!("a batch has {rows} rows where {left} are left"))
+                }
+                _ => Ok(batch),
+            }
+        };
+        Some(read())
+    }
+}
+
+impl Watched {
+    fn next(&mut self, skipping: bool) -> Result<RecordBatch, String> {
+        self.watch.begin_batch(skipping);
+        match catch_unwind(AssertUnwindSafe(|| self.reader.next())) {
+            Ok(Some(Ok(batch))) => Ok(batch),
+            Ok(Some(Err(error))) => Err(words(error)),
+            Ok(None) => Err("it ends before its last row".to_owned()),
+            Err(panic) => Err(panic_words(panic.as_ref())),
+        }
+    }
+}
+
+impl Iterator for GroupRows {
+    type Item = Result<ArrowRows, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(match self.next_part()? {
+            Ok(batch) => {
+                let first_row = self.rows.start;
+                self.rows.start += batch.num_rows() as u64;
+                // The file's row groups were counted: every index fits.
+                let row_group = self.row_group as u32;
+                Ok(ArrowRows { file: self.file, row_group, first_row, batch })
+            }
+            Err(what) => {
+                self.readers = None;
+                self.parts = None;
+                self.rows.start = self.rows.end;
+                Err(Error::Broken { row_group: self.row_group, what })
+            }
+        })
+    }
+}
+
+/// Puts the columns of `seconds` together with those of `batch` that are INT96.
+fn join(
+    batch: &RecordBatch,
+    seconds: &RecordBatch,
+    is_int96: &[bool],
+) -> Result<RecordBatch, ArrowError> {
+    let mut rest = seconds.columns().iter();
+    let columns = batch.columns().iter().zip(is_int96).map(|(column, &is_int96)| {
+        let other = if is_int96 { rest.next() } else { None };
+        other.map_or_else(|| Ok(Arc::clone(column)), |other| int96::join(column, other))
+    });
+    let columns = columns.collect::<Result<Vec<ArrayRef>, _>>()?;
+    let fields = batch.schema_ref().fields().iter().zip(&columns);
+    let fields = fields
+        .map(|(field, column)| Field::clone(field).with_data_type(column.data_type().clone()));
+    let schema = Schema::new_with_metadata(
+        fields.collect::<Vec<_>>(),
+        batch.schema_ref().metadata().clone(),
+    );
+    RecordBatch::try_new(schema.into(), columns)
+}
+
+/// Bytes of the texts of a batch, each as often as it stands in a row: their JSON is made
+/// for all rows of a batch before any of it is passed on.
+fn text_bytes(batch: &RecordBatch) -> u64 {
+    batch.columns().iter().map(|column| array_text_bytes(column.as_ref())).sum()
+}
+
+fn array_text_bytes(array: &dyn Array) -> u64 {
+    let inner = |values: &ArrayRef| array_text_bytes(values.as_ref());
+    match array.data_type() {
+        DataType::Utf8View => {
+            let views: &StringViewArray = array.as_string_view();
+            // The low half of the low half of a view is the length of its text.
+            views.views().iter().map(|&view| u64::from(view as u32)).sum()
+        }
+        DataType::List(_) => inner(array.as_list::<i32>().values()),
+        DataType::LargeList(_) => inner(array.as_list::<i64>().values()),
+        DataType::ListView(_) => inner(array.as_list_view::<i32>().values()),
+        DataType::LargeListView(_) => inner(array.as_list_view::<i64>().values()),
+        DataType::Map(..) => inner(array.as_map().keys()) + inner(array.as_map().values()),
+        DataType::Struct(_) => array.as_struct().columns().iter().map(inner).sum(),
+        _ => 0,
+    }
+}

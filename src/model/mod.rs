@@ -5,6 +5,7 @@
 //! thing that it belongs to, so that nothing is measured twice.
 
 mod body;
+mod encoding;
 mod outcome;
 mod position;
 mod problem;
@@ -14,6 +15,7 @@ mod summary;
 mod units;
 
 pub use body::{Body, Part};
+pub use encoding::{TextEncoding, escape};
 pub use outcome::{Intent, RowFailure, Settled, Settlement};
 pub use position::{Place, Position};
 pub use problem::{Code, FIRST_POSITIONS_MAX, Problem, Severity, Tally, TallyEntry};

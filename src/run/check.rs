@@ -16,7 +16,9 @@ use super::{
     pipeline,
 };
 use crate::decode::Table;
-use crate::model::{Body, BodyCounts, Position, RowCounts, RowFailure, Rows, Shaped, Tally};
+use crate::model::{
+    Body, BodyCounts, Code, Damage, Position, RowCounts, RowFailure, Rows, Shaped, Tally,
+};
 use crate::pack::{Limits, Packer};
 use crate::progress::Phase;
 use crate::report::{self, RejectsFile};
@@ -32,6 +34,8 @@ pub struct Checked {
     pub rows: RowCounts,
     /// Rows read from each file.
     pub rows_by_file: Vec<u64>,
+    /// Records of each file that are not UTF-8.
+    pub not_utf8_by_file: Vec<u64>,
     /// The problems.
     pub tally: Tally,
     /// The bodies.
@@ -199,8 +203,9 @@ impl<'a> Prepared<'a> {
     ) -> Result<Checked, Error> {
         let Self { inputs, plan, around, .. } = self;
         around.progress.begin(Phase::Check, inputs.bytes());
+        let none = vec![0; inputs.files.len()];
         let mut checked =
-            Checked { rows_by_file: vec![0; inputs.files.len()], ..Checked::default() };
+            Checked { rows_by_file: none.clone(), not_utf8_by_file: none, ..Checked::default() };
         let mut notes = Notes::new(inputs, plan, failures, dir);
         let mut totals = BodyTotals::default();
         self.pass(
@@ -210,6 +215,9 @@ impl<'a> Prepared<'a> {
                 checked.rows.rejected += block.rows_rejected();
                 checked.rows.accepted += block.elements.len() as u64;
                 checked.rows_by_file[file] += block.rows_read();
+                let not_utf8 = |damage: &&Damage| damage.code == Code::InvalidUtf8;
+                checked.not_utf8_by_file[file] +=
+                    block.rows.damage().iter().filter(not_utf8).count() as u64;
                 checked.tally.merge(&block.tally);
                 around.progress.advance(source_bytes(inputs, file, &block.rows));
                 notes.block(block, &mut checked.tally)

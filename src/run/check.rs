@@ -112,6 +112,8 @@ impl BodyTotals {
 /// Bytes of the source that a block stands for, for the progress.
 pub fn source_bytes(inputs: &Inputs, file: usize, rows: &Rows) -> u64 {
     match (rows, &inputs.files[file].table) {
+        // Most characters have two bytes there and one in the UTF-8 that was made of them.
+        (Rows::Text(text), table) if table.encoding().is_utf_16() => 2 * text.bytes.len() as u64,
         (Rows::Text(text), _) => text.bytes.len() as u64,
         (Rows::Arrow(arrow), Table::Parquet(table)) => {
             let share = arrow.batch.num_rows() as u64 * inputs.files[file].input.bytes;

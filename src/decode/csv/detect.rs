@@ -117,10 +117,9 @@ pub fn dialect(read: impl Read, given: &Given<'_>) -> Result<Dialect, Error> {
     let fitting: Vec<(&Dialect, usize)> = candidates
         .iter()
         .filter_map(|dialect| {
-            let look = sample.look(dialect);
-            let columns = look.first.names.len();
-            let named = !dialect.header || are_names(&look.first.names);
-            (look.fits && columns > 1 && named).then_some((dialect, columns))
+            let names = sample.first(dialect)?.names;
+            let named = names.len() > 1 && (!dialect.header || are_names(&names));
+            (named && sample.look(dialect).fits).then_some((dialect, names.len()))
         })
         .collect();
     match fitting[..] {
@@ -182,7 +181,6 @@ struct Sample {
 }
 
 /// The first record under a dialect.
-#[derive(Default)]
 struct First {
     names: Vec<String>,
     /// Whether every field is enclosed in quotes.
@@ -192,7 +190,6 @@ struct First {
 /// A sample under a dialect.
 #[derive(Default)]
 struct Look {
-    first: First,
     /// Whether all records keep the grammar and have one field count.
     fits: bool,
     /// Whether any field is enclosed in quotes.
@@ -231,21 +228,14 @@ impl Sample {
 
     /// The first record, where it is sound.
     fn first(&self, dialect: &Dialect) -> Option<First> {
-        let mut reader = self.reader(dialect, 1)?;
-        let block = reader.next_block().ok()??;
-        First::of(&block)
+        let first = self.reader(dialect)?.peek().ok()??;
+        std::str::from_utf8(first.raw(0)).is_ok().then(|| First::of(&first))
     }
 
     fn look(&self, dialect: &Dialect) -> Look {
         let mut look = Look::default();
-        let Some(mut reader) = self.reader(dialect, STEP_BYTES) else { return look };
-        let mut rows = 0;
+        let Some(mut reader) = self.reader(dialect) else { return look };
         while let Ok(Some(block)) = reader.next_block() {
-            if rows == 0 {
-                let Some(first) = First::of(&block) else { return look };
-                look.first = first;
-            }
-            rows += block.records.len();
             look.encloses |= (0..block.records.len())
                 .any(|row| (0..block.columns).any(|column| is_enclosed(&block, row, column)));
             look.double_at_edge |= (0..block.records.len()).any(|row| {
@@ -266,26 +256,23 @@ impl Sample {
                 }
             }
         }
-        look.fits = rows > 0;
+        look.fits = true;
         look
     }
 
-    fn reader(&self, dialect: &Dialect, block_bytes: usize) -> Option<CsvReader<&[u8]>> {
+    fn reader(&self, dialect: &Dialect) -> Option<CsvReader<&[u8]>> {
         let dialect = Dialect { header: false, ..dialect.clone() };
-        CsvReader::open_as_given(self.text.as_slice(), 0, dialect, block_bytes).ok()
+        CsvReader::open_as_given(self.text.as_slice(), 0, dialect, STEP_BYTES).ok()
     }
 }
 
 impl First {
-    fn of(block: &TextRows) -> Option<Self> {
-        if block.records.first()?.row != 1 {
-            return None;
-        }
+    fn of(block: &TextRows) -> Self {
         let names = (0..block.columns)
             .map(|column| String::from_utf8_lossy(block.cell(0, column)).into_owned())
             .collect();
         let enclosed = (0..block.columns).all(|column| is_enclosed(block, 0, column));
-        Some(Self { names, enclosed })
+        Self { names, enclosed }
     }
 }
 

@@ -121,12 +121,20 @@ impl<R: Read> CsvReader<R> {
 
     /// Whether the record at the very start is the header of a rejects file.
     fn is_own_file(&mut self) -> Result<bool, Error> {
+        let first = self.peek()?;
+        Ok(first
+            .is_some_and(|first| first.cell(0, first.columns - 1) == OWN_LAST_COLUMN.as_bytes()))
+    }
+
+    /// The record at the start of the unread bytes, where it keeps the grammar. It stays
+    /// unread.
+    pub(super) fn peek(&mut self) -> Result<Option<TextRows>, Error> {
         let mut block = Block::default();
-        let Parsed::Record(extent) = self.parse(&mut block)? else { return Ok(false) };
+        let Parsed::Record(extent) = self.parse(&mut block)? else { return Ok(None) };
         let (data, _) = self.input.window(extent.end);
         block.rows.columns = extent.fields;
-        block.push_record(0, self.line, data);
-        Ok(block.rows.cell(0, extent.fields - 1) == OWN_LAST_COLUMN.as_bytes())
+        block.push_record(1, self.line, data);
+        Ok(Some(block.rows))
     }
 
     /// The column names; `column_1`, `column_2`, … where the file has no header.

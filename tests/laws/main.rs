@@ -2,6 +2,7 @@
 //! determinism, exact packing, and what each flag changes.
 
 mod conserve;
+mod csv;
 mod data;
 mod pack;
 mod reference;

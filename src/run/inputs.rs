@@ -166,7 +166,7 @@ fn say_dialects(job: &Job, tables: &[(String, &Table)], around: &Surroundings) {
 fn expected_names(mapped: Option<&[plan::PlanColumn]>) -> Vec<String> {
     match mapped {
         Some(columns) => columns.iter().map(|column| column.source.clone()).collect(),
-        None => vec!["customer_id".to_owned()],
+        None => ["customer_id", "device_id"].map(str::to_owned).to_vec(),
     }
 }
 

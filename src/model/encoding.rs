@@ -115,12 +115,12 @@ impl TextEncoding {
         }
         let mut rest = text;
         while !rest.is_empty() {
-            let valid_bytes = match std::str::from_utf8(rest) {
+            let (valid_bytes, cut) = match std::str::from_utf8(rest) {
                 Ok(text) => {
                     self.encode_text(text, out);
                     return;
                 }
-                Err(error) => error.valid_up_to(),
+                Err(error) => (error.valid_up_to(), error.error_len().is_none()),
             };
             let (valid, invalid) = rest.split_at(valid_bytes);
             self.encode_text(std::str::from_utf8(valid).unwrap_or_default(), out);
@@ -129,6 +129,8 @@ impl TextEncoding {
                     out.push((lead & 3) << 6 | low & 0x3f);
                     &invalid[2..]
                 }
+                // A part of a character, where a long record was cut.
+                _ if cut || invalid.len() == 1 => return,
                 _ => {
                     out.push(invalid[0]);
                     &invalid[1..]
@@ -234,5 +236,11 @@ mod tests {
         TextEncoding::Latin1.encode(&[b"\xc3\xa9".as_slice(), &all, b"x"].concat(), &mut out);
         let expected: Vec<u8> = [0xe9_u8].into_iter().chain(0..=255).chain([b'x']).collect();
         assert_eq!(out, expected);
+        // What is left of a character or of an escaped byte at a cut is no byte of the file.
+        for cut in [b"x\xe2\x82".as_slice(), b"x\xf8"] {
+            out.clear();
+            TextEncoding::Utf16Le.encode(cut, &mut out);
+            assert_eq!(out, b"x\0");
+        }
     }
 }

@@ -17,7 +17,7 @@ const HISTORY_BYTES: usize = 8;
 /// that is no UTF-8, so whoever checks the text finds the place, and U+FFFD is only
 /// ever what the source has. UTF-8 itself passes as it is.
 ///
-/// Memory is bounded by a few [`CHUNK_BYTES`].
+/// Memory is bounded by a few chunks of 64 KiB.
 pub enum Transcoder<R> {
     /// UTF-8.
     Utf8(R),

@@ -5,7 +5,7 @@
 //! - `resync` weighs where records go on after broken quoting;
 //! - `block` and `held` build a block and take back its last rows where what follows
 //!   shows that they were pieces of a damaged record;
-//! - `input` is the bounded window on the bytes;
+//! - `input` is the bounded window on the bytes, `raw` what is kept of damage;
 //! - `transcode` makes UTF-8 of a stream in another encoding, before the reader;
 //! - `detect` tells encoding, delimiter and quote of a file from its start.
 //!
@@ -17,6 +17,7 @@ mod detect;
 mod grammar;
 mod held;
 mod input;
+mod raw;
 mod reader;
 mod resync;
 mod transcode;

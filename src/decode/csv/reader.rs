@@ -10,6 +10,7 @@ use super::{
     grammar::{self, Broken, Cells, Extent, Parsed, Slice},
     held::{Held, HeldRows},
     input::Input,
+    raw::{Raw, line_ends},
     resync::{self, Tail, Verdict},
 };
 use crate::model::{Code, Damage, Place, Position, TextEncoding, TextRows};
@@ -487,61 +488,6 @@ fn check_names(names: &[String], line: u64) -> Result<(), Error> {
     Ok(())
 }
 
-fn line_ends(data: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', data).count() as u64
-}
-
 fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-/// The raw bytes of a damaged stretch: its start, and how long it is.
-struct Raw {
-    kept: Vec<u8>,
-    kept_max: usize,
-    bytes: u64,
-    line_ends: u64,
-    /// The last three bytes, for its end lies beyond what is kept where it is long.
-    last: [u8; 3],
-}
-
-impl Raw {
-    fn new(kept_max: usize) -> Self {
-        Self { kept: Vec::new(), kept_max, bytes: 0, line_ends: 0, last: [0; 3] }
-    }
-
-    /// Adds bytes; how many line ends are among them.
-    fn push(&mut self, data: &[u8]) -> u64 {
-        let room = self.kept_max - self.kept.len();
-        self.kept.extend_from_slice(&data[..data.len().min(room)]);
-        self.bytes += data.len() as u64;
-        for &byte in &data[data.len().saturating_sub(3)..] {
-            self.last = [self.last[1], self.last[2], byte];
-        }
-        let line_ends = line_ends(data);
-        self.line_ends += line_ends;
-        line_ends
-    }
-
-    /// Whether the last byte before the line end is an escape.
-    fn ends_escaped(&self, dialect: &Dialect) -> bool {
-        dialect.escape.is_some_and(|escape| self.last[1] == escape)
-    }
-
-    /// Whether more was pushed than is kept.
-    fn cut(&self) -> bool {
-        self.bytes > self.kept.len() as u64
-    }
-
-    /// What is kept, without the last line end of the stretch.
-    fn without_line_end(mut self) -> Vec<u8> {
-        let line_end_bytes = match self.last {
-            [_, b'\r', b'\n'] => 2,
-            [_, _, b'\n'] => 1,
-            _ => 0,
-        };
-        let content_bytes = self.bytes.saturating_sub(line_end_bytes);
-        self.kept.truncate(usize::try_from(content_bytes).unwrap_or(usize::MAX));
-        self.kept
-    }
 }

@@ -38,7 +38,7 @@ use tokio::sync::watch;
 
 use crate::decode::csv::Dialect;
 use crate::journal;
-use crate::model::{Kind, Rate, Summary};
+use crate::model::{Kind, Rate, Summary, TextEncoding};
 use crate::progress::Progress;
 use crate::report::{self, RejectsFile};
 use crate::send;
@@ -65,8 +65,12 @@ pub struct Job {
     pub mapping: Option<MappingFile>,
     /// How CSV is written.
     pub dialect: Dialect,
-    /// The delimiter was given, so a `.tsv` name does not change it.
+    /// The delimiter was given, so that none is to be found.
     pub delimiter_given: bool,
+    /// The quote was given.
+    pub quote_given: bool,
+    /// The encoding of CSV files; `None` = by their byte order marks, else UTF-8.
+    pub encoding: Option<TextEncoding>,
     /// The rules for rows.
     pub rules: Rules,
     /// Which rows.

@@ -45,7 +45,16 @@ impl Bench {
             "csv" => Format::Csv { delimiter: b',' },
             _ => Format::Parquet,
         };
-        let table = Table::open(&path, 0, kind, &Dialect::default(), None).expect("a table");
+        let dialect = Dialect::default();
+        let given = Given {
+            dialect: &dialect,
+            encoding: None,
+            delimiter_given: true,
+            quote_given: true,
+            delimiter_by_name: b',',
+            names: &[],
+        };
+        let table = Table::open(&path, 0, kind, &given, None).expect("a table");
         let column = |column: moebulk::decode::Column| SourceColumn {
             name: column.name,
             refusal: column.refusal,
@@ -80,7 +89,9 @@ impl Bench {
             api: Api::Bulk,
             mapping: None,
             dialect: Dialect::default(),
+            encoding: None,
             delimiter_given: false,
+            quote_given: false,
             rules: Rules::default(),
             window: Window::default(),
             cut_users: None,

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::model::Rate;
+use crate::model::{Rate, TextEncoding};
 use crate::progress::Mode;
 use crate::run::RejectsMax;
 use crate::sandbox::{FaultRates, ScriptedAnswer};
@@ -113,12 +113,15 @@ pub struct JobArgs {
     )]
     pub offset: u64,
 
-    /// What separates fields: one ASCII character, or `tab` [default: , and for .tsv a tab]
+    /// The encoding, by its label in the WHATWG list, such as utf-8, utf-16le, windows-1252 or shift_jis; latin-1 and iso-8859-1 are the true ISO-8859-1 and not, as there, windows-1252 [default: by the byte order mark, else utf-8]
+    #[arg(long, value_name = "LABEL", value_parser = parse_encoding, help_heading = "CSV")]
+    pub encoding: Option<TextEncoding>,
+    /// What separates fields: one ASCII character, or `tab` [default: whichever of , ; | and tab fits the first records, else , and for .tsv a tab]
     #[arg(long, value_name = "CHAR", value_parser = parse_byte, help_heading = "CSV")]
     pub delimiter: Option<u8>,
-    /// What encloses fields: one ASCII character, or `none`
-    #[arg(long, value_name = "CHAR|none", default_value = "\"", value_parser = parse_quote, help_heading = "CSV")]
-    pub quote: Quote,
+    /// What encloses fields: one ASCII character, or `none` [default: " unless the first records show it to be ']
+    #[arg(long, value_name = "CHAR|none", value_parser = parse_quote, help_heading = "CSV")]
+    pub quote: Option<Quote>,
     /// A character that makes the next one literal
     #[arg(long, value_name = "CHAR", value_parser = parse_byte, help_heading = "CSV")]
     pub escape: Option<u8>,
@@ -140,7 +143,7 @@ pub struct JobArgs {
     /// Take stray quotes literally instead of rejecting the record
     #[arg(long, help_heading = "CSV")]
     pub lenient_quotes: bool,
-    /// The longest record
+    /// The longest record, in bytes as UTF-8
     #[arg(long, value_name = "BYTES", default_value_t = 1_048_576, help_heading = "CSV")]
     pub max_record_bytes: usize,
 
@@ -367,6 +370,11 @@ fn parse_byte(text: &str) -> Result<u8, String> {
         b"tab" | b"\\t" => Ok(b'\t'),
         _ => Err("give one ASCII character, or `tab`".to_owned()),
     }
+}
+
+fn parse_encoding(text: &str) -> Result<TextEncoding, String> {
+    TextEncoding::of_label(text)
+        .ok_or_else(|| "give a label such as utf-8, utf-16le, windows-1252 or latin-1".to_owned())
 }
 
 fn parse_quote(text: &str) -> Result<Quote, String> {

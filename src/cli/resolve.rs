@@ -12,7 +12,7 @@ use secrecy::SecretString;
 
 use super::args::{ApiArg, EmptyArg, JobArgs, KindArg, OnTypeError, TargetArgs};
 use crate::decode::csv::Dialect;
-use crate::model::{Kind, Rate};
+use crate::model::{Kind, Rate, TextEncoding};
 use crate::pack;
 use crate::run::{Error, Job, MappingFile, Window};
 use crate::shape::mapping::RESOLVED_FILE;
@@ -75,14 +75,16 @@ pub fn job(args: JobArgs) -> Result<Job, Error> {
         )));
     }
     let shaping = shaping(&args);
+    let usual = Dialect::default();
     let dialect = Dialect {
-        delimiter: args.delimiter.unwrap_or(b','),
-        quote: args.quote.0,
+        delimiter: args.delimiter.unwrap_or(usual.delimiter),
+        quote: args.quote.map_or(usual.quote, |quote| quote.0),
         escape: args.escape,
         header: !args.no_header,
         skip_lines: args.skip_lines,
         lenient_quotes: args.lenient_quotes,
         record_bytes_max: args.max_record_bytes,
+        ..usual
     };
     dialect.check().map_err(Error::Usage)?;
     let rules = Rules {
@@ -111,6 +113,8 @@ pub fn job(args: JobArgs) -> Result<Job, Error> {
         mapping,
         dialect,
         delimiter_given: args.delimiter.is_some(),
+        quote_given: args.quote.is_some(),
+        encoding: args.encoding,
         rules,
         window: Window { offset: args.offset, limit: args.limit },
         cut_users: args.cut_users,
@@ -155,8 +159,9 @@ fn shaping(args: &JobArgs) -> BTreeMap<String, String> {
         ("--event", args.event.clone().unwrap_or_default()),
         ("--limit", args.limit.map_or_else(|| "none".to_owned(), |n| n.to_string())),
         ("--offset", args.offset.to_string()),
+        ("--encoding", args.encoding.map_or("auto", TextEncoding::name).to_owned()),
         ("--delimiter", byte(args.delimiter)),
-        ("--quote", byte(args.quote.0)),
+        ("--quote", args.quote.map_or_else(|| "auto".to_owned(), |quote| byte(quote.0))),
         ("--escape", byte(args.escape)),
         ("--no-header", args.no_header.to_string()),
         ("--skip-lines", args.skip_lines.to_string()),

@@ -6,10 +6,10 @@ use std::{ops::Range, path::Path, sync::Arc};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use super::{
-    csv::{self, CsvReader, Dialect},
+    csv::{self, CsvReader, Dialect, Transcoder},
     parquet::{self, ParquetFile},
 };
-use crate::model::{self, TextRows};
+use crate::model::{self, TextEncoding, TextRows};
 use crate::source::{CheckedFile, CheckedReader, Fingerprint, Format};
 
 /// Why an input cannot be read. The path is left to whoever knows it.
@@ -75,8 +75,9 @@ pub enum Task {
 pub type Rows = Box<dyn Iterator<Item = Result<model::Rows, Error>>>;
 
 impl Table {
-    /// Opens an input and reads its header or schema. With a fingerprint, reading stops
-    /// where the file no longer holds what was fingerprinted.
+    /// Opens an input and reads its header or schema; of CSV the dialect first, as far as
+    /// it is not given. With a fingerprint, reading stops where the file no longer holds
+    /// what was fingerprinted.
     ///
     /// # Errors
     /// It cannot be read, or has no usable header.
@@ -84,15 +85,17 @@ impl Table {
         path: &Path,
         index: u32,
         format: Format,
-        dialect: &Dialect,
+        given: &csv::Given<'_>,
         fingerprint: Option<Fingerprint>,
     ) -> Result<Self, Error> {
         let file = CheckedFile::open(path, fingerprint)?;
         match format {
             Format::Csv { .. } => {
-                let header =
-                    CsvReader::open(file.reader(), index, dialect.clone())?.header().to_vec();
-                Ok(Self::Csv { file, index, dialect: dialect.clone(), header })
+                let encoding = csv::find_encoding(&file.read_at(0, 4)?, given.encoding)?;
+                let found = csv::find_dialect(Transcoder::new(file.reader(), encoding), given)?;
+                let dialect = Dialect { encoding, ..found };
+                let header = csv_reader(&file, index, &dialect)?.header().to_vec();
+                Ok(Self::Csv { file, index, dialect, header })
             }
             Format::Parquet => Ok(Self::Parquet(ParquetFile::open(file, index)?)),
         }
@@ -123,6 +126,14 @@ impl Table {
         }
     }
 
+    /// What the file's text is encoded in; Parquet's is UTF-8.
+    pub fn encoding(&self) -> TextEncoding {
+        match self {
+            Self::Csv { dialect, .. } => dialect.encoding,
+            Self::Parquet(_) => TextEncoding::Utf8,
+        }
+    }
+
     /// The data rows of a range (from 1), cut into tasks in file order.
     ///
     /// # Errors
@@ -130,7 +141,7 @@ impl Table {
     pub fn tasks(&self, rows: Range<u64>) -> Result<Tasks<'_>, Error> {
         match self {
             Self::Csv { file, index, dialect, .. } => {
-                let reader = CsvReader::open(file.reader(), *index, dialect.clone())?;
+                let reader = csv_reader(file, *index, dialect)?;
                 Ok(Tasks::Csv { reader: Box::new(reader), rows })
             }
             Self::Parquet(file) => Ok(Tasks::Parquet { file, group: 0, rows }),
@@ -154,6 +165,15 @@ impl Table {
     }
 }
 
+fn csv_reader(
+    file: &CheckedFile,
+    index: u32,
+    dialect: &Dialect,
+) -> Result<CsvReader<Transcoder<CheckedReader>>, csv::Error> {
+    let text = Transcoder::new(file.reader(), dialect.encoding);
+    CsvReader::open(text, index, dialect.clone())
+}
+
 /// The schema of the batches that [`Table::run`] makes of a Parquet file.
 pub fn batch_schema(file: &ParquetFile, wanted: &[usize]) -> SchemaRef {
     let wanted = file.columns().iter().filter(|column| wanted.contains(&column.index));
@@ -166,7 +186,7 @@ pub enum Tasks<'a> {
     /// Delimited text, split as it is read.
     Csv {
         /// The splitter.
-        reader: Box<CsvReader<CheckedReader>>,
+        reader: Box<CsvReader<Transcoder<CheckedReader>>>,
         /// The data rows that are wanted, from 1.
         rows: Range<u64>,
     },

@@ -6,6 +6,7 @@
 
 mod body;
 mod code_set;
+mod encoding;
 mod outcome;
 mod position;
 mod problem;
@@ -16,6 +17,7 @@ mod units;
 
 pub use body::{Body, Part};
 pub use code_set::CodeSet;
+pub use encoding::{TextEncoding, escape};
 pub use outcome::{Intent, RowFailure, Settled, Settlement};
 pub use position::{Place, Position};
 pub use problem::{Code, FIRST_POSITIONS_MAX, Problem, Severity, Tally, TallyEntry};

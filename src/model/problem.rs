@@ -72,10 +72,13 @@ codes! {
         "the record is longer than --max-record-bytes; look for a missing quote or line end, or raise the limit";
     /// Bytes that are not UTF-8.
     InvalidUtf8 = "invalid-utf8", Reject,
-        "the record is not UTF-8; save the file as UTF-8";
+        "the record is not UTF-8; save the file as UTF-8, or name what it is, such as --encoding windows-1252";
+    /// Bytes that are no characters of the file's encoding.
+    InvalidEncoding = "invalid-encoding", Reject,
+        "the record holds bytes that are no character in the file's encoding; check --encoding, or mend the record";
     /// A NUL byte.
     NulByte = "nul-byte", Reject,
-        "the record holds a NUL byte; export the file again as plain text";
+        "the record holds a NUL byte; export the file again as plain text, or name its encoding, such as --encoding utf-16le";
     /// No customer_id.
     IdMissing = "id-missing", Reject,
         "the customer_id is empty; every row needs one, or another identifier where the mapping names one";

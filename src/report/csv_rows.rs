@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::staged::Staged;
-use crate::model::TextRows;
+use crate::model::{TextEncoding, TextRows};
 
 /// How the fields of a CSV file are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct SourceDialect {
     /// Before a character that is to be taken as it is; `None` where a quote is doubled
     /// instead.
     pub escape: Option<u8>,
+    /// What the text is encoded in.
+    pub encoding: TextEncoding,
 }
 
 impl SourceDialect {
@@ -23,6 +25,7 @@ impl SourceDialect {
     /// field of such a source has any.
     fn push_field(&self, out: &mut Vec<u8>, field: &[u8]) {
         let breaks = |byte: u8| byte == self.delimiter || byte == b'\n' || byte == b'\r';
+        let escapes = |byte: u8| Some(byte) == self.escape;
         let Some(quote) = self.quote else {
             for &byte in field {
                 // A CR ends a line only with the LF behind it.
@@ -35,11 +38,16 @@ impl SourceDialect {
             }
             return;
         };
-        let special = |byte: u8| byte == quote || Some(byte) == self.escape;
-        if !field.iter().any(|&byte| breaks(byte) || special(byte)) {
+        let special = |byte: u8| byte == quote || escapes(byte);
+        if field.iter().any(|&byte| breaks(byte) || special(byte)) {
+            self.push_quoted(quote, out, field);
+        } else {
             out.extend_from_slice(field);
-            return;
         }
+    }
+
+    fn push_quoted(&self, quote: u8, out: &mut Vec<u8>, field: &[u8]) {
+        let special = |byte: u8| byte == quote || Some(byte) == self.escape;
         out.push(quote);
         for &byte in field {
             if special(byte) {
@@ -48,6 +56,20 @@ impl SourceDialect {
             out.push(byte);
         }
         out.push(quote);
+    }
+
+    /// Appends the header. Names in a quote other than the usual one are all enclosed, which
+    /// is how an import finds that quote where it is not told.
+    fn push_header<'a>(&self, out: &mut Vec<u8>, names: impl IntoIterator<Item = &'a str>) {
+        for (index, name) in names.into_iter().enumerate() {
+            if index > 0 {
+                out.push(self.delimiter);
+            }
+            match self.quote {
+                Some(quote) if quote != b'"' => self.push_quoted(quote, out, name.as_bytes()),
+                _ => self.push_field(out, name.as_bytes()),
+            }
+        }
     }
 
     fn push_fields<'a>(&self, out: &mut Vec<u8>, fields: impl IntoIterator<Item = &'a [u8]>) {
@@ -67,6 +89,8 @@ pub(super) struct CsvRows {
     dialect: SourceDialect,
     /// One line, built in full before it is written.
     line: Vec<u8>,
+    /// The line in the file's encoding, where that is not UTF-8.
+    encoded: Vec<u8>,
 }
 
 impl CsvRows {
@@ -76,8 +100,11 @@ impl CsvRows {
         dialect: SourceDialect,
         header: impl IntoIterator<Item = &'a str>,
     ) -> io::Result<Self> {
-        let mut rows = Self { to, dialect, line: Vec::new() };
-        dialect.push_fields(&mut rows.line, header.into_iter().map(str::as_bytes));
+        let mut rows = Self { to, dialect, line: Vec::new(), encoded: Vec::new() };
+        if dialect.encoding.is_utf_16() {
+            rows.to.write_all(dialect.encoding.mark())?;
+        }
+        rows.dialect.push_header(&mut rows.line, header);
         rows.end_line()?;
         Ok(rows)
     }
@@ -120,7 +147,13 @@ impl CsvRows {
 
     fn end_line(&mut self) -> io::Result<()> {
         self.line.push(b'\n');
-        let written = self.to.write_all(&self.line);
+        let written = if self.dialect.encoding == TextEncoding::Utf8 {
+            self.to.write_all(&self.line)
+        } else {
+            self.encoded.clear();
+            self.dialect.encoding.encode(&self.line, &mut self.encoded);
+            self.to.write_all(&self.encoded)
+        };
         self.line.clear();
         written
     }
@@ -138,7 +171,7 @@ mod tests {
     use super::*;
 
     fn dialect(delimiter: u8, quote: Option<u8>, escape: Option<u8>) -> SourceDialect {
-        SourceDialect { delimiter, quote, escape }
+        SourceDialect { delimiter, quote, escape, encoding: TextEncoding::Utf8 }
     }
 
     fn text(dialect: SourceDialect, fields: &[&str]) -> String {

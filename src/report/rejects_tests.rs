@@ -7,9 +7,14 @@ use arrow::{
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
-use crate::model::{ArrowRows, Field, TextRecord, TextRows};
+use crate::model::{ArrowRows, Field, TextEncoding, TextRecord, TextRows};
 
-const COMMAS: SourceDialect = SourceDialect { delimiter: b',', quote: Some(b'"'), escape: None };
+const COMMAS: SourceDialect = SourceDialect {
+    delimiter: b',',
+    quote: Some(b'"'),
+    escape: None,
+    encoding: TextEncoding::Utf8,
+};
 
 /// Sound records as the decoder makes them: each the raw bytes and the values.
 fn rows(file: u32, records: &[(&str, &[&str])]) -> Rows {
@@ -98,7 +103,7 @@ fn a_rejects_file_as_source_gets_its_columns_once() {
 fn without_quotes_a_message_can_not_break_the_row() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = RejectsWriter::new(dir.path());
-    let tabs = SourceDialect { delimiter: b'\t', quote: None, escape: None };
+    let tabs = SourceDialect { delimiter: b'\t', quote: None, ..COMMAS };
     writer.declare_source(0, csv_source(&["id", "q\tx"], tabs), "a\tb.tsv");
     writer
         .write(&rows(0, &[("u1\t\"", &["u1", "\""])]), 0, &[Code::NulByte], "one\ttwo\r\nthree")

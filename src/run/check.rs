@@ -17,7 +17,9 @@ use super::{
     pipeline,
 };
 use crate::decode::Table;
-use crate::model::{Body, BodyCounts, Kind, Position, RowCounts, RowFailure, Rows, Shaped, Tally};
+use crate::model::{
+    Body, BodyCounts, Code, Damage, Kind, Position, RowCounts, RowFailure, Rows, Shaped, Tally,
+};
 use crate::pack::{Limits, Packer};
 use crate::progress::Phase;
 use crate::report::{self, RejectsFile};
@@ -40,6 +42,8 @@ pub struct Checked {
     pub rows: RowCounts,
     /// Rows read from each file.
     pub rows_by_file: Vec<u64>,
+    /// Records of each file that are not UTF-8.
+    pub not_utf8_by_file: Vec<u64>,
     /// The problems.
     pub tally: Tally,
     /// The bodies.
@@ -116,6 +120,8 @@ impl BodyTotals {
 /// Bytes of the source that a block stands for, for the progress.
 pub fn source_bytes(inputs: &Inputs, file: usize, rows: &Rows) -> u64 {
     match (rows, &inputs.files[file].table) {
+        // Most characters have two bytes there and one in the UTF-8 that was made of them.
+        (Rows::Text(text), table) if table.encoding().is_utf_16() => 2 * text.bytes.len() as u64,
         (Rows::Text(text), _) => text.bytes.len() as u64,
         (Rows::Arrow(arrow), Table::Parquet(table)) => {
             let share = arrow.batch.num_rows() as u64 * inputs.files[file].input.bytes;
@@ -244,8 +250,9 @@ impl<'a> Prepared<'a> {
     ) -> Result<Checked, Error> {
         let Self { inputs, plan, around, .. } = self;
         around.progress.begin(Phase::Check, inputs.bytes());
+        let none = vec![0; inputs.files.len()];
         let mut checked =
-            Checked { rows_by_file: vec![0; inputs.files.len()], ..Checked::default() };
+            Checked { rows_by_file: none.clone(), not_utf8_by_file: none, ..Checked::default() };
         let mut notes = Notes::new(inputs, plan, failures, dir);
         let mut totals = BodyTotals::default();
         let mut fair_use = self.fair_use();
@@ -256,6 +263,9 @@ impl<'a> Prepared<'a> {
                 checked.rows.rejected += block.rows_rejected();
                 checked.rows.accepted += block.elements.len() as u64;
                 checked.rows_by_file[file] += block.rows_read();
+                let not_utf8 = |damage: &&Damage| damage.code == Code::InvalidUtf8;
+                checked.not_utf8_by_file[file] +=
+                    block.rows.damage().iter().filter(not_utf8).count() as u64;
                 checked.tally.merge(&block.tally);
                 fair_use.count(block, &mut checked.tally);
                 around.progress.advance(source_bytes(inputs, file, &block.rows));

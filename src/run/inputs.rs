@@ -1,7 +1,7 @@
 //! From what the user named to opened tables, and a plan that fits all of them.
 
-use super::{Error, Job, Surroundings, pipeline};
-use crate::decode::{self, Table};
+use super::{Error, Job, MappingFile, Surroundings, pipeline};
+use crate::decode::{self, Table, csv};
 use crate::model::Tally;
 use crate::progress::Phase;
 use crate::shape::{
@@ -57,6 +57,7 @@ pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inpu
     if fingerprint {
         around.progress.begin(Phase::Fingerprint, total);
     }
+    let names = expected_names(job.mapping.as_ref());
     let mut opened = Vec::with_capacity(found.len());
     for (index, input) in found.into_iter().enumerate() {
         let print = if fingerprint {
@@ -68,7 +69,7 @@ pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inpu
         if around.stop.is_asked() {
             return Err(Error::Interrupted);
         }
-        let table = open_table(&input, index as u32, job, print.clone())?;
+        let table = open_table(&input, index as u32, job, &names, print.clone())?;
         let columns: Vec<SourceColumn> = table
             .columns()
             .into_iter()
@@ -81,6 +82,8 @@ pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inpu
             .collect();
         opened.push((input, table, columns, print));
     }
+    let tables: Vec<_> = opened.iter().map(|(input, table, ..)| (input.name(), table)).collect();
+    say_dialects(job, &tables, around);
     let columns = match &job.mapping {
         Some(file) => file.mapping.columns.clone(),
         None => Plan::by_name(job.kind, opened.iter().map(|(_, _, columns, _)| columns.as_slice())),
@@ -104,20 +107,81 @@ fn open_table(
     input: &Input,
     index: u32,
     job: &Job,
+    names: &[String],
     fingerprint: Option<Fingerprint>,
 ) -> Result<Table, Error> {
     let mut dialect = job.dialect.clone();
-    if let Format::Csv { delimiter } = input.format
-        && !job.delimiter_given
-    {
-        dialect.delimiter = delimiter;
-    }
+    let mut delimiter_given = job.delimiter_given;
     if input.is_rejects {
         // The flags are those of its source: the same command imports what was mended.
         (dialect.header, dialect.skip_lines) = (true, 0);
+        if let Format::Csv { delimiter } = input.format
+            && !job.delimiter_given
+        {
+            (dialect.delimiter, delimiter_given) = (delimiter, true);
+        }
     }
-    Table::open(&input.path, index, input.format, &dialect, fingerprint)
-        .map_err(|error| unreadable(input, &error))
+    let given = csv::Given {
+        dialect: &dialect,
+        encoding: job.encoding,
+        delimiter_given,
+        quote_given: job.quote_given,
+        delimiter_by_name: match input.format {
+            Format::Csv { delimiter } => delimiter,
+            Format::Parquet => job.dialect.delimiter,
+        },
+        names,
+    };
+    Table::open(&input.path, index, input.format, &given, fingerprint).map_err(
+        |error| match error {
+            decode::Error::Csv(csv::Error::TwoDelimiters { .. }) => {
+                Error::Usage(format!("{}: {error}", input.name()))
+            }
+            _ => unreadable(input, &error),
+        },
+    )
+}
+
+/// Says how files are written where that was found and is not the usual.
+fn say_dialects(job: &Job, tables: &[(String, &Table)], around: &Surroundings) {
+    let mut groups: Vec<(String, &str, usize)> = Vec::new();
+    for (name, table) in tables {
+        let Table::Csv { dialect, .. } = table else { continue };
+        let found = (!job.delimiter_given && dialect.delimiter != job.dialect.delimiter)
+            || (!job.quote_given && dialect.quote != job.dialect.quote)
+            || (job.encoding.is_none() && dialect.encoding != job.dialect.encoding);
+        if !found {
+            continue;
+        }
+        let quote = dialect.quote.map_or("none".to_owned(), |quote| char::from(quote).to_string());
+        let text = format!(
+            "delimiter `{}`, quote `{quote}`, {}",
+            csv::delimiter_name(dialect.delimiter),
+            dialect.encoding.name()
+        );
+        match groups.iter_mut().find(|(known, ..)| *known == text) {
+            Some((_, _, more)) => *more += 1,
+            None => groups.push((text, name, 0)),
+        }
+    }
+    for (text, first, more) in groups {
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        around.progress.say(&format!("{first}{more}: {text}"));
+    }
+}
+
+/// Column names that the header of a CSV file should have: they tell the delimiter.
+fn expected_names(mapping: Option<&MappingFile>) -> Vec<String> {
+    match mapping {
+        Some(file) => file
+            .mapping
+            .columns
+            .iter()
+            .filter(|column| column.constant.is_none())
+            .map(|column| column.source.clone())
+            .collect(),
+        None => ["customer_id", "device_id"].map(str::to_owned).to_vec(),
+    }
 }
 
 fn unreadable(input: &Input, error: &dyn std::fmt::Display) -> Error {

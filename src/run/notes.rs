@@ -7,13 +7,14 @@ use std::{
 
 use super::{Error, check::Failures, inputs::Inputs};
 use crate::decode::{Table, batch_schema};
-use crate::model::{Code, RowFailure, Rows, Severity, Shaped, Tally};
+use crate::model::{Code, Damage, RowFailure, Rows, Severity, Shaped, Tally, TextEncoding};
 use crate::report::{self, DamagedWriter, RejectsFile, RejectsWriter, SourceDialect, SourceFormat};
 use crate::shape::plan::Plan;
 
 /// The files of rejected rows and damaged stretches.
 pub struct Notes<'a> {
     names: Vec<String>,
+    encodings: Vec<TextEncoding>,
     columns: Vec<&'a str>,
     failures: &'a Failures,
     rejects: RejectsWriter,
@@ -32,6 +33,7 @@ impl<'a> Notes<'a> {
                         delimiter: dialect.delimiter,
                         quote: dialect.quote,
                         escape: dialect.escape,
+                        encoding: dialect.encoding,
                     },
                 },
                 Table::Parquet(table) => {
@@ -41,6 +43,7 @@ impl<'a> Notes<'a> {
             rejects.declare_source(index as u32, format, &file.input.name());
         }
         Self {
+            encodings: inputs.files.iter().map(|file| file.table.encoding()).collect(),
             names: inputs.files.iter().map(|file| file.input.name()).collect(),
             columns: plan.columns.iter().map(|column| column.source.as_str()).collect(),
             failures,
@@ -55,8 +58,15 @@ impl<'a> Notes<'a> {
     /// A file cannot be written.
     pub fn block(&mut self, block: &Shaped, tally: &mut Tally) -> Result<(), Error> {
         for damage in block.rows.damage() {
-            let name = &self.names[damage.position.file as usize];
-            self.damaged.write(name, damage)?;
+            let file = damage.position.file as usize;
+            let (name, encoding) = (&self.names[file], self.encodings[file]);
+            if encoding == TextEncoding::Utf8 {
+                self.damaged.write(name, damage)?;
+            } else {
+                let mut raw = Vec::new();
+                encoding.encode(&damage.raw, &mut raw);
+                self.damaged.write(name, &Damage { raw, ..damage.clone() })?;
+            }
         }
         let mut failed = Vec::new();
         if !self.failures.is_empty() {

@@ -8,8 +8,12 @@ use super::{
     inputs,
 };
 use crate::model::{
-    ElementCounts, FirstPlace, InputSummary, Kind, PlanSummary, ProblemSummary, Summary, Timing,
+    Code, ElementCounts, FirstPlace, InputSummary, Kind, PlanSummary, ProblemSummary, Summary,
+    Timing,
 };
+
+/// So many records that are not UTF-8 may be strays in a file that is.
+const NOT_UTF8_STRAY_MAX: u64 = 5;
 
 /// How long a run took so far.
 pub fn timing(start: Instant, rows: u64) -> Timing {
@@ -56,7 +60,7 @@ pub fn summarise(command: &str, prepared: &Prepared, checked: &Checked) -> Summa
                     row_group: at.place.row_group(),
                 })
                 .collect(),
-            help: code.help().to_owned(),
+            help: help(code, prepared, checked),
         })
         .collect();
     // Rejections stand first already; within them what is most frequent.
@@ -80,6 +84,27 @@ pub fn summarise(command: &str, prepared: &Prepared, checked: &Checked) -> Summa
         problems,
         timing: Timing::default(),
     }
+}
+
+/// What a problem means and what to do. Many records that are not UTF-8 are not many
+/// mistakes but one.
+fn help(code: Code, prepared: &Prepared, checked: &Checked) -> String {
+    let mut text = code.help().to_owned();
+    if code != Code::InvalidUtf8 {
+        return text;
+    }
+    let counts = checked.not_utf8_by_file.iter().zip(&checked.rows_by_file);
+    let other = prepared.inputs.files.iter().zip(counts).find(|&(_, (&count, &rows))| {
+        count > NOT_UTF8_STRAY_MAX && count.saturating_mul(100) > rows
+    });
+    if let Some((file, (count, rows))) = other {
+        text += &format!(
+            "; {count} of {rows} records of {} are not UTF-8, so all of it is likely in another \
+             encoding: try --encoding windows-1252",
+            file.input.name()
+        );
+    }
+    text
 }
 
 /// The shortest time in which so much can be sent: one budget at once, and another each

@@ -4,6 +4,7 @@
 mod again;
 mod census;
 mod conserve;
+mod csv;
 mod data;
 mod dialects;
 mod pack;

@@ -128,13 +128,26 @@ fn cases() -> Vec<Case> {
         case("gzip", &[("g.csv", gzip)], &["g.csv"], 4, &["g.csv", "gzip", "decompress"]),
         case("gzip by name", &[("g.csv.gz", gzip)], &["g.csv.gz"], 4, &["g.csv.gz", "gzip"]),
         case(
-            "UTF-16 with a mark",
+            "UTF-16 with a mark, told to be another",
             &[("u.csv", &utf16(text, true))],
+            &["u.csv", "--encoding", "latin-1"],
+            4,
+            &["u.csv", "UTF-16LE", "--encoding", "ISO-8859-1"],
+        ),
+        case(
+            "UTF-16 without",
+            &[("u.csv", &utf16(text, false))],
             &["u.csv"],
             4,
-            &["u.csv", "UTF-16", "UTF-8"],
+            &["u.csv", "NUL", "--encoding utf-16le"],
         ),
-        case("UTF-16 without", &[("u.csv", &utf16(text, false))], &["u.csv"], 4, &["u.csv", "NUL"]),
+        case(
+            "UTF-32 with a mark",
+            &[("u.csv", b"\xff\xfe\0\0a\0\0\0")],
+            &["u.csv"],
+            4,
+            &["u.csv", "UTF-32LE", "UTF-8"],
+        ),
         case("named twice", &[USERS], &["users.csv", "./users.csv"], 2, &["users.csv", "twice"]),
     ]
 }

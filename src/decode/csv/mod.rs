@@ -5,26 +5,35 @@
 //! - `resync` weighs where records go on after broken quoting;
 //! - `block` and `held` build a block and take back its last rows where what follows
 //!   shows that they were pieces of a damaged record;
-//! - `input` is the bounded window on the bytes.
+//! - `input` is the bounded window on the bytes, `raw` what is kept of damage;
+//! - `transcode` makes UTF-8 of a stream in another encoding, before the reader;
+//! - `detect` tells encoding, delimiter and quote of a file from its start.
 //!
 //! Must not know what a column means. Every byte that is no header, blank line or line
 //! end lies in exactly one record or one [`Damage`](crate::model::Damage).
 
 mod block;
+mod detect;
 mod grammar;
 mod held;
 mod input;
+mod raw;
 mod reader;
 mod resync;
+mod transcode;
 
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_detect;
+#[cfg(test)]
 mod tests_generated;
 
-use crate::model::Code;
+use crate::model::{Code, TextEncoding};
 
+pub use detect::{Given, delimiter_name, dialect as find_dialect, encoding as find_encoding};
 pub use reader::CsvReader;
+pub use transcode::Transcoder;
 
 /// The largest [`Dialect::record_bytes_max`]: offsets in a block are 32 bits wide, and a
 /// block may hold a held-back stretch of one maximum beside a record of another.
@@ -33,6 +42,9 @@ const RECORD_BYTES_LIMIT: usize = 1 << 30;
 /// How a CSV file is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialect {
+    /// What the text is decoded from; the reader itself takes UTF-8, as a [`Transcoder`]
+    /// makes it. Offsets and [`Dialect::record_bytes_max`] count UTF-8.
+    pub encoding: TextEncoding,
     /// Separates fields.
     pub delimiter: u8,
     /// Encloses fields that hold delimiters, line ends or quotes; `None`: no field is quoted.
@@ -54,6 +66,7 @@ pub struct Dialect {
 impl Default for Dialect {
     fn default() -> Self {
         Self {
+            encoding: TextEncoding::Utf8,
             delimiter: b',',
             quote: Some(b'"'),
             escape: None,
@@ -109,6 +122,31 @@ pub enum Error {
     NotUtf8 {
         /// The encoding that the mark stands for.
         encoding: &'static str,
+    },
+    /// A byte order mark that contradicts the flag.
+    #[error(
+        "begins with the byte order mark of {found}, and --encoding says {given}; leave the flag out"
+    )]
+    Mark {
+        /// The encoding that the mark stands for.
+        found: &'static str,
+        /// The encoding that was given.
+        given: &'static str,
+    },
+    /// Two delimiters fit all of the first records.
+    #[error(
+        "reads as {columns} columns with the delimiter `{one}` and as {other_columns} with `{other}`; \
+         say which it is with --delimiter"
+    )]
+    TwoDelimiters {
+        /// One of them.
+        one: String,
+        /// Columns with it.
+        columns: usize,
+        /// Another.
+        other: String,
+        /// Columns with that.
+        other_columns: usize,
     },
     /// The header (without one: the first record) is no sound record, so that no row can
     /// be checked against it.

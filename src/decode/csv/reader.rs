@@ -10,20 +10,24 @@ use super::{
     grammar::{self, Broken, Cells, Extent, Parsed, Slice},
     held::{Held, HeldRows},
     input::Input,
+    raw::{Raw, line_ends},
     resync::{self, Tail, Verdict},
 };
-use crate::model::{Code, Damage, Place, Position, TextRows};
+use crate::model::{Code, Damage, Place, Position, TextEncoding, TextRows};
 
 /// Raw bytes in a block, about: enough work for a task, few enough to keep many in flight.
 const BLOCK_BYTES: usize = 256 * 1024;
 
 /// Byte order marks of other encodings; the longer ones first.
-const FOREIGN_MARKS: [(&[u8], &str); 4] = [
+pub(super) const FOREIGN_MARKS: [(&[u8], &str); 4] = [
     (b"\xff\xfe\0\0", "UTF-32LE"),
     (b"\0\0\xfe\xff", "UTF-32BE"),
     (b"\xff\xfe", "UTF-16LE"),
     (b"\xfe\xff", "UTF-16BE"),
 ];
+
+/// The last column of a rejects file. Nothing else has one of this name.
+const OWN_LAST_COLUMN: &str = "_moebulk_message";
 
 /// Reads the records of one CSV file, in order.
 ///
@@ -47,6 +51,9 @@ impl<R: Read> CsvReader<R> {
     /// [`Dialect::skip_lines`] lines, and reads the header. `file` is its index among the
     /// inputs, for positions.
     ///
+    /// A rejects file has a header and nothing before it, whatever its source had: so the
+    /// flags that read the source read it as well.
+    ///
     /// # Errors
     /// The bytes can't be read or are in another encoding, the dialect contradicts itself,
     /// or there is no sound header. See [`Error`].
@@ -61,6 +68,28 @@ impl<R: Read> CsvReader<R> {
         dialect: Dialect,
         block_bytes: usize,
     ) -> Result<Self, Error> {
+        let mut reader = Self::begin(read, file, dialect, block_bytes)?;
+        if (!reader.dialect.header || reader.dialect.skip_lines > 0) && reader.is_own_file()? {
+            reader.dialect.header = true;
+            reader.dialect.skip_lines = 0;
+        }
+        reader.skip_to_rows()?;
+        Ok(reader)
+    }
+
+    /// [`CsvReader::open_sized`] with no look at whether it is a rejects file.
+    pub(super) fn open_as_given(
+        read: R,
+        file: u32,
+        dialect: Dialect,
+        block_bytes: usize,
+    ) -> Result<Self, Error> {
+        let mut reader = Self::begin(read, file, dialect, block_bytes)?;
+        reader.skip_to_rows()?;
+        Ok(reader)
+    }
+
+    fn begin(read: R, file: u32, dialect: Dialect, block_bytes: usize) -> Result<Self, Error> {
         dialect.check().map_err(Error::Dialect)?;
         let mut reader = Self {
             input: Input::new(read, block_bytes),
@@ -74,12 +103,39 @@ impl<R: Read> CsvReader<R> {
             block: Block::default(),
         };
         reader.skip_mark()?;
-        for _ in 0..reader.dialect.skip_lines {
-            reader.take_line(&mut Raw::new(0))?;
-        }
-        reader.read_header()?;
-        reader.block = Block::new(file, reader.header.len());
         Ok(reader)
+    }
+
+    fn skip_to_rows(&mut self) -> Result<(), Error> {
+        for _ in 0..self.dialect.skip_lines {
+            self.take_line(&mut Raw::new(0))?;
+        }
+        self.read_header()?;
+        self.block = Block::new(self.file, self.header.len());
+        Ok(())
+    }
+
+    /// Whether these are the column names of a rejects file.
+    pub(super) fn ends_own_header(names: &[String]) -> bool {
+        names.last().is_some_and(|name| name == OWN_LAST_COLUMN)
+    }
+
+    /// Whether the record at the very start is the header of a rejects file.
+    fn is_own_file(&mut self) -> Result<bool, Error> {
+        let first = self.peek()?;
+        Ok(first
+            .is_some_and(|first| first.cell(0, first.columns - 1) == OWN_LAST_COLUMN.as_bytes()))
+    }
+
+    /// The record at the start of the unread bytes, where it keeps the grammar. It stays
+    /// unread.
+    pub(super) fn peek(&mut self) -> Result<Option<TextRows>, Error> {
+        let mut block = Block::default();
+        let Parsed::Record(extent) = self.parse(&mut block)? else { return Ok(None) };
+        let (data, _) = self.input.window(extent.end);
+        block.rows.columns = extent.fields;
+        block.push_record(1, self.line, data);
+        Ok(Some(block.rows))
     }
 
     /// The column names; `column_1`, `column_2`, … where the file has no header.
@@ -210,7 +266,7 @@ impl<R: Read> CsvReader<R> {
     /// What is wrong with a record whose bounds are sound. Bytes that are no text come
     /// first: they explain a wrong count rather than the other way around.
     fn fault(&self, raw: &[u8], fields: usize) -> Option<(Code, String)> {
-        if let Some(fault) = encoding_fault(raw) {
+        if let Some(fault) = self.encoding_fault(raw) {
             return Some(fault);
         }
         let columns = self.header.len();
@@ -296,20 +352,38 @@ impl<R: Read> CsvReader<R> {
         Damage { position, code, detail, raw }
     }
 
+    /// Bytes that are no text.
+    fn encoding_fault(&self, raw: &[u8]) -> Option<(Code, String)> {
+        if let Some(at) = memchr(0, raw) {
+            return Some((Code::NulByte, format!("{} is NUL", self.byte(at))));
+        }
+        let at = std::str::from_utf8(raw).err()?.valid_up_to();
+        let code = match self.dialect.encoding {
+            TextEncoding::Utf8 => Code::InvalidUtf8,
+            _ => Code::InvalidEncoding,
+        };
+        Some((code, format!("{} is not {}", self.byte(at), self.dialect.encoding.name())))
+    }
+
+    /// A place in a record, from 0, in words.
+    fn byte(&self, at: usize) -> String {
+        let counted = match self.dialect.encoding {
+            TextEncoding::Utf8 => "",
+            _ => " (counted in UTF-8)",
+        };
+        format!("byte {} of the record{counted}", at + 1)
+    }
+
     /// What was found, never what a cell holds.
     fn describe(&self, Broken { code, field, at }: Broken) -> String {
-        let (field, at) = (field + 1, at + 1);
+        let (field, byte) = (field + 1, self.byte(at));
         match code {
-            Code::QuoteInField => {
-                format!("a quote in unquoted field {field}, byte {at} of the record")
-            }
+            Code::QuoteInField => format!("a quote in unquoted field {field}, {byte}"),
             Code::TextAfterQuote => {
-                format!("text after the closing quote of field {field}, byte {at} of the record")
+                format!("text after the closing quote of field {field}, {byte}")
             }
             Code::UnclosedQuote => {
-                format!(
-                    "the quote that opens field {field}, byte {at} of the record, is not closed"
-                )
+                format!("the quote that opens field {field}, {byte}, is not closed")
             }
             _ => format!("no end within {} bytes", self.dialect.record_bytes_max),
         }
@@ -386,7 +460,7 @@ impl<R: Read> CsvReader<R> {
             return Ok(());
         }
         let (data, _) = self.input.window(extent.end);
-        if let Some((code, detail)) = encoding_fault(data) {
+        if let Some((code, detail)) = self.encoding_fault(data) {
             return Err(damaged(code, detail));
         }
         block.rows.columns = extent.fields;
@@ -414,70 +488,6 @@ fn check_names(names: &[String], line: u64) -> Result<(), Error> {
     Ok(())
 }
 
-fn encoding_fault(raw: &[u8]) -> Option<(Code, String)> {
-    if let Some(at) = memchr(0, raw) {
-        return Some((Code::NulByte, format!("byte {} of the record is NUL", at + 1)));
-    }
-    let error = std::str::from_utf8(raw).err()?;
-    let at = error.valid_up_to() + 1;
-    Some((Code::InvalidUtf8, format!("byte {at} of the record is not UTF-8")))
-}
-
-fn line_ends(data: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', data).count() as u64
-}
-
 fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-/// The raw bytes of a damaged stretch: its start, and how long it is.
-struct Raw {
-    kept: Vec<u8>,
-    kept_max: usize,
-    bytes: u64,
-    line_ends: u64,
-    /// The last three bytes, for its end lies beyond what is kept where it is long.
-    last: [u8; 3],
-}
-
-impl Raw {
-    fn new(kept_max: usize) -> Self {
-        Self { kept: Vec::new(), kept_max, bytes: 0, line_ends: 0, last: [0; 3] }
-    }
-
-    /// Adds bytes; how many line ends are among them.
-    fn push(&mut self, data: &[u8]) -> u64 {
-        let room = self.kept_max - self.kept.len();
-        self.kept.extend_from_slice(&data[..data.len().min(room)]);
-        self.bytes += data.len() as u64;
-        for &byte in &data[data.len().saturating_sub(3)..] {
-            self.last = [self.last[1], self.last[2], byte];
-        }
-        let line_ends = line_ends(data);
-        self.line_ends += line_ends;
-        line_ends
-    }
-
-    /// Whether the last byte before the line end is an escape.
-    fn ends_escaped(&self, dialect: &Dialect) -> bool {
-        dialect.escape.is_some_and(|escape| self.last[1] == escape)
-    }
-
-    /// Whether more was pushed than is kept.
-    fn cut(&self) -> bool {
-        self.bytes > self.kept.len() as u64
-    }
-
-    /// What is kept, without the last line end of the stretch.
-    fn without_line_end(mut self) -> Vec<u8> {
-        let line_end_bytes = match self.last {
-            [_, b'\r', b'\n'] => 2,
-            [_, _, b'\n'] => 1,
-            _ => 0,
-        };
-        let content_bytes = self.bytes.saturating_sub(line_end_bytes);
-        self.kept.truncate(usize::try_from(content_bytes).unwrap_or(usize::MAX));
-        self.kept
-    }
 }

@@ -10,7 +10,10 @@ use tempfile::TempDir;
 use xxhash_rust::xxh3::xxh3_128;
 
 use data::ROWS;
-use moebulk::decode::{Table, csv::Dialect};
+use moebulk::decode::{
+    Table,
+    csv::{Dialect, Given},
+};
 use moebulk::model::{Body, Kind, Rate, Rows, Shaped};
 use moebulk::pack::{Limits, Packer};
 use moebulk::progress::{Mode, Progress};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow::{
     array::{ArrayRef, RecordBatch, StringArray, UInt32Array, UInt64Array},
-    compute::take_record_batch,
-    datatypes::{DataType, Field, Schema, SchemaRef},
+    compute::{cast, take_record_batch},
+    datatypes::{DataType, Field, FieldRef, Schema, SchemaRef},
 };
 use parquet::{
     arrow::ArrowWriter,
@@ -56,7 +56,7 @@ impl ParquetRows {
     pub fn begin(to: Staged, kept: &Schema, columns: [&str; 5]) -> Result<Self> {
         let types =
             [DataType::Utf8, DataType::UInt64, DataType::UInt32, DataType::Utf8, DataType::Utf8];
-        let mut fields = kept.fields().to_vec();
+        let mut fields: Vec<FieldRef> = kept.fields().iter().map(without_views).collect();
         fields.extend(
             columns.iter().zip(types).map(|(&name, kind)| Arc::new(Field::new(name, kind, false))),
         );
@@ -108,6 +108,23 @@ impl ParquetRows {
     }
 }
 
+/// The field with strings as every reader of Parquet knows them: views are how this program
+/// holds them, and some readers refuse a file that names them.
+fn without_views(field: &FieldRef) -> FieldRef {
+    let kind = match field.data_type() {
+        DataType::Utf8View => DataType::Utf8,
+        DataType::List(item) => DataType::List(without_views(item)),
+        DataType::LargeList(item) => DataType::LargeList(without_views(item)),
+        DataType::FixedSizeList(item, length) => {
+            DataType::FixedSizeList(without_views(item), *length)
+        }
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(without_views).collect()),
+        DataType::Map(entries, sorted) => DataType::Map(without_views(entries), *sorted),
+        other => other.clone(),
+    };
+    Arc::new(field.as_ref().clone().with_data_type(kind))
+}
+
 impl Held {
     fn of(rows: &ArrowRows, kept: &[usize], path: &Arc<str>) -> Result<Self> {
         Ok(Self {
@@ -140,7 +157,9 @@ impl Held {
             Arc::new(StringArray::from(codes)),
             Arc::new(StringArray::from(messages)),
         ];
-        let columns = taken.columns().iter().cloned().chain(extra).collect();
+        let kept = taken.columns().iter().zip(schema.fields());
+        let kept = kept.map(|(column, field)| cast(column, field.data_type()));
+        let columns = kept.chain(extra.into_iter().map(Ok)).collect::<Result<_, _>>()?;
         Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
     }
 }

@@ -212,15 +212,16 @@ fn write_line(text: &str) {
 }
 
 fn send_message(sent: &Sent) -> String {
-    let mut text = format!("{}, {} left at the limits", sent.rate, duration(sent.seconds_left));
-    if sent.failed > 0 {
-        text.push_str(&format!(", {} refused", HumanCount(sent.failed)));
-    }
+    // What it waits for comes first: a narrow terminal cuts the end.
+    let mut parts = Vec::new();
     if !sent.waiting.is_empty() {
-        text.push_str(", ");
-        text.push_str(&sent.waiting);
+        parts.push(sent.waiting.clone());
     }
-    text
+    if sent.failed > 0 {
+        parts.push(format!("{} refused", HumanCount(sent.failed)));
+    }
+    parts.push(format!("{} left at {}", duration(sent.seconds_left), sent.rate));
+    parts.join(", ")
 }
 
 /// A duration in the two units that matter: `2 h 5 min`, `3 min 20 s`, `12 s`.

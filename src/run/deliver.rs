@@ -3,6 +3,7 @@
 
 use std::{sync::Mutex, thread};
 
+use indicatif::HumanCount;
 use tokio::sync::mpsc;
 
 use super::{
@@ -157,9 +158,15 @@ impl send::Ledger for JournalLedger<'_, '_> {
             ));
         }
         let left = (self.totals.users + self.totals.events).saturating_sub(rows);
+        // The budget that is used up comes free before the windows that are still needed.
+        let until_ms = match progress.waiting {
+            Some(Waiting::Budget { until_ms } | Waiting::ServerAsked { until_ms, .. }) => until_ms,
+            _ => 0,
+        };
+        let wait_s = until_ms.saturating_sub(self.clock.now_ms()).div_ceil(1000);
         let (users_left, events_left) = if self.totals.users > 0 { (left, 0) } else { (0, left) };
         let rate = |per_minute: Option<u64>, what: &str| match per_minute {
-            Some(rate) => format!("at most {rate} {what}/min"),
+            Some(rate) => format!("{} {what}/min", HumanCount(rate)),
             None => "no rate limit".to_owned(),
         };
         self.around.progress.sent(Sent {
@@ -171,7 +178,8 @@ impl send::Ledger for JournalLedger<'_, '_> {
                 rate(progress.events_per_minute, "events")
             },
             waiting: progress.waiting.map(|waiting| self.words(waiting)).unwrap_or_default(),
-            seconds_left: summary::seconds_at_limit(self.job, users_left, events_left) as u64,
+            seconds_left: wait_s
+                + summary::seconds_at_limit(self.job, users_left, events_left) as u64,
         });
     }
 }

@@ -68,7 +68,7 @@ impl GroupRows {
                     Err(what) => return Some(Err(what)),
                 };
                 let parts = text_bytes(&batch).div_ceil(BATCH_BYTES_MAX).max(1) as usize;
-                let rows = batch.num_rows().div_ceil(parts).max(1);
+                let rows = (batch.num_rows() / parts).max(1);
                 (batch, rows)
             }
         };

@@ -1,4 +1,4 @@
-use arrow::{array::*, datatypes::*};
+use arrow::{array::*, buffer::OffsetBuffer, datatypes::*};
 use bytes::Bytes;
 use parquet::{arrow::ArrowWriter, file::properties::WriterProperties};
 
@@ -234,4 +234,72 @@ fn any_flipped_byte_gives_rows_or_an_error() {
         }
     }
     std::panic::set_hook(quiet);
+}
+
+/// One row group of a list of `items` nulls in every row, and a text column beside it.
+fn lists(rows: usize, items: usize) -> Bytes {
+    let values = new_null_array(&DataType::Utf8, rows * items);
+    let offsets = OffsetBuffer::from_lengths(vec![items; rows]);
+    let item = Arc::new(Field::new_list_field(DataType::Utf8, true));
+    let list: ArrayRef = Arc::new(ListArray::new(item, offsets, values, None));
+    let nothing = new_null_array(&DataType::new_list(DataType::Utf8, true), rows);
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["text"; rows]));
+    let columns = [("text", text), ("nothing", nothing), ("list", list)];
+    let columns = columns.map(|(name, column)| (name, column, true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+    // One page a column, however many values it has.
+    let properties = WriterProperties::builder()
+        .set_data_page_row_count_limit(usize::MAX)
+        .set_write_batch_size(usize::MAX)
+        .build();
+    let mut writer = ArrowWriter::try_new(vec![], batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap().into()
+}
+
+#[test]
+fn columns_whose_pages_take_turns_are_read() {
+    let file = ParquetFile::open(lists(10_000, 3), 0).unwrap();
+    let batches = read(&file, 0, &[0, 1, 2], 0..u64::MAX);
+    assert_eq!(batches.iter().map(|rows| rows.batch.num_rows()).sum::<usize>(), 10_000);
+    let lists = batches[0].batch.column(2).as_list::<i32>();
+    assert!((0..lists.len()).all(|row| lists.value(row).len() == 3));
+    // From the middle of the page, and with its dictionary read late.
+    let rows = read(&file, 0, &[0, 2], 7_000..7_001).remove(0);
+    assert_eq!(rows.batch.column(0).as_string_view().value(0), "text");
+}
+
+#[test]
+fn a_small_file_that_would_fill_the_memory_is_refused() {
+    let bytes = lists(1, 4_500_000);
+    assert!(bytes.len() < 10_000, "{}", bytes.len());
+    let file = ParquetFile::open(bytes, 0).unwrap();
+    let error = file.read_group(0, &[0, 2], 0..1).unwrap().next().unwrap().unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("a page of column `list.list.item` takes"), "{text}");
+    assert!(text.contains("for 4500000 values in lists"), "{text}");
+    assert_eq!(read(&file, 0, &[0], 0..1)[0].batch.num_rows(), 1, "the other columns can be read");
+}
+
+#[test]
+fn a_text_that_a_dictionary_repeats_comes_in_small_batches() {
+    let long = "x".repeat(100_000);
+    let text: ArrayRef = Arc::new(StringArray::from(vec![long.as_str(); 2_000]));
+    let file = write(&RecordBatch::try_from_iter([("text", text)]).unwrap(), 2_000);
+    assert!(file.len() < 500_000, "{}", file.len());
+    let file = ParquetFile::open(file, 0).unwrap();
+    let batches = read(&file, 0, &[0], 0..u64::MAX);
+    let rows: Vec<_> = batches.iter().map(|rows| rows.batch.num_rows()).collect();
+    assert_eq!(rows.iter().sum::<usize>(), 2_000);
+    assert!(rows.iter().all(|&rows| rows * 100_000 <= 8 << 20), "{rows:?}");
+    let firsts: Vec<_> = batches.iter().map(|rows| rows.first_row as usize).collect();
+    assert_eq!(
+        firsts[1..],
+        rows.iter()
+            .scan(1, |at, rows| {
+                *at += rows;
+                Some(*at)
+            })
+            .collect::<Vec<_>>()[..rows.len() - 1]
+    );
 }

@@ -235,7 +235,8 @@ impl ParquetFile {
         let seconds = match &inner.seconds {
             Some(metadata) if (0..inner.columns.len()).any(is_int96) => {
                 let known = (0..inner.columns.len()).filter(|column| columns.contains(column));
-                Some((begin(metadata, &is_int96)?, known.map(is_int96).collect()))
+                let reader = begin(metadata, &is_int96)?;
+                Some(group::Seconds { reader, columns: known.map(is_int96).collect() })
             }
             _ => None,
         };

@@ -316,3 +316,81 @@ fn any_nested_column_is_sent_as_its_plain_json() {
         }
     }
 }
+
+fn moebulk(dir: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_moebulk"));
+    let output = command.current_dir(dir).args(arguments).output().expect("the binary runs");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn broken_limits_are_told_and_bad_values_come_back_whole() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ids = StringArray::from(vec!["user-1", "user-2", "user-3"]);
+    let lists = [
+        Some(vec![Some(0.5); 51]),
+        Some(vec![Some(f64::NAN), Some(1.0)]),
+        Some(vec![Some(1.0), None]),
+    ];
+    let lists = ListArray::from_iter_primitive::<Float64Type, _, _>(lists);
+    let columns: [(&str, ArrayRef); 2] =
+        [("customer_id", Arc::new(ids)), ("scores", Arc::new(lists))];
+    let batch = RecordBatch::try_from_iter(columns).expect("one length");
+    write(&dir.path().join("scores.parquet"), &batch, &mut Rng::with_seed(1));
+
+    let pack = ["pack", "scores.parquet", "--out", "bodies", "--output", "json"];
+    let (code, stdout, stderr) = moebulk(dir.path(), &pack);
+    assert_eq!(code, Some(1), "{stderr}");
+    let report: Value = serde_json::from_str(&stdout).expect("the report");
+    let problems: Vec<_> = report["problems"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|problem| {
+            let first = &problem["first"][0]["row"];
+            (
+                problem["code"].as_str(),
+                problem["severity"].as_str(),
+                problem["column"].as_str(),
+                first.as_u64(),
+            )
+        })
+        .collect();
+    let scores = Some("scores");
+    assert_eq!(
+        problems,
+        [
+            (Some("number-not-finite"), Some("reject"), scores, Some(2)),
+            (Some("list-too-long"), Some("warning"), scores, Some(1)),
+            (Some("list-null"), Some("warning"), scores, Some(3)),
+        ]
+    );
+    // The rejected row is there with its list, and is rejected for the same reason again.
+    let rejects = walk(dir.path()).into_iter().find(|path| path.ends_with("rejects.parquet"));
+    let rejects = rejects.expect("a rejects file");
+    std::fs::copy(rejects, dir.path().join("again.parquet")).expect("copied");
+    let (code, stdout, stderr) =
+        moebulk(dir.path(), &["pack", "again.parquet", "--out", "bodies", "--output", "json"]);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stdout.contains("number-not-finite") && stdout.contains("\"read\": 1"), "{stdout}");
+
+    // A flat type, and an id that is nested.
+    std::fs::write(
+        dir.path().join("mapping.json"),
+        r#"{"mapping":[{"column":"customer_id","moe_attr":"uid"},{"column":"scores","moe_attr":"s","type":"double"}]}"#,
+    )
+    .expect("written");
+    let (code, _, stderr) = moebulk(
+        dir.path(),
+        &["pack", "scores.parquet", "--out", "bodies", "--mapping", "mapping.json"],
+    );
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("the mapping has it as double; give it the type json"), "{stderr}");
+}
+
+fn walk(dir: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(dir).expect("readable");
+    let paths = entries.map(|entry| entry.expect("readable").path());
+    paths.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}

@@ -9,7 +9,11 @@ use arrow::{
     datatypes::*,
 };
 use fastrand::Rng;
-use parquet::{arrow::ArrowWriter, basic::Compression, file::properties::WriterProperties};
+use parquet::{
+    arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder},
+    basic::Compression,
+    file::properties::WriterProperties,
+};
 use serde_json::{Value, json};
 
 /// An array, and for each row its JSON as text, since a parsed number would forgive lost
@@ -334,8 +338,10 @@ fn broken_limits_are_told_and_bad_values_come_back_whole() {
         Some(vec![Some(1.0), None]),
     ];
     let lists = ListArray::from_iter_primitive::<Float64Type, _, _>(lists);
-    let columns: [(&str, ArrayRef); 2] =
-        [("customer_id", Arc::new(ids)), ("scores", Arc::new(lists))];
+    let words: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "c"]));
+    let words = StructArray::try_from(vec![("word", words)]).expect("one length");
+    let columns: [(&str, ArrayRef); 3] =
+        [("customer_id", Arc::new(ids)), ("scores", Arc::new(lists)), ("words", Arc::new(words))];
     let batch = RecordBatch::try_from_iter(columns).expect("one length");
     write(&dir.path().join("scores.parquet"), &batch, &mut Rng::with_seed(1));
 
@@ -369,6 +375,11 @@ fn broken_limits_are_told_and_bad_values_come_back_whole() {
     // The rejected row is there with its list, and is rejected for the same reason again.
     let rejects = walk(dir.path()).into_iter().find(|path| path.ends_with("rejects.parquet"));
     let rejects = rejects.expect("a rejects file");
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&rejects).expect("there"));
+    let fields = reader.expect("a footer").schema().fields().clone();
+    let types: Vec<_> = fields.iter().map(|field| field.data_type()).collect();
+    let word = Fields::from(vec![Field::new("word", DataType::Utf8, false)]);
+    assert_eq!([types[0], types[2]], [&DataType::Utf8, &DataType::Struct(word)]);
     std::fs::copy(rejects, dir.path().join("again.parquet")).expect("copied");
     let (code, stdout, stderr) =
         moebulk(dir.path(), &["pack", "again.parquet", "--out", "bodies", "--output", "json"]);

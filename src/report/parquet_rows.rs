@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow::{
     array::{ArrayRef, RecordBatch, StringArray, UInt32Array, UInt64Array},
-    compute::take_record_batch,
-    datatypes::{DataType, Field, Schema, SchemaRef},
+    compute::{cast, take_record_batch},
+    datatypes::{DataType, Field, FieldRef, Schema, SchemaRef},
 };
 use parquet::{
     arrow::ArrowWriter,
@@ -56,7 +56,7 @@ impl ParquetRows {
     pub fn begin(to: Staged, kept: &Schema, columns: [&str; 5]) -> Result<Self> {
         let types =
             [DataType::Utf8, DataType::UInt64, DataType::UInt32, DataType::Utf8, DataType::Utf8];
-        let mut fields = kept.fields().to_vec();
+        let mut fields: Vec<FieldRef> = kept.fields().iter().map(plain_text).collect();
         fields.extend(
             columns.iter().zip(types).map(|(&name, kind)| Arc::new(Field::new(name, kind, false))),
         );
@@ -140,7 +140,29 @@ impl Held {
             Arc::new(StringArray::from(codes)),
             Arc::new(StringArray::from(messages)),
         ];
-        let columns = taken.columns().iter().cloned().chain(extra).collect();
+        let kept = taken.columns().iter().zip(schema.fields()).map(|(column, field)| {
+            if column.data_type() == field.data_type() {
+                Ok(Arc::clone(column))
+            } else {
+                cast(column, field.data_type())
+            }
+        });
+        let columns = kept.chain(extra.map(Ok)).collect::<std::result::Result<_, _>>()?;
         Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
     }
+}
+
+/// A field with its texts as plain strings: views are how they are read here, and other
+/// readers need not know the type.
+fn plain_text(field: &FieldRef) -> FieldRef {
+    use DataType as T;
+    let data_type = match field.data_type() {
+        T::Utf8View => T::Utf8,
+        T::List(item) => T::List(plain_text(item)),
+        T::LargeList(item) => T::LargeList(plain_text(item)),
+        T::Struct(fields) => T::Struct(fields.iter().map(plain_text).collect()),
+        T::Map(entries, sorted) => T::Map(plain_text(entries), *sorted),
+        other => other.clone(),
+    };
+    Arc::new(field.as_ref().clone().with_data_type(data_type))
 }

@@ -303,3 +303,57 @@ fn a_text_that_a_dictionary_repeats_comes_in_small_batches() {
             .collect::<Vec<_>>()[..rows.len() - 1]
     );
 }
+
+#[test]
+fn int96_keeps_its_milliseconds_in_every_year_and_tells_of_digits_below() {
+    use parquet::{
+        data_type::{Int96, Int96Type},
+        file::writer::SerializedFileWriter,
+        schema::parser::parse_message_type,
+    };
+    const EPOCH: i64 = 2_440_588;
+    let schema = "message m { required int96 at; required group l (LIST) { repeated group list { required int96 element; } } }";
+    let schema = parse_message_type(schema).unwrap();
+    // Days since 1970 and nanoseconds of the day, and microseconds of them.
+    let instants = [
+        (0, 0, 0),
+        (0, 1, 1),
+        (-1, 86_399_999_999_999, -1),
+        (-719_162, 1_000_000, -719_162 * 86_400_000_000 + 1_000),
+        (2_932_896, 86_399_999_000_000, 2_932_897 * 86_400_000_000 - 1_000),
+        (106_000_000, 0, 106_000_000 * 86_400_000_000),
+        (200_000_000, 0, i64::MAX),
+    ];
+    let values: Vec<Int96> = instants
+        .iter()
+        .map(|&(days, nanos, _): &(i64, u64, i64)| {
+            let mut value = Int96::new();
+            value.set_data(nanos as u32, (nanos >> 32) as u32, (days + EPOCH) as u32);
+            value
+        })
+        .collect();
+    let mut writer =
+        SerializedFileWriter::new(Vec::new(), schema.into(), WriterProperties::new().into())
+            .unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    // The column, then the list column with one element a row.
+    for levels in [None, Some((vec![1; values.len()], vec![0; values.len()]))] {
+        let mut column = group.next_column().unwrap().unwrap();
+        let (definition, repetition) = levels.unzip();
+        column
+            .typed::<Int96Type>()
+            .write_batch(&values, definition.as_deref(), repetition.as_deref())
+            .unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    let file = ParquetFile::open(Bytes::from(writer.into_inner().unwrap()), 0).unwrap();
+    let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
+    assert_eq!(file.columns()[0].data_type, micros);
+    let rows = read(&file, 0, &[0, 1], 0..u64::MAX).remove(0);
+    let expected: Vec<i64> = instants.iter().map(|&(.., micros)| micros).collect();
+    let lists = rows.batch.column(1).as_list::<i32>();
+    for found in [rows.batch.column(0), lists.values()] {
+        assert_eq!(*found.as_primitive::<TimestampMicrosecondType>().values(), expected);
+    }
+}

@@ -19,7 +19,7 @@ use parquet::{
             ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
         },
     },
-    basic::Compression,
+    basic::{Compression, Encoding},
     errors::ParquetError,
     file::{
         metadata::{ColumnChunkMetaData, ParquetMetaData},
@@ -45,6 +45,10 @@ pub use schema::refusal;
 /// Most rows in one batch. A batch is one task's work: enough rows to spread the cost
 /// of a task over, few enough that a batch of 1 KB rows stays near 4 MB.
 pub const BATCH_ROWS_MAX: usize = 4_096;
+
+/// Most rows in a batch where texts are stored as what differs from the one before: a
+/// few bytes can then be any number, and the footer does not tell.
+const BATCH_ROWS_DELTA_MAX: u64 = 256;
 
 /// About the most bytes of values in one batch, which has fewer rows where they are long.
 const BATCH_BYTES_MAX: u64 = 8 << 20;
@@ -231,7 +235,8 @@ impl ParquetFile {
         let seconds = match &inner.seconds {
             Some(metadata) if (0..inner.columns.len()).any(is_int96) => {
                 let known = (0..inner.columns.len()).filter(|column| columns.contains(column));
-                Some((begin(metadata, &is_int96)?, known.map(is_int96).collect()))
+                let reader = begin(metadata, &is_int96)?;
+                Some(group::Seconds { reader, columns: known.map(is_int96).collect() })
             }
             _ => None,
         };
@@ -254,12 +259,15 @@ impl fmt::Debug for ParquetFile {
 /// Rows of a batch, so that its values stay near [`BATCH_BYTES_MAX`] as far as the footer
 /// tells their size.
 fn batch_rows<'a>(chunks: impl Iterator<Item = &'a ColumnChunkMetaData>, rows: u64) -> usize {
-    let row_bytes = chunks.map(|chunk| {
+    let (mut row_bytes, mut rows_max) = (1_u64, BATCH_ROWS_MAX as u64);
+    for chunk in chunks {
         let encoded = u64::try_from(chunk.uncompressed_size()).unwrap_or(0) / rows.max(1);
-        encoded.saturating_add(value_bytes(chunk))
-    });
-    let row_bytes = row_bytes.fold(1, u64::saturating_add);
-    (BATCH_BYTES_MAX / row_bytes).clamp(1, BATCH_ROWS_MAX as u64) as usize
+        row_bytes = row_bytes.saturating_add(encoded).saturating_add(value_bytes(chunk));
+        if chunk.encodings().any(|encoding| encoding == Encoding::DELTA_BYTE_ARRAY) {
+            rows_max = BATCH_ROWS_DELTA_MAX;
+        }
+    }
+    (BATCH_BYTES_MAX / row_bytes).clamp(1, rows_max) as usize
 }
 
 fn roots(schema: &SchemaDescriptor) -> usize {

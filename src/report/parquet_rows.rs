@@ -56,7 +56,7 @@ impl ParquetRows {
     pub fn begin(to: Staged, kept: &Schema, columns: [&str; 5]) -> Result<Self> {
         let types =
             [DataType::Utf8, DataType::UInt64, DataType::UInt32, DataType::Utf8, DataType::Utf8];
-        let mut fields: Vec<FieldRef> = kept.fields().iter().map(without_views).collect();
+        let mut fields: Vec<FieldRef> = kept.fields().iter().map(plain_text).collect();
         fields.extend(
             columns.iter().zip(types).map(|(&name, kind)| Arc::new(Field::new(name, kind, false))),
         );
@@ -108,23 +108,6 @@ impl ParquetRows {
     }
 }
 
-/// The field with strings as every reader of Parquet knows them: views are how this program
-/// holds them, and some readers refuse a file that names them.
-fn without_views(field: &FieldRef) -> FieldRef {
-    let kind = match field.data_type() {
-        DataType::Utf8View => DataType::Utf8,
-        DataType::List(item) => DataType::List(without_views(item)),
-        DataType::LargeList(item) => DataType::LargeList(without_views(item)),
-        DataType::FixedSizeList(item, length) => {
-            DataType::FixedSizeList(without_views(item), *length)
-        }
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(without_views).collect()),
-        DataType::Map(entries, sorted) => DataType::Map(without_views(entries), *sorted),
-        other => other.clone(),
-    };
-    Arc::new(field.as_ref().clone().with_data_type(kind))
-}
-
 impl Held {
     fn of(rows: &ArrowRows, kept: &[usize], path: &Arc<str>) -> Result<Self> {
         Ok(Self {
@@ -157,9 +140,29 @@ impl Held {
             Arc::new(StringArray::from(codes)),
             Arc::new(StringArray::from(messages)),
         ];
-        let kept = taken.columns().iter().zip(schema.fields());
-        let kept = kept.map(|(column, field)| cast(column, field.data_type()));
-        let columns = kept.chain(extra.into_iter().map(Ok)).collect::<Result<_, _>>()?;
+        let kept = taken.columns().iter().zip(schema.fields()).map(|(column, field)| {
+            if column.data_type() == field.data_type() {
+                Ok(Arc::clone(column))
+            } else {
+                cast(column, field.data_type())
+            }
+        });
+        let columns = kept.chain(extra.map(Ok)).collect::<std::result::Result<_, _>>()?;
         Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
     }
+}
+
+/// A field with its texts as plain strings: views are how they are read here, and other
+/// readers need not know the type.
+fn plain_text(field: &FieldRef) -> FieldRef {
+    use DataType as T;
+    let data_type = match field.data_type() {
+        T::Utf8View => T::Utf8,
+        T::List(item) => T::List(plain_text(item)),
+        T::LargeList(item) => T::LargeList(plain_text(item)),
+        T::Struct(fields) => T::Struct(fields.iter().map(plain_text).collect()),
+        T::Map(entries, sorted) => T::Map(plain_text(entries), *sorted),
+        other => other.clone(),
+    };
+    Arc::new(field.as_ref().clone().with_data_type(data_type))
 }

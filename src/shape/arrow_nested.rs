@@ -60,7 +60,7 @@ impl Spans<'_> {
                 start..start + sizes[row] as usize
             }
             Self::Fixed(lists) => {
-                let start = lists.value_offset_at(row) as usize;
+                let start = lists.value_offset_at(row);
                 start..start + lists.value_length() as usize
             }
         }

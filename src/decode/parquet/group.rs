@@ -27,6 +27,19 @@ pub(super) struct Watched {
     pub watch: Arc<Watch>,
 }
 
+/// What reads a row group.
+struct Readers {
+    main: Watched,
+    seconds: Option<Seconds>,
+}
+
+/// The second reading of INT96 timestamps.
+pub(super) struct Seconds {
+    pub reader: Watched,
+    /// Which of the main reader's columns have any.
+    pub columns: Vec<bool>,
+}
+
 /// The batches of one row group; ends after the first error.
 pub struct GroupRows {
     file: u32,
@@ -35,7 +48,7 @@ pub struct GroupRows {
     rows: Range<u64>,
     /// Rows are passed over before the first batch.
     skipping: bool,
-    readers: Option<(Watched, Option<(Watched, Vec<bool>)>)>,
+    readers: Option<Readers>,
     /// A batch that is handed out in parts, and how many rows each has.
     parts: Option<(RecordBatch, usize)>,
 }
@@ -45,17 +58,24 @@ impl GroupRows {
         Self { file: 0, row_group: 0, rows: 0..0, skipping: false, readers: None, parts: None }
     }
 
-    /// The rows of a group, read with `main`; those of its columns that are told have
-    /// INT96 timestamps and are read with `seconds` too.
+    /// The rows of a group, read with `main`; those of its columns that have INT96
+    /// timestamps are read with `seconds` too.
     pub(super) fn new(
         file: u32,
         row_group: usize,
         rows: Range<u64>,
         skipping: bool,
         main: Watched,
-        seconds: Option<(Watched, Vec<bool>)>,
+        seconds: Option<Seconds>,
     ) -> Self {
-        Self { file, row_group, rows, skipping, readers: Some((main, seconds)), parts: None }
+        Self {
+            file,
+            row_group,
+            rows,
+            skipping,
+            readers: Some(Readers { main, seconds }),
+            parts: None,
+        }
     }
 
     /// The next rows, in a batch that is small enough.
@@ -68,7 +88,7 @@ impl GroupRows {
                     Err(what) => return Some(Err(what)),
                 };
                 let parts = text_bytes(&batch).div_ceil(BATCH_BYTES_MAX).max(1) as usize;
-                let rows = batch.num_rows().div_ceil(parts).max(1);
+                let rows = (batch.num_rows() / parts).max(1);
                 (batch, rows)
             }
         };
@@ -86,13 +106,13 @@ impl GroupRows {
             // Dropped here, not with the iterator: it holds decoded pages.
             self.readers = None;
         }
-        let (main, seconds) = self.readers.as_mut()?;
+        let Readers { main, seconds } = self.readers.as_mut()?;
         let skipping = std::mem::take(&mut self.skipping);
         let mut read = || {
             let batch = main.next(skipping)?;
             let batch = match seconds {
-                Some((seconds, int96)) => {
-                    join(&batch, &seconds.next(skipping)?, int96).map_err(words)?
+                Some(Seconds { reader, columns }) => {
+                    join(&batch, &reader.next(skipping)?, columns).map_err(words)?
                 }
                 None => batch,
             };

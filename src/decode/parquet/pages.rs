@@ -31,6 +31,9 @@ const HEADER_BYTES_FIRST: u64 = 256;
 
 /// Repetition and definition level of a value in memory.
 const LEVEL_BYTES: u64 = 4;
+/// How often a value of a nested column is in memory: buffers grow by doubling, and are
+/// copied once.
+const VALUE_COPIES: u64 = 3;
 
 /// Fields of `PageHeader`, and of the header of each kind of page inside it.
 const UNCOMPRESSED_PAGE_SIZE: i64 = 2;
@@ -58,16 +61,22 @@ struct Watched {
 
 #[derive(Default)]
 struct Held {
-    /// A page whose header was read, but not its body: where that begins, its column
-    /// and its bytes.
-    next: Option<(u64, usize, Page)>,
+    columns: Vec<Open>,
     dictionaries: u64,
     /// The pages of this batch, and those that were open when it began.
     pages: u64,
-    /// The last page of each column.
-    open: Vec<u64>,
     /// Pages are passed over, and let go at once.
     skipping: bool,
+}
+
+/// What is known of a column's pages. Of a page whose header was read and its body not,
+/// that is where the body begins; the crate may come back for a dictionary much later.
+#[derive(Clone, Default)]
+struct Open {
+    dictionary: Option<(u64, Page)>,
+    next: Option<(u64, Page)>,
+    /// Bytes of the last page.
+    bytes: u64,
 }
 
 /// What a page header says.
@@ -87,13 +96,14 @@ impl Watch {
             .map(|chunk| {
                 let (start, len) = chunk.byte_range();
                 let nested = chunk.column_descr().max_rep_level() > 0;
-                let value_bytes = if nested { LEVEL_BYTES + value_bytes(chunk) } else { 0 };
+                let value_bytes =
+                    if nested { VALUE_COPIES * (LEVEL_BYTES + value_bytes(chunk)) } else { 0 };
                 let name = chunk.column_path().string();
                 Watched { name, start, end: start.saturating_add(len), value_bytes }
             })
             .collect();
         columns.sort_by_key(|column| column.start);
-        let held = Held { open: vec![0; columns.len()], ..Held::default() };
+        let held = Held { columns: vec![Open::default(); columns.len()], ..Held::default() };
         Self { columns, held: held.into() }
     }
 
@@ -101,7 +111,7 @@ impl Watch {
     /// before it, of which nobody can say how many pages they take.
     pub fn begin_batch(&self, skipping: bool) {
         let mut held = self.held();
-        held.pages = held.open.iter().sum();
+        held.pages = held.columns.iter().map(|open| open.bytes).sum();
         held.skipping = skipping;
     }
 
@@ -110,31 +120,42 @@ impl Watch {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The column whose bytes hold this one.
+    fn column_at(&self, at: u64) -> Option<usize> {
+        let column = self.columns.partition_point(|column| column.start <= at).checked_sub(1)?;
+        (at < self.columns[column].end).then_some(column)
+    }
+
     /// A page header was read that ends at `body`.
     fn header(&self, at: u64, body: u64, page: Page) -> Result<()> {
-        let column = self.columns.partition_point(|column| column.start <= at);
-        let Some(column) = column.checked_sub(1).filter(|&column| at < self.columns[column].end)
-        else {
+        let Some(column) = self.column_at(at) else {
             return Err(refused("a page lies outside of its column"));
         };
         if page.body_bytes == 0 && page.uncompressed_bytes > 0 {
             return Err(refused("a page header promises bytes that it does not have"));
         }
-        self.held().next = Some((body, column, page));
+        let open = &mut self.held().columns[column];
+        let slot = if page.is_dictionary { &mut open.dictionary } else { &mut open.next };
+        *slot = Some((body, page));
         Ok(())
     }
 
-    /// The page whose body begins here, its header read already.
-    fn body_at(&self, start: u64) -> Option<Page> {
-        self.held().next.filter(|&(body, ..)| body == start).map(|(.., page)| page)
+    /// The page whose body begins here, its header read already, and its column.
+    fn page_at(&self, body: u64) -> Option<(usize, Page)> {
+        // Its header is there at least.
+        let column = self.column_at(body.checked_sub(1)?)?;
+        let held = self.held();
+        let open = &held.columns[column];
+        let page = [open.next, open.dictionary].into_iter().flatten();
+        page.into_iter().find(|&(start, _)| start == body).map(|(_, page)| (column, page))
     }
 
     /// A page's body is about to be read, if it is one that begins at `start`.
     fn body(&self, start: u64) -> Result<()> {
-        let mut held = self.held();
-        let Some((_, column, page)) = held.next.take_if(|&mut (body, ..)| body == start) else {
-            return Ok(());
+        let Some((column, page)) = self.page_at(start) else {
+            return Err(refused("a page is read before its header"));
         };
+        let mut held = self.held();
         let watched = &self.columns[column];
         let values = page.values.saturating_mul(watched.value_bytes);
         let bytes = page.uncompressed_bytes.saturating_add(values);
@@ -153,7 +174,7 @@ impl Watch {
             held.dictionaries += bytes;
         } else {
             held.pages += bytes;
-            held.open[column] = bytes;
+            held.columns[column].bytes = bytes;
         }
         let total = held.dictionaries.saturating_add(held.pages);
         if total > HELD_BYTES_MAX && !held.skipping {
@@ -207,8 +228,8 @@ impl<R: ChunkReader> ChunkReader for Guarded<R> {
     fn get_read(&self, start: u64) -> Result<Self::T> {
         let mut rest = self.read.get_read(start)?;
         let mut bytes = Vec::new();
-        let known = self.watch.body_at(start);
-        if known.is_some_and(|page| page.body_bytes > 0) {
+        let known = self.watch.page_at(start);
+        if known.is_some_and(|(_, page)| page.body_bytes > 0) {
             return Ok(Cursor::new(bytes).chain(rest));
         }
         let read = read_page(&mut rest, &mut bytes)

@@ -1,4 +1,4 @@
-use arrow::{array::*, datatypes::*};
+use arrow::{array::*, buffer::OffsetBuffer, datatypes::*};
 use bytes::Bytes;
 use parquet::{arrow::ArrowWriter, file::properties::WriterProperties};
 
@@ -234,4 +234,126 @@ fn any_flipped_byte_gives_rows_or_an_error() {
         }
     }
     std::panic::set_hook(quiet);
+}
+
+/// One row group of a list of `items` nulls in every row, and a text column beside it.
+fn lists(rows: usize, items: usize) -> Bytes {
+    let values = new_null_array(&DataType::Utf8, rows * items);
+    let offsets = OffsetBuffer::from_lengths(vec![items; rows]);
+    let item = Arc::new(Field::new_list_field(DataType::Utf8, true));
+    let list: ArrayRef = Arc::new(ListArray::new(item, offsets, values, None));
+    let nothing = new_null_array(&DataType::new_list(DataType::Utf8, true), rows);
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["text"; rows]));
+    let columns = [("text", text), ("nothing", nothing), ("list", list)];
+    let columns = columns.map(|(name, column)| (name, column, true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+    // One page a column, however many values it has.
+    let properties = WriterProperties::builder()
+        .set_data_page_row_count_limit(usize::MAX)
+        .set_write_batch_size(usize::MAX)
+        .build();
+    let mut writer = ArrowWriter::try_new(vec![], batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap().into()
+}
+
+#[test]
+fn columns_whose_pages_take_turns_are_read() {
+    let file = ParquetFile::open(lists(10_000, 3), 0).unwrap();
+    let batches = read(&file, 0, &[0, 1, 2], 0..u64::MAX);
+    assert_eq!(batches.iter().map(|rows| rows.batch.num_rows()).sum::<usize>(), 10_000);
+    let lists = batches[0].batch.column(2).as_list::<i32>();
+    assert!((0..lists.len()).all(|row| lists.value(row).len() == 3));
+    // From the middle of the page, and with its dictionary read late.
+    let rows = read(&file, 0, &[0, 2], 7_000..7_001).remove(0);
+    assert_eq!(rows.batch.column(0).as_string_view().value(0), "text");
+}
+
+#[test]
+fn a_small_file_that_would_fill_the_memory_is_refused() {
+    let bytes = lists(1, 4_500_000);
+    assert!(bytes.len() < 10_000, "{}", bytes.len());
+    let file = ParquetFile::open(bytes, 0).unwrap();
+    let error = file.read_group(0, &[0, 2], 0..1).unwrap().next().unwrap().unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("a page of column `list.list.item` takes"), "{text}");
+    assert!(text.contains("for 4500000 values in lists"), "{text}");
+    assert_eq!(read(&file, 0, &[0], 0..1)[0].batch.num_rows(), 1, "the other columns can be read");
+}
+
+#[test]
+fn a_text_that_a_dictionary_repeats_comes_in_small_batches() {
+    let long = "x".repeat(100_000);
+    let text: ArrayRef = Arc::new(StringArray::from(vec![long.as_str(); 2_000]));
+    let file = write(&RecordBatch::try_from_iter([("text", text)]).unwrap(), 2_000);
+    assert!(file.len() < 500_000, "{}", file.len());
+    let file = ParquetFile::open(file, 0).unwrap();
+    let batches = read(&file, 0, &[0], 0..u64::MAX);
+    let rows: Vec<_> = batches.iter().map(|rows| rows.batch.num_rows()).collect();
+    assert_eq!(rows.iter().sum::<usize>(), 2_000);
+    assert!(rows.iter().all(|&rows| rows * 100_000 <= 8 << 20), "{rows:?}");
+    let firsts: Vec<_> = batches.iter().map(|rows| rows.first_row as usize).collect();
+    assert_eq!(
+        firsts[1..],
+        rows.iter()
+            .scan(1, |at, rows| {
+                *at += rows;
+                Some(*at)
+            })
+            .collect::<Vec<_>>()[..rows.len() - 1]
+    );
+}
+
+#[test]
+fn int96_keeps_its_milliseconds_in_every_year_and_tells_of_digits_below() {
+    use parquet::{
+        data_type::{Int96, Int96Type},
+        file::writer::SerializedFileWriter,
+        schema::parser::parse_message_type,
+    };
+    const EPOCH: i64 = 2_440_588;
+    let schema = "message m { required int96 at; required group l (LIST) { repeated group list { required int96 element; } } }";
+    let schema = parse_message_type(schema).unwrap();
+    // Days since 1970 and nanoseconds of the day, and microseconds of them.
+    let instants = [
+        (0, 0, 0),
+        (0, 1, 1),
+        (-1, 86_399_999_999_999, -1),
+        (-719_162, 1_000_000, -719_162 * 86_400_000_000 + 1_000),
+        (2_932_896, 86_399_999_000_000, 2_932_897 * 86_400_000_000 - 1_000),
+        (106_000_000, 0, 106_000_000 * 86_400_000_000),
+        (200_000_000, 0, i64::MAX),
+    ];
+    let values: Vec<Int96> = instants
+        .iter()
+        .map(|&(days, nanos, _): &(i64, u64, i64)| {
+            let mut value = Int96::new();
+            value.set_data(nanos as u32, (nanos >> 32) as u32, (days + EPOCH) as u32);
+            value
+        })
+        .collect();
+    let mut writer =
+        SerializedFileWriter::new(Vec::new(), schema.into(), WriterProperties::new().into())
+            .unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    // The column, then the list column with one element a row.
+    for levels in [None, Some((vec![1; values.len()], vec![0; values.len()]))] {
+        let mut column = group.next_column().unwrap().unwrap();
+        let (definition, repetition) = levels.unzip();
+        column
+            .typed::<Int96Type>()
+            .write_batch(&values, definition.as_deref(), repetition.as_deref())
+            .unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    let file = ParquetFile::open(Bytes::from(writer.into_inner().unwrap()), 0).unwrap();
+    let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
+    assert_eq!(file.columns()[0].data_type, micros);
+    let rows = read(&file, 0, &[0, 1], 0..u64::MAX).remove(0);
+    let expected: Vec<i64> = instants.iter().map(|&(.., micros)| micros).collect();
+    let lists = rows.batch.column(1).as_list::<i32>();
+    for found in [rows.batch.column(0), lists.values()] {
+        assert_eq!(*found.as_primitive::<TimestampMicrosecondType>().values(), expected);
+    }
 }

@@ -203,6 +203,13 @@ impl Encoder<'_> {
 
     fn text(&mut self, at: usize, column: &PlanColumn, cell: Cell<'_>) -> bool {
         if let Cell::Text(text) = cell {
+            if text.len() > self.plan.rules.body_bytes_max {
+                // The row is too large whatever else is in it; not writing it down spares the
+                // time where a typed file repeats one long text in every row.
+                let bytes = text.len();
+                self.problem(Code::RowTooLarge, Some(at), || format!("its text has {bytes} bytes"));
+                return false;
+            }
             self.string_limit(at, text);
             if column.inferred && looks_like_date(text) {
                 self.value_problem(Code::DateAsText, at, text, "");

@@ -216,7 +216,7 @@ impl Server {
                 bodies.push(Vec::new());
                 last = request;
             }
-            bodies.last_mut().expect("a body").push(row_number(&record["element"]));
+            bodies.last_mut().expect("a body").extend(row_numbers(&record["element"]));
         }
         bodies
     }
@@ -236,13 +236,13 @@ impl Drop for Server {
     }
 }
 
-/// The column `n` of an element, which holds the number of its data row.
-pub fn row_number(element: &Value) -> u64 {
-    let n = match element["actions"].as_array() {
-        Some(actions) => &actions[0]["attributes"]["n"],
-        None => &element["attributes"]["n"],
-    };
-    n.as_u64().unwrap_or_else(|| panic!("no row number: {element}"))
+/// The column `n` of an element, or of each of its actions: the number of its data row.
+pub fn row_numbers(element: &Value) -> Vec<u64> {
+    let number = |n: &Value| n.as_u64().unwrap_or_else(|| panic!("no row number: {element}"));
+    match element["actions"].as_array() {
+        Some(actions) => actions.iter().map(|action| number(&action["attributes"]["n"])).collect(),
+        None => vec![number(&element["attributes"]["n"])],
+    }
 }
 
 /// `count` users of one row each.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::checkpoint::Checkpoint;
-use crate::support::{Home, Run, Server, assert_private, row_number, until};
+use crate::support::{Home, Run, Server, assert_private, row_numbers, until};
 
 /// When a life ends.
 #[derive(Clone, Copy, Debug)]
@@ -247,7 +247,12 @@ impl Packed {
             .lines()
             .map(|line| {
                 let body: Value = serde_json::from_str(line).expect("a body");
-                body["elements"].as_array().expect("elements").iter().map(row_number).collect()
+                body["elements"]
+                    .as_array()
+                    .expect("elements")
+                    .iter()
+                    .flat_map(row_numbers)
+                    .collect()
             })
             .collect();
         let ordinals = bodies.iter().cloned().zip(0..).collect();
@@ -295,8 +300,8 @@ fn assert_user_order(records: &Value) {
         let request = record["request"].as_u64().expect("a request");
         let requests = by_user.entry(user).or_default();
         match requests.last_mut() {
-            Some((last, rows)) if *last == request => rows.push(row_number(element)),
-            _ => requests.push((request, vec![row_number(element)])),
+            Some((last, rows)) if *last == request => rows.extend(row_numbers(element)),
+            _ => requests.push((request, row_numbers(element))),
         }
     }
     for (user, requests) in by_user {

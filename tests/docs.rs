@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path, process::Command};
 
+use moebulk::model::Code;
+
 fn read(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect(name)
 }
@@ -56,4 +58,29 @@ fn the_readme_begins_with_its_two_commands() {
         commands,
         ["cargo run --release -- import samples/customers.csv --sandbox", "cargo test"]
     );
+}
+
+/// Code, severity and help of every entry of docs/problems.md, in order.
+#[test]
+fn every_problem_code_has_its_entry() {
+    let document = read("docs/problems.md");
+    let entries: Vec<(&str, &str)> = document
+        .split("\n### `")
+        .skip(1)
+        .map(|entry| entry.split_once("`\n\n").expect("a code, a blank line, its text"))
+        .collect();
+    for code in Code::ALL {
+        let found: Vec<_> = entries.iter().filter(|(name, _)| *name == code.as_str()).collect();
+        assert_eq!(found.len(), 1, "docs/problems.md: entries of `{code}` (there has to be one)");
+        let text = found[0].1.split("\n## ").next().unwrap_or_default();
+        let said = format!("**{}**: {}\n", code.severity().as_str(), code.help());
+        assert!(text.starts_with(&said), "docs/problems.md, `{code}` does not begin with: {said}");
+        for part in ["Why", "Fix", "Example", "Flags"] {
+            assert_eq!(text.matches(&format!("\n- {part}: ")).count(), 1, "`{code}`: {part}");
+        }
+    }
+    for (name, _) in &entries {
+        let known = Code::ALL.iter().any(|code| code.as_str() == *name);
+        assert!(known, "docs/problems.md has an entry `{name}`, which is no code");
+    }
 }

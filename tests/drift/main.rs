@@ -385,6 +385,9 @@ fn what_passes_strict_checks_is_kept_whole() {
             "--kind=events".to_owned(),
             format!("--mapping={}", sample("events-mapping.json")),
         ],
+        vec![sample("customers.csv"), format!("--mapping={}", sample("users-mapping.toml"))],
+        // Their users came before.
+        vec![sample("devices.csv"), format!("--mapping={}", sample("devices-mapping.toml"))],
     ];
     for arguments in &imports {
         let output = Command::new(env!("CARGO_BIN_EXE_moebulk"))
@@ -399,7 +402,7 @@ fn what_passes_strict_checks_is_kept_whole() {
             .expect("the binary runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    assert_eq!(look(&sandbox, "records")["count"], 600);
+    assert_eq!(look(&sandbox, "records")["count"], 3 * 300 + 40);
     assert_eq!(violations(&sandbox), 0);
     assert_eq!(look(&sandbox, "dropped"), json!({"count": 0, "dropped": []}));
 }

@@ -29,6 +29,9 @@ pub struct Case {
     pub changes: Vec<(&'static str, u64)>,
 }
 
+/// A column that a file needs, and its cell in a row.
+type OwnColumn = (&'static str, fn(usize) -> String);
+
 impl Case {
     /// A file of users with one column; each of the cells that break the rule is said to.
     pub fn of(
@@ -101,9 +104,8 @@ impl Case {
     }
 
     /// Columns that the header lacks, and the cell that each row has there.
-    fn own(&self) -> Vec<(&'static str, fn(usize) -> String)> {
-        let mut own: Vec<(&'static str, fn(usize) -> String)> =
-            vec![("customer_id", |row| format!("user-{row}"))];
+    fn own(&self) -> Vec<OwnColumn> {
+        let mut own: Vec<OwnColumn> = vec![("customer_id", |row| format!("user-{row}"))];
         if self.kind == Some("events") {
             own.push(("action", |_| "Buy".to_owned()));
             own.push(("user_time", |_| "2026-01-01T00:00:00Z".to_owned()));

@@ -2,6 +2,9 @@
 
 use std::{fs, path::Path, process::Command};
 
+use moebulk::model::{Code, Kind};
+use moebulk::shape::mapping;
+
 fn read(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect(name)
 }
@@ -56,4 +59,71 @@ fn the_readme_begins_with_its_two_commands() {
         commands,
         ["cargo run --release -- import samples/customers.csv --sandbox", "cargo test"]
     );
+}
+
+/// Code, severity and help of every entry of docs/problems.md, in order.
+#[test]
+fn every_problem_code_has_its_entry() {
+    let document = read("docs/problems.md");
+    let entries: Vec<(&str, &str)> = document
+        .split("\n### `")
+        .skip(1)
+        .map(|entry| entry.split_once("`\n\n").expect("a code, a blank line, its text"))
+        .collect();
+    for code in Code::ALL {
+        let found: Vec<_> = entries.iter().filter(|(name, _)| *name == code.as_str()).collect();
+        assert_eq!(found.len(), 1, "docs/problems.md: entries of `{code}` (there has to be one)");
+        let text = found[0].1.split("\n## ").next().unwrap_or_default();
+        let said = format!("**{}**: {}\n", code.severity().as_str(), code.help());
+        assert!(text.starts_with(&said), "docs/problems.md, `{code}` does not begin with: {said}");
+        for part in ["Why", "Fix", "Example", "Flags"] {
+            assert_eq!(text.matches(&format!("\n- {part}: ")).count(), 1, "`{code}`: {part}");
+        }
+    }
+    for (name, _) in &entries {
+        let known = Code::ALL.iter().any(|code| code.as_str() == *name);
+        assert!(known, "docs/problems.md has an entry `{name}`, which is no code");
+    }
+}
+
+fn blocks<'a>(document: &'a str, language: &str) -> Vec<&'a str> {
+    let fence = format!("\n```{language}\n");
+    let parts = document.split(fence.as_str()).skip(1);
+    parts.map(|rest| rest.split("\n```").next().expect("a block")).collect()
+}
+
+#[test]
+fn every_mapping_in_the_documents_can_be_used() {
+    let document = read("docs/mapping.md");
+    let mut kinds = Vec::new();
+    for text in blocks(&document, "toml") {
+        let mapping = mapping::parse(text, None).unwrap_or_else(|error| panic!("{error}:\n{text}"));
+        kinds.extend(mapping.kind);
+    }
+    assert_eq!(kinds, [Kind::Users, Kind::Events, Kind::Devices, Kind::Users]);
+    let json = blocks(&document, "json");
+    assert_eq!(json.len(), 1);
+    let mapping = mapping::parse(json[0], Some(Kind::Users)).expect("sound");
+    assert_eq!(mapping.columns.len(), 4);
+
+    // The tables name every key, and those that are used somewhere above.
+    let source = read("src/shape/mapping/own.rs");
+    let (_, fields) = source.split_once("struct File {").expect("the file's keys");
+    let (fields, _) = fields.split_once("/// The name of an attribute").expect("the entry's keys");
+    let keys: Vec<&str> = fields
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(',')?.split_once(": "))
+        .map(|(name, _)| match name {
+            "true_words" => "true",
+            "false_words" => "false",
+            "value" => "type",
+            name => name,
+        })
+        .collect();
+    assert!(keys.len() >= 22, "{keys:?}");
+    for key in keys {
+        let row = [format!("\n| `{key}`"), format!("\n| `[{key}]`"), format!(", `{key}` |")];
+        let is_named = row.iter().any(|start| document.contains(start));
+        assert!(is_named, "docs/mapping.md: no row for `{key}`");
+    }
 }

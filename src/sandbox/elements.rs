@@ -19,6 +19,10 @@ const EVENT_PLATFORMS: [&str; 5] = ["ANDROID", "iOS", "web", "TV", "unknown"];
 /// Data API, U: `user_timezone_offset` in seconds, 15 hours either way.
 const TIMEZONE_OFFSET_SECONDS_MAX: u64 = 54_000;
 
+/// Data API, U: what `moe_push_opted` of a device can be. What becomes of another value is not
+/// documented; it is taken as strictly as a platform.
+const PUSH_OPTED: [&str; 2] = ["True", "False"];
+
 /// What is wrong with an element.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ElementFault {
@@ -138,6 +142,10 @@ fn check_device(device: &Value) -> Result<(), ElementFault> {
     }
     if !is_text(attribute("push_id")) {
         return fault("device-push-id", "push_id", "non-empty str");
+    }
+    let is_opted = |opted: &Value| opted.as_str().is_some_and(|it| PUSH_OPTED.contains(&it));
+    if attribute("moe_push_opted").is_some_and(|opted| !is_opted(opted)) {
+        return fault("device-push-opted", "moe_push_opted", PUSH_OPTED.join(" or "));
     }
     Ok(())
 }

@@ -19,11 +19,14 @@ pub fn review(plan: &mut Plan) {
     let (mut attributes, mut objects): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for column in &mut plan.columns {
         column.remarks.clear();
+        let name = &column.path[0];
+        // A user's identifiers stand among the attributes, and take up places there.
+        if kind == Kind::Users && column.target == Target::Identifier {
+            place_of(&mut attributes, name);
+        }
         if column.target != Target::Attribute {
             continue;
         }
-        let name = &column.path[0];
-        let place = place_of(&mut attributes, name);
         let mut say = |broken: bool, code: Code| {
             if broken {
                 column.remarks.push(code);
@@ -33,12 +36,20 @@ pub fn review(plan: &mut Plan) {
             say(!names::DEVICE_ATTRIBUTES.contains(&name.as_str()), Code::DeviceAttribute);
             continue;
         }
-        if let Some(code) = name_code(name) {
+        let broken = name_code(name);
+        if let Some(code) = broken {
             say(true, code);
         }
         if kind == Kind::Users {
-            say(place >= limits::USER_ATTRIBUTES_MAX, Code::AttributeCount);
             say(!fits_standard(name, column.value), Code::StandardType);
+        }
+        if matches!(broken, Some(Code::NameBlocked | Code::NamePrefix)) {
+            // The server drops it before it counts: it takes up no place.
+            continue;
+        }
+        if kind == Kind::Users {
+            let place = place_of(&mut attributes, name);
+            say(place >= limits::USER_ATTRIBUTES_MAX, Code::AttributeCount);
         }
         if column.path.len() > 1 || column.value == ValueType::Json {
             let place = place_of(&mut objects, name);
@@ -132,9 +143,16 @@ mod tests {
     fn attributes_beyond_what_a_workspace_takes() {
         let columns: Vec<_> =
             (0..257).map(|n| attribute(&format!("a{n}"), ValueType::Text)).collect();
-        let said = remarks(Kind::Users, columns);
+        let said = remarks(Kind::Users, columns.clone());
         assert_eq!(said[255], []);
         assert_eq!(said[256], [Code::AttributeCount]);
+        // What is dropped for its name takes up no place, an identifier does.
+        let (mut with_dropped, mut with_identifier) = (columns.clone(), columns);
+        with_dropped[0] = attribute("id", ValueType::Text);
+        assert_eq!(remarks(Kind::Users, with_dropped)[256], []);
+        with_identifier[0] =
+            PlanColumn::new("m", Target::Identifier, "moe_mobile", ValueType::Text);
+        assert_eq!(remarks(Kind::Users, with_identifier)[256], [Code::AttributeCount]);
         let columns: Vec<_> =
             (0..11).map(|n| attribute(&format!("a{n}"), ValueType::Json)).collect();
         let said = remarks(Kind::Users, columns.clone());

@@ -344,10 +344,16 @@ pub fn text_flaw(text: &str) -> Option<Code> {
     if text.len() <= limits::STRING_CHARS_MAX || text.chars().count() <= limits::STRING_CHARS_MAX {
         return None;
     }
-    let is_url = ["http://", "https://"].iter().any(|scheme| {
-        text.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme))
-    });
-    Some(if is_url { Code::UrlTooLong } else { Code::StringTooLong })
+    Some(if is_url(text) { Code::UrlTooLong } else { Code::StringTooLong })
+}
+
+/// `scheme://…` without white space; the API does not say what it takes for a URL.
+fn is_url(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        && !rest.is_empty()
+        && !text.contains(char::is_whitespace)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub enum StandardType {
 
 /// Standard user attributes with a fixed type. A value of another type breaks
 /// dashboard pages, so these types are not inferred.
-pub const STANDARD_ATTRIBUTES: [(&str, StandardType); 17] = [
+pub const STANDARD_ATTRIBUTES: [(&str, StandardType); 20] = [
     ("u_n", StandardType::Text),
     ("u_fn", StandardType::Text),
     ("u_ln", StandardType::Text),
@@ -32,17 +32,14 @@ pub const STANDARD_ATTRIBUTES: [(&str, StandardType); 17] = [
     ("moe_email_optin_status", StandardType::Text),
     ("push_preference", StandardType::Bool),
     ("moe_gaid", StandardType::Text),
+    ("publisher_name", StandardType::Text),
+    ("campaign_name", StandardType::Text),
+    ("advertising_identifier", StandardType::Text),
 ];
 
-/// Standard attributes whose type the documentation leaves open.
-const STANDARD_UNTYPED: [&str; 6] = [
-    "moe_em_unsub_categories",
-    "publisher_name",
-    "campaign_name",
-    "u_l_a",
-    "cr_t",
-    "advertising_identifier",
-];
+/// Documented names whose type is left open, and the identifier that identity resolution
+/// has as its example.
+const DOCUMENTED_UNTYPED: [&str; 4] = ["moe_em_unsub_categories", "u_l_a", "cr_t", "moe_mobile"];
 
 /// Attributes of a device, in the order of the documentation; the server drops others.
 pub const DEVICE_ATTRIBUTES: [&str; 8] = [
@@ -96,7 +93,7 @@ pub enum NameVerdict {
     Blocked,
     /// One of [`RESERVED`].
     Reserved,
-    /// It begins with [`OWN_PREFIX`] and is no standard attribute.
+    /// It begins with [`OWN_PREFIX`] and is not documented.
     OwnPrefix,
 }
 
@@ -106,15 +103,15 @@ pub fn judge(name: &str) -> NameVerdict {
         NameVerdict::Blocked
     } else if RESERVED.contains(&name) {
         NameVerdict::Reserved
-    } else if name.starts_with(OWN_PREFIX) && !is_standard(name) {
+    } else if name.starts_with(OWN_PREFIX) && !is_documented(name) {
         NameVerdict::OwnPrefix
     } else {
         NameVerdict::Allowed
     }
 }
 
-fn is_standard(name: &str) -> bool {
-    standard_type(name).is_some() || STANDARD_UNTYPED.contains(&name)
+fn is_documented(name: &str) -> bool {
+    standard_type(name).is_some() || DOCUMENTED_UNTYPED.contains(&name)
 }
 
 /// The fixed type of a standard user attribute.
@@ -133,6 +130,7 @@ mod tests {
             ("moe_sub_w", NameVerdict::Allowed),
             ("moe_em_unsub_categories", NameVerdict::Allowed),
             ("cr_t", NameVerdict::Allowed),
+            ("moe_mobile", NameVerdict::Allowed),
             ("moe_vip", NameVerdict::OwnPrefix),
             ("Moe_vip", NameVerdict::Allowed),
             ("id", NameVerdict::Blocked),

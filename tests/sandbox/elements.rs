@@ -100,6 +100,10 @@ fn bulk_elements_are_judged_silently_and_single_ones_at_once() {
             action(json!({"action": "Buy", "user_timezone_offset": 54_001})),
         ),
         ("device-push-id", device(json!({"platform": "iOS"}))),
+        (
+            "device-push-opted",
+            device(json!({"platform": "iOS", "push_id": "p", "moe_push_opted": "yes"})),
+        ),
         ("device-platform", device(json!({"push_id": "p1", "platform": "ios"}))),
     ];
     let sound = [

@@ -5,7 +5,7 @@ use crate::model::{Code, CodeSet, Kind};
 use crate::shape::{
     cell::Cell,
     cells::Cells,
-    datetime::{DateError, DateTime},
+    datetime::{DateError, DateFormat, DateTime, Zone},
     json, json_text, nested,
     number::{Fit, Number},
     plan::{Empty, Items, PlanColumn, Target, ValueType},
@@ -54,9 +54,7 @@ impl Encoder<'_> {
                     self.json.extend_from_slice(key);
                     let begin = self.json.len();
                     let keys = self.object(members, row, scratch, level + 1);
-                    if level == 0 {
-                        self.object_limits(node, keys, self.json.len() - begin);
-                    }
+                    self.object_limits(node, keys, self.json.len() - begin, level);
                     keys > 0
                 }
             };
@@ -70,9 +68,9 @@ impl Encoder<'_> {
         written
     }
 
-    /// Data API, U: 25 KB and 100 keys an object.
-    fn object_limits(&mut self, node: &Node, keys: usize, bytes: usize) {
-        if bytes > limits::OBJECT_BYTES_MAX {
+    /// Data API, U: 25 KB an object with all that is in it, 100 keys each.
+    fn object_limits(&mut self, node: &Node, keys: usize, bytes: usize, level: usize) {
+        if level == 0 && bytes > limits::OBJECT_BYTES_MAX {
             self.problem(Code::ObjectTooLarge, node.first(), || format!("it has {bytes} bytes"));
         }
         if keys > limits::OBJECT_KEYS_MAX {
@@ -109,14 +107,22 @@ impl Encoder<'_> {
             },
             Target::PushId => match row.value(at, scratch) {
                 Cell::Absent => self.missing(Code::PushIdMissing, at),
-                cell => self.text_field(at, cell),
+                cell => self.text_attribute(at, cell),
             },
             Target::PushOpted => match row.value(at, scratch) {
                 Cell::Absent => false,
                 cell => self.one_of(at, cell, &limits::PUSH_OPTED, Code::PushOptedValue),
             },
-            _ => self.text_field(at, row.value(at, scratch)),
+            _ => self.text_attribute(at, row.value(at, scratch)),
         }
+    }
+
+    /// Writes a text that stands among the attributes and is an own field or an identifier.
+    fn text_attribute(&mut self, at: usize, cell: Cell<'_>) -> bool {
+        if let Cell::Text(text) = cell {
+            self.string_limit(at, text);
+        }
+        self.text_field(at, cell)
     }
 
     fn missing(&mut self, code: Code, at: usize) -> bool {
@@ -211,7 +217,7 @@ impl Encoder<'_> {
                 return false;
             }
             self.string_limit(at, text);
-            if column.inferred && looks_like_date(text) {
+            if column.inferred && looks_like_date(text) && !is_kept_as_date(text) {
                 self.value_problem(Code::DateAsText, at, text, "");
             }
             if is_bracketed(text) && text.contains('|') {
@@ -319,27 +325,47 @@ fn is_bracketed(text: &str) -> bool {
     text.len() >= 2 && text.starts_with('[') && text.ends_with(']')
 }
 
-/// Whether a text is made as dates are: three groups of digits, one of them a year, with
-/// one separator, at its end or before a time.
+/// Whether a text is made as dates are: a year, and a month and a day behind it or a day and
+/// a month in either order before it, with one separator; then nothing or a time.
 fn looks_like_date(text: &str) -> bool {
     let bytes = text.as_bytes();
-    if !(8..=40).contains(&bytes.len()) || !bytes[0].is_ascii_digit() {
-        return false;
-    }
-    let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
-    let first = digits(0);
-    let Some(&separator) = bytes.get(first).filter(|byte| matches!(byte, b'-' | b'/' | b'.'))
-    else {
-        return false;
+    let number = |from: usize| {
+        let digits = bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        (from..from + digits, bytes.get(from + digits).copied())
     };
-    let second = digits(first + 1);
-    let behind = first + 1 + second;
-    if !(1..=2).contains(&second) || bytes.get(behind) != Some(&separator) {
+    let (first, Some(separator @ (b'-' | b'/' | b'.'))) = number(0) else { return false };
+    let (second, between) = number(first.end + 1);
+    if between != Some(separator) {
         return false;
     }
-    let third = digits(behind + 1);
-    let shape = matches!((first, third), (4, 1..=2) | (1..=2, 4));
-    shape && matches!(bytes.get(behind + 1 + third), None | Some(b' ' | b'T'))
+    let (third, _) = number(second.end + 1);
+    let within = |part: &std::ops::Range<usize>, max: u8| {
+        text[part.clone()].parse::<u8>().is_ok_and(|number| (1..=max).contains(&number))
+    };
+    let is_date = match (first.len(), second.len(), third.len()) {
+        (4, 1..=2, 1..=2) => true,
+        (1..=2, 1..=2, 4) => {
+            within(&first, 31) && within(&second, 31) && (within(&first, 12) || within(&second, 12))
+        }
+        _ => false,
+    };
+    is_date
+        && match &bytes[third.end..] {
+            [] => true,
+            [b'T' | b' ', hour, b':', ..] => hour.is_ascii_digit(),
+            [b'T' | b' ', ten, hour, b':', ..] => ten.is_ascii_digit() && hour.is_ascii_digit(),
+            _ => false,
+        }
+}
+
+/// Whether the server takes a text for a date (Data API, U: `YYYY-MM-DD` or
+/// `YYYY-MM-DDThh:mm:ss[.fff]Z`, of a day that exists): it is written as we write them.
+fn is_kept_as_date(text: &str) -> bool {
+    DateTime::parse(text, DateFormat::Iso, Zone::Utc).is_ok_and(|date| {
+        let mut written = Vec::with_capacity(24);
+        date.write(&mut written);
+        written == text.as_bytes()
+    })
 }
 
 #[cfg(test)]
@@ -355,8 +381,13 @@ mod tests {
             "1.2.2024",
             "2024-13-01T00:00:00Z",
             "01-02-2024 03:04",
+            "2025-01-31T10:00:00+02:00",
+            "2025-01-31 10:00: what was said then, at some length",
         ] {
-            assert!(looks_like_date(text), "{text}");
+            assert!(looks_like_date(text) && !is_kept_as_date(text), "{text}");
+        }
+        for text in ["2024-02-29", "2025-01-31T00:00:00Z", "2025-12-31T23:59:59.120Z"] {
+            assert!(looks_like_date(text) && is_kept_as_date(text), "{text}");
         }
         for text in [
             "",
@@ -368,8 +399,23 @@ mod tests {
             "2024-01/02",
             "a2024-01-02",
             "192.168.2024.1",
+            "13-13-2025",
+            "32-01-2025",
+            "2025-01-31 is when",
+            "2025-01-31Tea",
+            "2024-01-é",
         ] {
             assert!(!looks_like_date(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_one_as_a_whole() {
+        for text in ["https://x", "ftp://a.b/c", "HTTP://X"] {
+            assert!(is_url(text), "{text}");
+        }
+        for text in ["https://x and more", "://x", "see https://x", "https://", "https:/x", ""] {
+            assert!(!is_url(text), "{text}");
         }
     }
 }

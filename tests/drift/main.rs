@@ -3,6 +3,8 @@
 //!
 //! Each constant is held by what the emulator does, over real requests.
 
+mod silent;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
@@ -17,7 +19,7 @@ use moebulk::sandbox::{Options, Sandbox};
 use moebulk::wire::envelope;
 use moebulk::wire::ids::{self, IdVerdict};
 use moebulk::wire::limits;
-use moebulk::wire::names::{STANDARD_ATTRIBUTES, StandardType};
+use moebulk::wire::names::{self, StandardType};
 use moebulk::wire::replies::{self, Reply, State};
 use serde_json::{Value, json};
 
@@ -114,16 +116,19 @@ fn action(key: &str, value: Value) -> Value {
 fn every_limit_is_held_here() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |name: &str| fs::read_to_string(root.join(name)).expect(name);
-    let (source, tests) = (read("src/wire/limits.rs"), read("tests/drift.rs"));
-    let names: Vec<_> = source
-        .lines()
-        .filter_map(|line| line.strip_prefix("pub const ")?.split_once(':'))
-        .map(|(name, _)| name)
-        .collect();
-    assert!(names.len() >= 7, "{names:?}");
-    for name in names {
-        let used = format!("limits::{name}");
-        assert!(tests.contains(&used), "{used} is not held against the emulator");
+    let tests = read("tests/drift/main.rs") + &read("tests/drift/silent.rs");
+    for (module, at_least) in [("limits", 21), ("names", 5)] {
+        let source = read(&format!("src/wire/{module}.rs"));
+        let names: Vec<_> = source
+            .lines()
+            .filter_map(|line| line.strip_prefix("pub const ")?.split_once(':'))
+            .map(|(name, _)| name)
+            .collect();
+        assert!(names.len() >= at_least, "{names:?}");
+        for name in names {
+            let used = format!("{module}::{name}");
+            assert!(tests.contains(&used), "{used} is not held against the emulator");
+        }
     }
 }
 
@@ -195,6 +200,34 @@ fn event_platforms() {
     let reply = Reply::parse(answer.status, &answer.body);
     let expected = limits::EVENT_PLATFORMS.join(" or ");
     assert_eq!(reply.message, format!("platform is expected to be {expected}"));
+}
+
+#[test]
+fn device_fields() {
+    let sandbox = start();
+    assert_eq!(bulk(&sandbox, &body_of(&[user("u1")])).status, 200);
+    let answer = |key: &str, value: &str| {
+        let mut device = json!({"type": "device", "customer_id": "u1", "device_id": "d1",
+            "attributes": {"platform": "iOS", "push_id": "p1"}});
+        device["attributes"][key] = json!(value);
+        let answer =
+            send(&sandbox, "POST", "/v1/device/SANDBOX", &[], device.to_string().as_bytes());
+        Reply::parse(answer.status, &answer.body)
+    };
+    for (key, allowed) in
+        [("platform", &limits::DEVICE_PLATFORMS[..]), ("moe_push_opted", &limits::PUSH_OPTED)]
+    {
+        for value in allowed {
+            assert_eq!(answer(key, value).status, 200, "{key} {value}");
+        }
+        // The emulator names those that it knows: no more and no fewer.
+        for value in ["unknown", "true", ""] {
+            let reply = answer(key, value);
+            assert_eq!(reply.status, 400, "{key} {value}");
+            let expected = allowed.join(" or ");
+            assert_eq!(reply.message, format!("{key} is expected to be {expected}"));
+        }
+    }
 }
 
 #[test]
@@ -314,7 +347,7 @@ fn error_types() {
 #[test]
 fn standard_attributes() {
     let sandbox = start();
-    for (name, datatype) in STANDARD_ATTRIBUTES {
+    for (name, datatype) in names::STANDARD_ATTRIBUTES {
         let value = match datatype {
             StandardType::Text => json!("text"),
             StandardType::Bool => json!(true),
@@ -324,7 +357,7 @@ fn standard_attributes() {
         bulk(&sandbox, &body_of(&[element(value)]));
         assert_eq!(look(&sandbox, "dropped")["count"], 0, "{name}");
     }
-    for (index, (name, _)) in STANDARD_ATTRIBUTES
+    for (index, (name, _)) in names::STANDARD_ATTRIBUTES
         .iter()
         .filter(|(_, datatype)| *datatype == StandardType::Text)
         .enumerate()
@@ -352,6 +385,9 @@ fn what_passes_strict_checks_is_kept_whole() {
             "--kind=events".to_owned(),
             format!("--mapping={}", sample("events-mapping.json")),
         ],
+        vec![sample("customers.csv"), format!("--mapping={}", sample("users-mapping.toml"))],
+        // Their users came before.
+        vec![sample("devices.csv"), format!("--mapping={}", sample("devices-mapping.toml"))],
     ];
     for arguments in &imports {
         let output = Command::new(env!("CARGO_BIN_EXE_moebulk"))
@@ -366,7 +402,7 @@ fn what_passes_strict_checks_is_kept_whole() {
             .expect("the binary runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    assert_eq!(look(&sandbox, "records")["count"], 600);
+    assert_eq!(look(&sandbox, "records")["count"], 3 * 300 + 40);
     assert_eq!(violations(&sandbox), 0);
     assert_eq!(look(&sandbox, "dropped"), json!({"count": 0, "dropped": []}));
 }

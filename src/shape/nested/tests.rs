@@ -214,3 +214,13 @@ fn what_cannot_be_sent_refuses_the_whole_value() {
     });
     assert_eq!(endless, Err(Code::RowTooLarge));
 }
+
+#[test]
+fn a_url_is_one_as_a_whole() {
+    for text in ["https://x", "ftp://a.b/c", "HTTP://X"] {
+        assert!(super::is_url(text), "{text}");
+    }
+    for text in ["https://x and more", "://x", "see https://x", "https://", "https:/x", ""] {
+        assert!(!super::is_url(text), "{text}");
+    }
+}

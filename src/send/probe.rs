@@ -167,6 +167,8 @@ async fn probe(client: &Client, body: Bytes, deadline: Duration) -> Probe {
     let round_trip = Some(start.elapsed());
     match outcome {
         Outcome::Answered(answer) => {
+            let ms = start.elapsed().as_millis() as u64;
+            tracing::debug!(status = answer.status, ms, "test of the connection answered");
             let body: &[u8] = match &answer.body {
                 AnswerBody::Whole(body) => body,
                 AnswerBody::Cut => b"the reply was cut short",

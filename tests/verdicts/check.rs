@@ -77,7 +77,8 @@ fn it_loads_nothing_and_leaves_nothing() {
         let ran = finish(command);
         let document = document(ran.assert_code(code));
         assert_eq!(document["ok"], code == 0);
-        assert_eq!(document["clock_ahead_seconds"], 0, "one machine has one clock");
+        let ahead = document["clock_ahead_seconds"].as_i64().expect("one machine has one clock");
+        assert!((-2..=2).contains(&ahead), "{ahead}");
         assert!(document["round_trip_ms"].is_u64());
     }
     let stats = page(&emulator, "stats");

@@ -91,8 +91,17 @@ fn trouble_is_warned_of_by_default_and_a_good_run_is_quiet() {
     assert_eq!((&refused["status"], &refused["kind"]), (&400.into(), &"TypeError".into()));
     assert_eq!((&refused["elements"], &refused["request_id"]), (&8.into(), &"r-bad-7".into()));
 
+    // A file may hold a great many bad rows, and all of them stand in the rejects.
+    let scene = Scene::with_users(200);
+    let bad = super::scene::ids(200).into_iter().step_by(20);
+    let server = Server::poisoned(bad, Reply::fail(400, "TypeError", "expected string"));
+    let many = self::lines(scene.import(&server, &JSON).assert_code(1));
+    assert_eq!(scene.settled(), [190, 10, 0]);
+    assert_eq!(many.len(), 21, "twenty, and that the others are not told: {many:#?}");
+    assert_eq!(many[20]["message"], "further refusals are logged at debug only");
+
     let ran = scene.import(&server, &["--restart", "--log-level", "error"]);
-    ran.assert_code(0);
+    ran.assert_code(1);
     assert!(!ran.stderr.contains("WARN"), "{}", ran.stderr);
 }
 

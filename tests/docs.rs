@@ -23,8 +23,8 @@ fn help(command: &[&str]) -> String {
 #[test]
 fn the_reference_holds_the_help_of_every_command() {
     let reference = read("docs/reference.md");
-    let commands: [&[&str]; 6] =
-        [&[], &["import"], &["validate"], &["pack"], &["sandbox"], &["status"]];
+    let commands: [&[&str]; 7] =
+        [&[], &["import"], &["validate"], &["pack"], &["check"], &["sandbox"], &["status"]];
     for command in commands {
         let name = [&["moebulk"], command].concat().join(" ");
         let stated = reference
@@ -38,7 +38,7 @@ fn the_reference_holds_the_help_of_every_command() {
 #[test]
 fn the_readme_names_every_command_and_exit_code() {
     let readme = read("README.md");
-    for command in ["import", "validate", "pack", "sandbox", "status"] {
+    for command in ["import", "validate", "pack", "check", "sandbox", "status"] {
         assert!(readme.contains(&format!("| `moebulk {command}")), "{command}");
     }
     for code in ["0", "1", "2", "3", "4", "5", "70", "130, 143"] {

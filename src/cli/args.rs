@@ -30,6 +30,9 @@ pub enum Command {
     /// Write the request bodies, one JSON document a line
     #[command(args_override_self = true)]
     Pack(Box<PackArgs>),
+    /// Test the credentials and the way to the server; nothing is loaded
+    #[command(args_override_self = true)]
+    Check(CheckArgs),
     /// Run an emulator of the API on this machine
     Sandbox(SandboxArgs),
     /// Say what a checkpoint holds: done, pending, in doubt
@@ -197,6 +200,34 @@ pub struct JobArgs {
     /// Let the rejects' messages hold values
     #[arg(long, help_heading = "Run")]
     pub show_values: bool,
+    /// What is logged.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// What is logged to stderr, and how. Logs hold no key and no value of a row.
+#[derive(Clone, Debug, Args)]
+pub struct LogArgs {
+    /// The least weight of what is logged to stderr; never the key, never a value of a row
+    #[arg(long, value_enum, value_name = "LEVEL", default_value = "warn", help_heading = "Run")]
+    pub log_level: LogLevel,
+    /// How a log line is written
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text", help_heading = "Run")]
+    pub log_format: LogFormat,
+}
+
+/// `check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub account: AccountArgs,
+    /// The form of the result on stdout
+    #[arg(long, value_enum, default_value = "text", help_heading = "Run")]
+    pub output: CheckOutput,
+    /// What is logged.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 /// Where to send, and as whom.
@@ -205,6 +236,14 @@ pub struct TargetArgs {
     /// Import into an emulator that runs for this import alone
     #[arg(long, help_heading = "Where", conflicts_with_all = ["data_center", "endpoint"])]
     pub sandbox: bool,
+    /// The account.
+    #[command(flatten)]
+    pub account: AccountArgs,
+}
+
+/// An account of the Data API.
+#[derive(Debug, Args)]
+pub struct AccountArgs {
     /// The workspace's data center, as its dashboard's address tells: 01 = dashboard-01.moengage.com, 02 = dashboard-02, 03 = dashboard-03, 04 = dashboard-04, 05 = dashboard-05, 06 = dashboard-06, 101 = dashboard-101
     #[arg(long, value_name = "DC", value_parser = ["01", "02", "03", "04", "05", "06", "101"], help_heading = "Where", conflicts_with = "endpoint")]
     pub data_center: Option<String>,
@@ -357,6 +396,39 @@ pub enum Output {
     /// For people
     Text,
     /// report.json
+    Json,
+}
+
+/// `--output` of `check`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckOutput {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+}
+
+/// `--log-level`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// What ends the run
+    Error,
+    /// Retries, pauses that the server asked for, rows that it refused
+    Warn,
+    /// Each phase with its counts
+    Info,
+    /// Each request
+    Debug,
+    /// All there is
+    Trace,
+}
+
+/// `--log-format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// UTC time, level, message, fields
+    Text,
+    /// One JSON object a line: time, level, message, fields
     Json,
 }
 

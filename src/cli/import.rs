@@ -1,10 +1,13 @@
 //! `moebulk import`
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::{
+    io::{self, BufRead, IsTerminal, Write},
+    sync::Arc,
+};
 
 use secrecy::SecretString;
 
-use super::{args::ImportArgs, conclude, exit::Exit, interrupt, resolve, sandbox, say, text};
+use super::{args::ImportArgs, conclude, exit::Exit, interrupt, log, resolve, sandbox, say, text};
 use crate::progress::Progress;
 use crate::run::{self, Delivery, End, Error, Job, Surroundings};
 use crate::sandbox::Sandbox;
@@ -14,7 +17,8 @@ use crate::sandbox::Sandbox;
 /// # Errors
 /// What keeps the import from being checked.
 pub fn run(args: ImportArgs) -> Result<Exit, Error> {
-    let progress = Progress::new(args.job.progress.into());
+    let progress = Arc::new(Progress::new(args.job.progress.into()));
+    log::start(&args.job.log, &progress);
     let output = args.job.output;
     let mut job = resolve::job(args.job.clone())?;
     // Kept until the import is over: dropping it stops the emulator.
@@ -62,9 +66,10 @@ fn delivery(args: &ImportArgs, job: &mut Job) -> Result<(Delivery, Option<Sandbo
         };
         return Ok((delivery, Some(sandbox)));
     }
-    let endpoint = resolve::endpoint(&args.target)?;
+    let account = &args.target.account;
+    let endpoint = resolve::endpoint(account)?;
     resolve::check_rates(job, &endpoint)?;
-    let credentials = resolve::credentials(&args.target)?;
+    let credentials = resolve::credentials(account)?;
     if !given {
         job.run_dir = run::import_dir(job, &format!("{} {}", endpoint.url, credentials.app_id));
     }

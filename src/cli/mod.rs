@@ -1,10 +1,12 @@
 //! The command line: arguments as typed (`args`), options as resolved (`resolve`),
-//! exit codes (`exit`), one file a subcommand. The only room that knows clap.
+//! exit codes (`exit`), the log's form (`log`), one file a subcommand. The only room that knows clap.
 
 mod args;
+mod check;
 mod exit;
 mod import;
 mod interrupt;
+mod log;
 mod pack;
 mod resolve;
 mod sandbox;
@@ -62,6 +64,7 @@ fn run(cli: Cli) -> Exit {
         Command::Import(args) => import::run(*args),
         Command::Validate(args) => validate::run(*args),
         Command::Pack(args) => pack::run(*args),
+        Command::Check(args) => check::run(&args),
         Command::Sandbox(args) => sandbox::run(args),
         Command::Status(args) => status::run(args),
     };

@@ -1,12 +1,12 @@
 //! `moebulk pack`
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use super::{
     args::{Output, PackArgs},
     conclude, ending,
     exit::Exit,
-    interrupt, resolve, say, text,
+    interrupt, log, resolve, say, text,
 };
 use crate::progress::Progress;
 use crate::report;
@@ -17,7 +17,8 @@ use crate::run::{self, Error, Surroundings};
 /// # Errors
 /// What keeps the inputs from being packed.
 pub fn run(args: PackArgs) -> Result<Exit, Error> {
-    let progress = Progress::new(args.job.progress.into());
+    let progress = Arc::new(Progress::new(args.job.progress.into()));
+    log::start(&args.job.log, &progress);
     let output = args.job.output;
     let mut job = resolve::job(args.job)?;
     if job.run_dir.as_os_str().is_empty() {

@@ -10,7 +10,7 @@ use std::{
 use reqwest::Url;
 use secrecy::SecretString;
 
-use super::args::{ApiArg, EmptyArg, JobArgs, KindArg, OnTypeError, TargetArgs};
+use super::args::{AccountArgs, ApiArg, EmptyArg, JobArgs, KindArg, OnTypeError};
 use crate::decode::csv::Dialect;
 use crate::model::{Kind, Rate, TextEncoding};
 use crate::pack;
@@ -190,7 +190,7 @@ pub struct Endpoint {
 ///
 /// # Errors
 /// None, or one that must not be sent to.
-pub fn endpoint(args: &TargetArgs) -> Result<Endpoint, Error> {
+pub fn endpoint(args: &AccountArgs) -> Result<Endpoint, Error> {
     match (&args.data_center, &args.endpoint) {
         (Some(center), _) => {
             Ok(Endpoint { url: format!("https://api-{center}.moengage.com"), is_real: true })
@@ -199,8 +199,8 @@ pub fn endpoint(args: &TargetArgs) -> Result<Endpoint, Error> {
             parse_endpoint(url).map_err(|reason| Error::Usage(format!("--endpoint: {reason}")))
         }
         (None, None) => Err(Error::Usage(
-            "say where to import: --sandbox to try it, or --data-center with the number in your \
-             dashboard's address"
+            "say where to: --data-center with the number in your dashboard's address, or --endpoint \
+             (to try an import out, --sandbox)"
                 .into(),
         )),
     }
@@ -261,7 +261,7 @@ pub struct Credentials {
 ///
 /// # Errors
 /// One is missing, or the key's file can be read by others.
-pub fn credentials(args: &TargetArgs) -> Result<Credentials, Error> {
+pub fn credentials(args: &AccountArgs) -> Result<Credentials, Error> {
     let Some(app_id) = args.app_id.clone().filter(|id| !id.is_empty()) else {
         return Err(Error::Usage(
             "give the workspace id with --app-id, or in MOENGAGE_APP_ID (dashboard: Settings, API keys)".into(),

@@ -38,7 +38,8 @@ pub fn run(args: SandboxArgs) -> Result<Exit, Error> {
         return Ok(Exit::BROKEN_PIPE);
     }
     say(&format!(
-        "the emulator knows the workspace {}; look at /_sandbox/records, /_sandbox/violations, /_sandbox/stats",
+        "the emulator knows the workspace {}; look at /_sandbox/records, /_sandbox/users, \
+         /_sandbox/violations, /_sandbox/dropped, /_sandbox/stats",
         sandbox.app_id()
     ));
     sandbox.wait();

@@ -1,6 +1,8 @@
 //! `moebulk validate`
 
-use super::{args::ValidateArgs, conclude, exit::Exit, interrupt, resolve, say, text};
+use std::sync::Arc;
+
+use super::{args::ValidateArgs, conclude, exit::Exit, interrupt, log, resolve, say, text};
 use crate::progress::Progress;
 use crate::run::{self, Error, Surroundings};
 
@@ -9,7 +11,8 @@ use crate::run::{self, Error, Surroundings};
 /// # Errors
 /// What keeps the inputs from being checked.
 pub fn run(args: ValidateArgs) -> Result<Exit, Error> {
-    let progress = Progress::new(args.job.progress.into());
+    let progress = Arc::new(Progress::new(args.job.progress.into()));
+    log::start(&args.job.log, &progress);
     let output = args.job.output;
     let mut job = resolve::job(args.job)?;
     if job.run_dir.as_os_str().is_empty() {

@@ -279,6 +279,9 @@ impl<'a> Prepared<'a> {
         checked.bodies = totals;
         (checked.rejects, checked.damaged) = notes.finish()?;
         around.progress.end();
+        let RowCounts { read, accepted, rejected, .. } = checked.rows;
+        let (bodies, bytes) = (checked.bodies.count, checked.bodies.bytes);
+        tracing::info!(read, accepted, rejected, bodies, bytes, "rows checked and packed");
         Ok(checked)
     }
 }

@@ -53,7 +53,16 @@ pub fn deliver(
         announced_ms: 0,
     };
     // A few bodies ahead of the connections, so that none waits for the packer.
-    let (work, bodies) = mpsc::channel(settings.connections() * 2);
+    let connections = settings.connections();
+    let (users, events) = (settings.users, settings.events);
+    tracing::info!(
+        api = job.api.as_str(),
+        connections,
+        users_per_minute = %users,
+        events_per_minute = %events,
+        "sending"
+    );
+    let (work, bodies) = mpsc::channel(connections * 2);
     let stop = around.stop.sender.clone();
     let failure = Mutex::new(None);
     let sent = thread::scope(|scope| {
@@ -71,6 +80,11 @@ pub fn deliver(
         sent
     });
     around.progress.end();
+    if let Ok(finished) = &sent {
+        let send::Finished { delivered, failed, requests, .. } = finished;
+        let (requests, retried) = (requests.sent, requests.retried);
+        tracing::info!(delivered, failed, requests, retried, "sending ended");
+    }
     let produced = failure.into_inner().unwrap_or_default();
     match (sent, produced) {
         (Err(error), _) => Err(Error::Send(error)),

@@ -88,6 +88,16 @@ pub fn import(
         Some(journal) => journal,
         None => Journal::create(&dir.checkpoint(), &binding)?,
     };
+    let progress = &journal.snapshot().progress;
+    tracing::info!(
+        resumed,
+        delivered = progress.delivered,
+        failed = progress.failed.len(),
+        in_doubt = progress.in_doubt().count(),
+        pending = proposed.rows.pending,
+        path = %dir.checkpoint().display(),
+        "checkpoint opened"
+    );
     journal.plan(&journal_plan(&proposed))?;
     let sent = deliver::deliver(&prepared, delivery, &checked.bodies, &mut journal);
     let failures = known_failures(&journal);

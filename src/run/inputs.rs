@@ -53,7 +53,8 @@ impl InputFile {
 /// The first input that cannot be used, a mapping that cannot, or one that does not fit.
 pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inputs, Plan), Error> {
     let found = source::find(&job.inputs)?;
-    let total = found.iter().map(|input| input.bytes).sum();
+    let total: u64 = found.iter().map(|input| input.bytes).sum();
+    tracing::info!(files = found.len(), bytes = total, kind = job.kind.as_str(), "inputs found");
     if fingerprint {
         around.progress.begin(Phase::Fingerprint, total);
     }
@@ -218,7 +219,10 @@ pub fn infer(
             Ok(())
         },
     )?;
-    Ok(inference.resolve(plan))
+    let minorities = inference.resolve(plan);
+    let (columns, doubtful) = (plan.columns.len(), minorities.len());
+    tracing::info!(columns, doubtful, "types inferred over all rows");
+    Ok(minorities)
 }
 
 /// The tally of the values that keep columns from a narrower type.

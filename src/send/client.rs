@@ -1,6 +1,5 @@
 //! The HTTP client: one request of the Data API, and what came of it.
 
-use std::error::Error as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -9,7 +8,6 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::wire::api::Api;
 use crate::wire::replies::REPLY_BYTES_MAX;
 
 use super::verdict::{Answer, AnswerBody, Outcome};
@@ -61,7 +59,19 @@ impl Client {
     /// # Errors
     /// Where the endpoint or the credentials can't be used, or TLS can't be set up.
     pub fn new(settings: &Settings) -> Result<Self, ClientError> {
-        let url = api_url(&settings.endpoint, settings.api, &settings.app_id)?;
+        let path = [settings.api.path(), settings.app_id.as_str()];
+        Self::to(api_url(&settings.endpoint, &settings.app_id, path)?, settings)
+    }
+
+    /// A client of the test of a connection (Data API, U: paths), which names the app id in its
+    /// header.
+    pub(super) fn for_authentication(settings: &Settings) -> Result<Self, ClientError> {
+        let path = ["integrations", "authentication"];
+        Self::to(api_url(&settings.endpoint, &settings.app_id, path)?, settings)
+    }
+
+    /// A client of one address.
+    fn to(url: Url, settings: &Settings) -> Result<Self, ClientError> {
         let credential = |name, reason| ClientError::Credential { name, reason };
         if settings.api_id.is_empty() || settings.api_id.contains(':') {
             // Data API, S rule: Basic credentials split at the first colon.
@@ -93,7 +103,23 @@ impl Client {
         Ok(Self { http, url, api_id: settings.api_id.clone(), key: settings.key.clone() })
     }
 
-    async fn read(mut response: Response) -> Outcome {
+    /// One request with the account's credentials.
+    pub(super) async fn post(&self, body: Bytes) -> reqwest::Result<Response> {
+        let request = self
+            .http
+            .post(self.url.clone())
+            .basic_auth(&self.api_id, Some(self.key.expose_secret()))
+            .body(body);
+        request.send().await
+    }
+
+    /// The host that it asks.
+    pub(super) fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
+    /// Reads an answer, of any length up to the bound.
+    pub(super) async fn read(mut response: Response) -> Outcome {
         let header = |name: &str| {
             response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned)
         };
@@ -120,12 +146,7 @@ impl Client {
 
 impl Transport for Client {
     async fn send(&self, body: Bytes) -> Outcome {
-        let request = self
-            .http
-            .post(self.url.clone())
-            .basic_auth(&self.api_id, Some(self.key.expose_secret()))
-            .body(body);
-        match request.send().await {
+        match self.post(body).await {
             Ok(response) => Self::read(response).await,
             Err(error) if error.is_connect() => Outcome::NeverConnected(reason(error)),
             Err(error) => Outcome::Broken(reason(error)),
@@ -133,8 +154,8 @@ impl Transport for Client {
     }
 }
 
-/// Data API, U rule: `POST /v1/{API}/{APP_ID}`.
-fn api_url(endpoint: &str, api: Api, app_id: &str) -> Result<Url, ClientError> {
+/// Data API, U rule: `POST /v1/{API}/{APP_ID}`; `path` is what follows the version.
+fn api_url(endpoint: &str, app_id: &str, path: [&str; 2]) -> Result<Url, ClientError> {
     let refuse = |reason: &str| ClientError::Endpoint {
         // A password in it must not reach a terminal.
         endpoint: if endpoint.contains('@') { "…".to_owned() } else { endpoint.to_owned() },
@@ -156,11 +177,9 @@ fn api_url(endpoint: &str, api: Api, app_id: &str) -> Result<Url, ClientError> {
     if matches!(app_id, "" | "." | "..") {
         return Err(ClientError::Credential { name: "the app id", reason: "it is empty or dots" });
     }
-    url.path_segments_mut().map_err(|()| refuse("it is no web address"))?.pop_if_empty().extend([
-        "v1",
-        api.path(),
-        app_id,
-    ]);
+    let mut segments = url.path_segments_mut().map_err(|()| refuse("it is no web address"))?;
+    segments.pop_if_empty().push("v1").extend(path);
+    drop(segments);
     Ok(url)
 }
 
@@ -172,18 +191,25 @@ fn is_loopback(url: &Url) -> bool {
 
 /// An error's innermost reason too, which is the one that names the fault; without the address,
 /// which holds the app id.
-fn reason(error: reqwest::Error) -> String {
+pub(super) fn reason(error: reqwest::Error) -> String {
     let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
+    let mut text = String::new();
+    for inner in chain(&error) {
         let words = inner.to_string();
-        if !text.contains(&words) {
+        if text.is_empty() {
+            text = words;
+        } else if !text.contains(&words) {
             text = format!("{text}: {words}");
         }
-        source = inner.source();
     }
     text
+}
+
+/// An error, then what caused it, down to the innermost.
+pub(super) fn chain<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
 }
 
 #[cfg(test)]

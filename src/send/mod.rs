@@ -6,7 +6,7 @@
 //! - `budget`, `ratelog`: what is charged to the account, in memory and across processes
 //! - `health`, `breaker`: pauses, and when to give up
 //! - `verdict`: what a reply means for its body
-//! - `client`: HTTP; `clock`: time
+//! - `client`: HTTP; `probe`: the test of a connection; `clock`: time
 //!
 //! Knows nothing of files, mappings or the journal's format. The only async room besides the
 //! emulator.
@@ -17,6 +17,7 @@ mod client;
 mod clock;
 mod health;
 mod jobs;
+mod probe;
 mod ratelog;
 mod sender;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use crate::wire::api::Api;
 
 pub use client::{Client, ClientError};
 pub use clock::Clock;
+pub use probe::{Finding, Obstacle, Probe, probe_blocking};
 pub use ratelog::{RateLog, RateLogError};
 pub use verdict::{ASKED_MS_MAX, Answer, AnswerBody, Outcome};
 

@@ -1,6 +1,7 @@
 //! The one task that decides. Each turn goes in one fixed order: settle what was answered;
 //! choose; permit; budget, written to the rate log; intent, durable; request; record.
 
+mod log;
 mod settle;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 struct Flight {
     charge: ChargeId,
     sent_ms: u64,
+    sent: log::Sent,
 }
 
 /// One request that came back.
@@ -61,6 +63,10 @@ pub(super) struct Sender<'a, T> {
     landed: Vec<Landed>,
     counts: RequestCounts,
     progress: SendProgress,
+    /// Refusals so far, of bodies and of rows.
+    refusals: u32,
+    /// What was logged as waited for.
+    logged: Option<Waiting>,
     /// When something may be possible that is not now.
     wake_ms: Option<u64>,
     work_closed: bool,
@@ -95,6 +101,8 @@ impl<'a, T: Transport> Sender<'a, T> {
             landed: Vec::new(),
             counts: RequestCounts::default(),
             progress: SendProgress::default(),
+            refusals: 0,
+            logged: None,
             wake_ms: None,
             work_closed: false,
             ending: None,
@@ -149,9 +157,16 @@ impl<'a, T: Transport> Sender<'a, T> {
             match self.budget.charge(now_ms, (users, events), deadline_ms) {
                 Ok(charge) => {
                     intents.extend(job.intent());
-                    chosen.push((seq, job.bytes()));
+                    let (bytes, range) = (job.bytes(), job.range());
+                    let sent = log::Sent {
+                        body: seq,
+                        elements: range.end - range.start,
+                        bytes: bytes.len(),
+                        attempt: job.failures.saturating_add(1),
+                    };
+                    chosen.push((sent, bytes));
                     charges.push(charge);
-                    self.flights.insert(seq, Flight { charge, sent_ms: now_ms });
+                    self.flights.insert(seq, Flight { charge, sent_ms: now_ms, sent });
                     self.jobs.launch(seq);
                 }
                 Err(Refused::Until(until_ms)) => {
@@ -175,7 +190,9 @@ impl<'a, T: Transport> Sender<'a, T> {
         self.log.charge(&self.clock, &self.budget.select(&charges))?;
         self.ledger.intend(&intents).map_err(Error::Ledger)?;
         let (clock, deadline) = (self.clock, self.clock.instant(deadline_ms));
-        for (seq, bytes) in chosen {
+        for (sent, bytes) in chosen {
+            log::leaving(&sent);
+            let seq = sent.body;
             let transport = self.transport.clone();
             self.requests.spawn(async move {
                 let answered = tokio::time::timeout_at(deadline, transport.send(bytes)).await;
@@ -202,8 +219,11 @@ impl<'a, T: Transport> Sender<'a, T> {
 
     /// Starts nothing more. The first reason stands.
     fn end(&mut self, error: Option<Error>) {
-        let until_ms = self.clock.now_ms() + DRAIN.as_millis() as u64;
-        self.ending.get_or_insert(Ending { until_ms, error });
+        if self.ending.is_none() {
+            log::stopping(error.as_ref());
+            let until_ms = self.clock.now_ms() + DRAIN.as_millis() as u64;
+            self.ending = Some(Ending { until_ms, error });
+        }
     }
 
     fn report(&mut self) {
@@ -211,6 +231,12 @@ impl<'a, T: Transport> Sender<'a, T> {
         self.progress.users_per_minute = users;
         self.progress.events_per_minute = events;
         self.progress.in_flight = self.flights.len();
+        if self.logged != self.progress.waiting {
+            self.logged = self.progress.waiting;
+            if let Some(waiting) = self.logged {
+                log::waiting(waiting, self.clock.now_ms());
+            }
+        }
         self.ledger.progress(&self.progress);
     }
 

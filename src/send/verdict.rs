@@ -184,13 +184,13 @@ pub(super) fn advice(status: u16, kind: &str) -> &'static str {
              the data center is the account's; keep the key that is in use, other integrations \
              share it"
         }
-        403 => "the account is suspended; ask MoEngage's support, then resume",
+        403 => "the account is suspended; ask MoEngage's support, then run the same command again",
         409 => {
             "the app id and the API id must be those of one workspace, with a Data API key set; \
              check them against the dashboard"
         }
         400 | 200..=299 if kind.eq_ignore_ascii_case("Blacklisted") => {
-            "the account is blocked; ask MoEngage's support, then resume"
+            "the account is blocked; ask MoEngage's support, then run the same command again"
         }
         400 | 200..=299
             if ["InvalidParams", "ParamsRequired"].iter().any(|k| k.eq_ignore_ascii_case(kind)) =>
@@ -201,10 +201,10 @@ pub(super) fn advice(status: u16, kind: &str) -> &'static str {
             "the endpoint redirects, which is not followed since the key would travel along; \
              give its final address with --endpoint"
         }
-        404 | 405 => "check --endpoint: there is no bulk import API at this address",
+        404 | 405 => "check --endpoint: there is no Data API at this address",
         407 => "the proxy asks for a password; check HTTPS_PROXY",
         _ => {
-            "check --endpoint and any proxy on the way, then resume; give MoEngage's support the request id"
+            "check --endpoint and any proxy on the way, then run the same command again; give MoEngage's support the request id"
         }
     }
 }

@@ -80,6 +80,8 @@ pub struct Reply {
     pub message: String,
     /// `request_id` or `error.request_id`; MoEngage's support asks for it.
     pub request_id: Option<String>,
+    /// `app_name`, the workspace's name: the test of a connection tells it (Data API, U).
+    pub app_name: Option<String>,
 }
 
 /// The `status` inside a reply's document.
@@ -99,8 +101,8 @@ impl Reply {
     pub fn parse(status: u16, body: &[u8]) -> Self {
         let Ok(Value::Object(document)) = serde_json::from_slice(body) else {
             let message = words(&String::from_utf8_lossy(body));
-            let (state, kind, request_id) = (State::Unclear, String::new(), None);
-            return Self { status, state, kind, message, request_id };
+            let (state, kind) = (State::Unclear, String::new());
+            return Self { status, state, kind, message, request_id: None, app_name: None };
         };
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(words);
         let error = document.get("error");
@@ -117,6 +119,7 @@ impl Reply {
                 .or_else(|| text(document.get("message")))
                 .unwrap_or_default(),
             request_id: error_text("request_id").or_else(|| text(document.get("request_id"))),
+            app_name: text(document.get("app_name")),
         }
     }
 }

@@ -125,7 +125,8 @@ fn every_limit_is_held_here() {
             .map(|(name, _)| name)
             .collect();
         assert!(names.len() >= at_least, "{names:?}");
-        for name in names {
+        // The emulator blocks nobody for unfair use: it takes hours of requests to get there.
+        for name in names.into_iter().filter(|&name| name != "FAIR_USE") {
             let used = format!("{module}::{name}");
             assert!(tests.contains(&used), "{used} is not held against the emulator");
         }

@@ -46,6 +46,8 @@ fn of_names_and_values() {
     let url = |chars: usize| value(json!(format!("https://{}", "x".repeat(chars - 8))));
     held(&url, limits::STRING_CHARS_MAX, "url-length");
     held(&|items| value(json!(vec![1; items])), limits::LIST_ELEMENTS_MAX, "list-length");
+    let objects = |items: usize| value(json!(vec![json!({"k": 1}); items]));
+    held(&objects, limits::OBJECT_LIST_ELEMENTS_MAX, "list-length");
     held(&|keys| value(numbered(keys, json!(1))), limits::OBJECT_KEYS_MAX, "object-keys");
     let nested = |levels: usize| value((0..levels).fold(json!(1), |inner, _| json!({"k": inner})));
     held(&nested, limits::OBJECT_LEVELS_MAX, "object-levels");

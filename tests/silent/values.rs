@@ -45,7 +45,6 @@ fn a_list_has_50_elements_of_512_characters() {
 }
 
 #[test]
-#[ignore = "needs cells of type json"]
 fn a_list_has_one_datatype_and_100_objects() {
     let columns = "v = { type = \"json\" }";
     let sound = texts(["[1,2.5]", "[\"a\",\"b\"]", "[true]", "[]", "[{\"k\":1},{\"k\":\"x\"}]"]);
@@ -122,7 +121,6 @@ fn an_object_has_two_levels_and_plain_keys() {
 }
 
 #[test]
-#[ignore = "needs cells of type json"]
 fn an_object_in_a_cell_has_the_same_limits() {
     let columns = "v = { type = \"json\" }";
     let keys = |count: usize| {

@@ -47,7 +47,6 @@ fn a_workspace_has_10_user_and_5_event_attributes_of_objects() {
 }
 
 #[test]
-#[ignore = "needs event-count"]
 fn a_workspace_has_512_events() {
     let names: Vec<String> = (0..513).map(|index| format!("event {index}")).collect();
     let (mut sound, broken) = (names[..512].to_vec(), [names[512].clone()]);

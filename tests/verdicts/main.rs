@@ -2,9 +2,12 @@
 //! could leave: the real binary against scripted servers.
 
 mod api_table;
+mod check;
 mod errors;
 mod isolation;
+mod logs;
 mod output;
+mod pilots;
 mod replies;
 mod requests;
 mod scene;

@@ -149,6 +149,9 @@ fn a_rate_below_the_largest_body_is_refused_with_the_smallest_that_works() {
             APP,
             "--run-dir",
             "run",
+            // Bodies of different users may overtake one another on two connections.
+            "--connections",
+            "1",
             "--cut-users",
             "5",
             "--users-per-minute",

@@ -178,7 +178,7 @@ fn endpoints_that_would_show_the_key_are_refused() {
         "",
         "https://",
     ] {
-        let error = api_url(endpoint, Api::Bulk, "APP").unwrap_err().to_string();
+        let error = api_url(endpoint, "APP", ["transition", "APP"]).unwrap_err().to_string();
         assert!(!error.contains("pass@"), "{error}");
     }
     for (endpoint, url) in [
@@ -188,9 +188,9 @@ fn endpoints_that_would_show_the_key_are_refused() {
         ("http://[::1]:8080", "http://[::1]:8080/v1/transition/A%2FB"),
         ("http://localhost:1", "http://localhost:1/v1/transition/A%2FB"),
     ] {
-        assert_eq!(api_url(endpoint, Api::Bulk, "A/B").unwrap().as_str(), url);
+        assert_eq!(api_url(endpoint, "A/B", ["transition", "A/B"]).unwrap().as_str(), url);
     }
-    assert!(api_url("https://api-01.moengage.com", Api::Bulk, "..").is_err());
+    assert!(api_url("https://api-01.moengage.com", "..", ["transition", ".."]).is_err());
 }
 
 #[test]

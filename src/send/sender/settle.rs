@@ -8,7 +8,7 @@ use crate::send::budget::ChargeId;
 use crate::send::verdict::{Outcome, Refusal, Verdict, advice, judge};
 use crate::send::{Error, Transport};
 
-use super::{Flight, Landed, Sender};
+use super::{Flight, Landed, Sender, log};
 
 impl<T: Transport> Sender<'_, T> {
     /// Judges every answer that is there and settles them in one call.
@@ -43,6 +43,7 @@ impl<T: Transport> Sender<'_, T> {
         let (range, elements) = (job.range(), job.elements());
         let (users, events) = job.weight();
         let was_in_doubt = job.is_in_doubt;
+        log::landed(&flight.sent, &outcome, at_ms.saturating_sub(flight.sent_ms));
         self.count(seq, &outcome);
         self.book(&flight, &outcome, at_ms);
         let settled = match judge(&outcome, self.clock.wall_ms()) {
@@ -56,6 +57,8 @@ impl<T: Transport> Sender<'_, T> {
             }
             Verdict::Isolate(refusal) => {
                 self.health.success();
+                log::refused(seq, range.end - range.start, &refusal, self.refusals);
+                self.refusals = self.refusals.saturating_add(1);
                 if self.jobs.halve(seq) {
                     Settled::NotTaken
                 } else {
@@ -66,13 +69,17 @@ impl<T: Transport> Sender<'_, T> {
                 self.budget.ease(flight.sent_ms, at_ms);
                 let failures = self.jobs.fail(seq);
                 let due_ms = self.health.asked(at_ms, asked_ms, failures, fastrand::f64());
+                log::told_to_wait(seq, asked_ms, pause(at_ms, due_ms));
                 self.jobs.retry(seq, due_ms);
                 Settled::NotTaken
             }
             Verdict::Retry { cause, in_doubt } => {
                 let failures = self.jobs.fail(seq);
                 match self.health.failure(at_ms, failures, fastrand::f64()) {
-                    Some(due_ms) => self.jobs.retry(seq, due_ms),
+                    Some(due_ms) => {
+                        log::retry(seq, failures, &outcome, pause(at_ms, due_ms));
+                        self.jobs.retry(seq, due_ms);
+                    }
                     None => {
                         let lasted = Duration::from_millis(self.health.trouble_ms(at_ms));
                         self.end(Some(Error::Outage { lasted, cause }));
@@ -146,6 +153,10 @@ impl<T: Transport> Sender<'_, T> {
             Outcome::Broken(_) | Outcome::TimedOut => {}
         }
     }
+}
+
+fn pause(from_ms: u64, until_ms: u64) -> Duration {
+    Duration::from_millis(until_ms.saturating_sub(from_ms))
 }
 
 /// A panic in a request is a bug, and goes on here.

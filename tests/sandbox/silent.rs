@@ -187,6 +187,10 @@ fn dates_that_are_none_are_strings() {
         let expected = (json!(text), vec![did("date-format", "a", "stored-as-string")]);
         assert_eq!(store(&sandbox, json!(text)), expected);
     }
+    // No date is meant where text is documented.
+    let before = dropped(&sandbox).len();
+    send_bulk(&sandbox, &[user_with(json!({"u_fn": "2025-02-29"}))]);
+    assert_eq!(dropped(&sandbox).len(), before);
     let page = crate::client::look(&sandbox, "users");
     assert_eq!(page["users"][0]["types"]["a"], "string");
     store(&sandbox, json!("2024-02-29"));

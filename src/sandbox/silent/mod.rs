@@ -108,12 +108,15 @@ fn keep_attributes(
     let arrived = std::mem::replace(attributes, kept);
     for (arrived_name, value) in arrived {
         let Some(name) = names::attribute(&arrived_name, changes) else { continue };
-        if owner == Owner::User && names::is_standard_text(&name) && breaks_dashboard(&value) {
+        let is_standard_text = owner == Owner::User && names::is_standard_text(&name);
+        if is_standard_text && breaks_dashboard(&value) {
             let message = "a standard attribute that is text, sent as number or array";
             changes.note("standard-string", &arrived_name, Did::Kept, message);
         }
         let mut cutter = Cutter { name: &arrived_name, changes };
-        let Some(value) = cutter.attribute(value) else { continue };
+        let kept =
+            if is_standard_text { cutter.text_attribute(value) } else { cutter.attribute(value) };
+        let Some(value) = kept else { continue };
         if let Err(beyond) = workspace.admit_attribute(owner, &name, holds_objects(&value)) {
             let message =
                 format!("a workspace has {} of them, new ones fall out", beyond.names_max);
@@ -133,7 +136,7 @@ fn keep_device_attributes(attributes: &mut Map<String, Value>, changes: &mut Cha
     let arrived = std::mem::take(attributes);
     for (name, value) in arrived {
         if names::DEVICE_ATTRIBUTES.contains(&name.as_str()) {
-            if let Some(value) = (Cutter { name: &name, changes }).attribute(value) {
+            if let Some(value) = (Cutter { name: &name, changes }).text_attribute(value) {
                 attributes.insert(name, value);
             }
         } else {

@@ -40,6 +40,11 @@ impl Cutter<'_> {
         self.value(value, 0)
     }
 
+    /// As [`Self::attribute`], of one that is documented to hold text: no date is meant there.
+    pub(super) fn text_attribute(&mut self, value: Value) -> Option<Value> {
+        self.value(value, 0)
+    }
+
     /// `level` is how many objects the value stands in.
     fn value(&mut self, value: Value, level: usize) -> Option<Value> {
         match value {

@@ -138,7 +138,7 @@ codes! {
         "user_timezone_offset is not a number of seconds from -54000 to 54000";
     /// A platform that the API does not know.
     PlatformValue = "platform-value", Reject,
-        "the platform is none of ANDROID, iOS, web, TV, unknown";
+        "the platform is none of ANDROID, iOS, web and TV (for events also unknown)";
     /// No device_id.
     DeviceIdMissing = "device-id-missing", Reject,
         "the device_id is empty; every device needs one";
@@ -162,7 +162,7 @@ codes! {
         "the text looks like an array ([a|b]) and is sent as text; a mapping in TOML with type = \"array\" sends it as one";
     /// A string longer than the server keeps.
     StringTooLong = "string-too-long", Warning,
-        "the text has more than 512 characters, of which the server keeps the first 512; shorten it";
+        "the text has more than 512 characters, of which the server keeps the first 512, or none in a list; shorten it";
     /// A URL longer than the server keeps.
     UrlTooLong = "url-too-long", Warning,
         "the URL has more than 512 characters, and the server drops such a value whole; shorten it";

@@ -111,21 +111,10 @@ fn open_table(
     names: &[String],
     fingerprint: Option<Fingerprint>,
 ) -> Result<Table, Error> {
-    let mut dialect = job.dialect.clone();
-    let mut delimiter_given = job.delimiter_given;
-    if input.is_rejects {
-        // The flags are those of its source: the same command imports what was mended.
-        (dialect.header, dialect.skip_lines) = (true, 0);
-        if let Format::Csv { delimiter } = input.format
-            && !job.delimiter_given
-        {
-            (dialect.delimiter, delimiter_given) = (delimiter, true);
-        }
-    }
     let given = csv::Given {
-        dialect: &dialect,
+        dialect: &job.dialect,
         encoding: job.encoding,
-        delimiter_given,
+        delimiter_given: job.delimiter_given,
         quote_given: job.quote_given,
         delimiter_by_name: match input.format {
             Format::Csv { delimiter } => delimiter,

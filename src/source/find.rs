@@ -7,19 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The first two of the columns that a rejects file has behind those of its source.
-const REJECTS_COLUMNS: [&[u8]; 2] = [b"_moebulk_file", b"_moebulk_row"];
-
-/// Bytes at the start of a file in which a rejects file's header is looked for.
-const HEAD_BYTES: u64 = 64 * 1024;
-
 /// How a file is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Delimited text. The delimiter is a tab where the name ends in `.tsv`, and a rejects
-    /// file's own.
+    /// Delimited text. The delimiter is a tab where the name ends in `.tsv`.
     Csv {
-        /// The delimiter that the name or the header suggests.
+        /// The delimiter that the name suggests.
         delimiter: u8,
     },
     /// Apache Parquet.
@@ -35,8 +28,6 @@ pub struct Input {
     pub format: Format,
     /// Its size in bytes.
     pub bytes: u64,
-    /// It is a rejects file in text: it begins with a header, whatever its source began with.
-    pub is_rejects: bool,
 }
 
 impl Input {
@@ -185,40 +176,24 @@ fn inspect(path: PathBuf) -> Result<Input, Error> {
     }
     let mut head = Vec::new();
     File::open(&path)
-        .and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head))
+        .and_then(|file| file.take(4).read_to_end(&mut head))
         .map_err(|error| io_error(&path, error))?;
     let compressed = match head.as_slice() {
         [0x1f, 0x8b, ..] => Some("gzip"),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("zstd"),
-        [b'P', b'K', 3, 4, ..] => Some("zip"),
-        [b'B', b'Z', b'h', _, ..] => Some("bzip2"),
+        [0x28, 0xb5, 0x2f, 0xfd] => Some("zstd"),
+        [b'P', b'K', 3, 4] => Some("zip"),
+        [b'B', b'Z', b'h', _] => Some("bzip2"),
         _ => None,
     };
     if let Some(kind) = compressed {
         return Err(Error::Compressed { path: path.display().to_string(), kind });
     }
-    let by_content = if head.starts_with(b"PAR1") || head.starts_with(b"PARE") {
-        Format::Parquet
-    } else {
-        Format::Csv { delimiter: b',' }
+    let by_content = match head.as_slice() {
+        b"PAR1" | b"PARE" => Format::Parquet,
+        _ => Format::Csv { delimiter: b',' },
     };
-    let (format, is_rejects) =
-        match (format_by_name(&path).unwrap_or(by_content), delimiter_of_rejects(&head)) {
-            (Format::Csv { .. }, Some(delimiter)) => (Format::Csv { delimiter }, true),
-            (format, _) => (format, false),
-        };
-    Ok(Input { path, format, bytes: metadata.len(), is_rejects })
-}
-
-/// What separates the columns of a rejects file, which is called .csv whatever its source was
-/// called, so that it can be imported as it stands. `None` for any other file.
-fn delimiter_of_rejects(head: &[u8]) -> Option<u8> {
-    let header = head.split(|&byte| byte == b'\n').next()?;
-    let [first, second] = REJECTS_COLUMNS;
-    let at = memchr::memmem::find(header, first)?;
-    let (before, behind) = (&header[..at], &header[at + first.len()..]);
-    let (&delimiter, behind) = behind.split_first()?;
-    (before.last() == Some(&delimiter) && behind.starts_with(second)).then_some(delimiter)
+    let format = format_by_name(&path).unwrap_or(by_content);
+    Ok(Input { path, format, bytes: metadata.len() })
 }
 
 fn io_error(path: &Path, error: io::Error) -> Error {
@@ -257,17 +232,6 @@ mod tests {
         assert!(matches!(find(&[at("none*.csv")]), Err(Error::NoMatch(_))));
         fs::write(at("z.csv"), [0x1f, 0x8b, 8, 0, 0]).expect("write");
         assert!(matches!(find(&[at("z.csv")]), Err(Error::Compressed { kind: "gzip", .. })));
-        for (header, delimiter) in [
-            ("customer_id\t_moebulk_file\t_moebulk_row\t_moebulk_line", b'\t'),
-            ("customer_id;_moebulk_file;_moebulk_row;_moebulk_line\na,b;1", b';'),
-            ("customer_id,_moebulk_file,_moebulk_row,_moebulk_line", b','),
-            ("customer_id\tx\n\t_moebulk_file\t_moebulk_row", b','),
-            ("customer_id,a;_moebulk_file,_moebulk_row", b','),
-        ] {
-            fs::write(at("rejects.csv"), header).expect("write");
-            let found = find(&[at("rejects.csv")]).expect("found");
-            assert_eq!(found[0].format, Format::Csv { delimiter }, "{header}");
-        }
         fs::create_dir(at("empty")).expect("mkdir");
         assert!(matches!(find(&[at("empty")]), Err(Error::EmptyDirectory(_))));
     }

@@ -10,7 +10,10 @@ use std::{
 use reqwest::Url;
 use secrecy::SecretString;
 
-use super::args::{AccountArgs, ApiArg, EmptyArg, JobArgs, KindArg, OnTypeError};
+use super::{
+    args::{AccountArgs, ApiArg, EmptyArg, JobArgs, KindArg, OnTypeError},
+    say,
+};
 use crate::decode::csv::Dialect;
 use crate::model::{Kind, Rate, TextEncoding};
 use crate::pack;
@@ -104,6 +107,7 @@ pub fn job(args: JobArgs) -> Result<Job, Error> {
         event: args.event.or_else(|| said.and_then(|mapping| mapping.event.clone())),
         update_existing_only,
         body_bytes_max: args.max_body_bytes,
+        single: api.is_single(),
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Job {
@@ -132,11 +136,16 @@ pub fn job(args: JobArgs) -> Result<Job, Error> {
 /// The mapping file: the one given, or the one that a run left beside the rejects that are
 /// imported again.
 fn mapping(args: &JobArgs, kind: Option<Kind>) -> Result<Option<MappingFile>, Error> {
-    let path = match &args.mapping {
-        Some(path) => Some(path.clone()),
-        None => beside_rejects(&args.inputs),
-    };
-    path.map(|path| MappingFile::read(&path, kind)).transpose()
+    match &args.mapping {
+        Some(path) => Ok(Some(MappingFile::read(path, kind)?)),
+        None => match beside_rejects(&args.inputs) {
+            Some(path) => {
+                say(&format!("mapping: {}, as these rows were read before", path.display()));
+                Ok(Some(MappingFile::read(&path, kind)?))
+            }
+            None => Ok(None),
+        },
+    }
 }
 
 fn beside_rejects(inputs: &[PathBuf]) -> Option<PathBuf> {

@@ -135,7 +135,8 @@ impl<'p> Encoder<'p> {
             let Written { head, key, user, name } = self.element(&layout, &row, &mut scratch);
             let len = self.json.len() - start;
             let closing = if head > 0 { envelope::ACTIONS_SUFFIX.len() } else { 0 };
-            if len + closing + envelope::OVERHEAD_BYTES > self.plan.rules.body_bytes_max {
+            let around = if self.plan.rules.single { 0 } else { envelope::OVERHEAD_BYTES };
+            if len + closing + around > self.plan.rules.body_bytes_max {
                 let limit = self.plan.rules.body_bytes_max;
                 self.problem(Code::RowTooLarge, None, || {
                     format!("its element has {} bytes, a body may have {limit}", len + closing)

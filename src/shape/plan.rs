@@ -223,6 +223,8 @@ pub struct Rules {
     pub update_existing_only: bool,
     /// `--max-body-bytes`
     pub body_bytes_max: usize,
+    /// Every row is a body of its own, without the bulk envelope.
+    pub single: bool,
 }
 
 impl Default for Rules {
@@ -237,6 +239,7 @@ impl Default for Rules {
             event: None,
             update_existing_only: false,
             body_bytes_max: limits::BODY_BYTES_MAX,
+            single: false,
         }
     }
 }

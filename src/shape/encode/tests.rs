@@ -265,6 +265,13 @@ fn the_body_limit_holds_for_a_row_alone_to_the_byte() {
         shaped(Kind::Users, columns(), rules(exact - 1), records).1,
         [(0, vec!["row-too-large"])]
     );
+    // A row that goes alone has no envelope around it.
+    let single = |body_bytes_max| Rules { single: true, ..rules(body_bytes_max) };
+    assert_eq!(shaped(Kind::Users, columns(), single(element.len()), records).0, [element]);
+    assert_eq!(
+        shaped(Kind::Users, columns(), single(element.len() - 1), records).1,
+        [(0, vec!["row-too-large"])]
+    );
 }
 
 #[test]

@@ -57,10 +57,9 @@ pub fn plan(proposal: &Proposal<'_>, job: &Job) -> String {
     ));
     let seconds = summary.plan.seconds_at_limit as u64;
     lines.push(format!(
-        "  time      at least {} at {} users and {} events a minute{}",
+        "  time      at least {} at {}{}",
         duration(seconds),
-        job.users,
-        job.events,
+        pace(job),
         if seconds >= 60 { format!(", until {}", utc_after(seconds)) } else { String::new() }
     ));
     for (file, columns) in &proposal.unused {
@@ -89,6 +88,18 @@ pub fn plan(proposal: &Proposal<'_>, job: &Job) -> String {
     lines.join("\n")
 }
 
+/// The rate that the rows are held to.
+fn pace(job: &Job) -> String {
+    let (rate, what) = match job.kind {
+        Kind::Users | Kind::Devices => (job.users, "users"),
+        Kind::Events => (job.events, "events"),
+    };
+    match rate.per_minute() {
+        Some(rate) => format!("{} {what}/min", HumanCount(rate)),
+        None => "no limit".to_owned(),
+    }
+}
+
 /// What was inferred, as a table; `None` where nothing was.
 pub fn inferred(columns: &[Inferred], job: &Job) -> Option<String> {
     if columns.is_empty() {
@@ -97,7 +108,7 @@ pub fn inferred(columns: &[Inferred], job: &Job) -> Option<String> {
     let shown = &columns[..columns.len().min(COLUMNS_MAX)];
     let width = shown.iter().map(|column| column.column.chars().count()).max().unwrap_or(0);
     let mut lines = vec![format!(
-        "types, inferred over all rows (another one with --mapping; these are in {}):",
+        "types, inferred over all rows and kept in {} (--mapping sets others):",
         job.run_dir.join(RESOLVED_FILE).display()
     )];
     lines.extend(shown.iter().map(|Inferred { column, is_attribute, value }| {

@@ -26,6 +26,9 @@ use super::{Ended, Error, Finished, Ledger, SendProgress, Settings, Transport, W
 /// How long requests under way are waited for once the run is to stop.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// How often a wait is told to whoever shows it.
+const SHOWN_EVERY_MS: u64 = 1_000;
+
 /// One request under way.
 struct Flight {
     charge: ChargeId,
@@ -266,6 +269,9 @@ impl<'a, T: Transport> Sender<'a, T> {
     async fn wait(&mut self, work: &mut mpsc::Receiver<Work>, stop: &mut watch::Receiver<bool>) {
         let is_ending = self.ending.is_some();
         let wake_ms = self.ending.as_ref().map(|ending| ending.until_ms).or(self.wake_ms);
+        // While it waits, what is shown of the wait counts down.
+        let shown_ms = self.progress.waiting.map(|_| self.clock.now_ms() + SHOWN_EVERY_MS);
+        let wake_ms = wake_ms.into_iter().chain(shown_ms).min();
         let wake = wake_ms.map(|wake_ms| self.clock.instant(wake_ms));
         let wants_work = !is_ending && !self.work_closed && self.jobs.wants_work();
         tokio::select! {

@@ -4,19 +4,17 @@ use std::{fs::File, path::Path, sync::Arc};
 
 use arrow::{
     array::{
-        Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Decimal256Array, FixedSizeListArray,
-        Float32Array, Float64Array, Int64Array, LargeListArray, ListArray, MapArray, RecordBatch,
-        StringArray, StructArray, TimestampMicrosecondArray, TimestampMillisecondArray,
-        TimestampNanosecondArray, TimestampSecondArray, UInt64Array,
+        Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Decimal256Array,
+        FixedSizeListArray, Float32Array, Float64Array, Int64Array, LargeListArray, ListArray,
+        MapArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray,
+        TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt64Array,
     },
     buffer::{NullBuffer, OffsetBuffer},
     compute::cast,
     datatypes::{DataType, Field, Fields, i256},
 };
 use fastrand::Rng;
-use parquet::{
-    arrow::ArrowWriter, basic::Compression, file::properties::WriterProperties,
-};
+use parquet::{arrow::ArrowWriter, basic::Compression, file::properties::WriterProperties};
 
 use crate::{
     spell,
@@ -103,7 +101,9 @@ fn array(rng: &mut Rng, ty: &Type, values: &[&Value]) -> ArrayRef {
             integers(values, &target)
         }
         &Type::Decimal(precision, scale) => decimals(values, precision as u8, scale as i8),
-        Type::Double => Arc::new(values.iter().map(|value| double(value)).collect::<Float64Array>()),
+        Type::Double => {
+            Arc::new(values.iter().map(|value| double(value)).collect::<Float64Array>())
+        }
         Type::Single => {
             let singles = values.iter().map(|value| double(value).map(|value| value as f32));
             Arc::new(singles.collect::<Float32Array>())
@@ -122,8 +122,7 @@ fn array(rng: &mut Rng, ty: &Type, values: &[&Value]) -> ArrayRef {
                     array(rng, &fields[at].1, &members)
                 })
                 .collect();
-            let field =
-                |(at, array): (usize, &ArrayRef)| field(&fields[at].0, array);
+            let field = |(at, array): (usize, &ArrayRef)| field(&fields[at].0, array);
             let fields: Fields = arrays.iter().enumerate().map(field).collect();
             Arc::new(StructArray::new(fields, arrays, Some(nulls)))
         }

@@ -47,7 +47,8 @@ impl Job {
 
     fn report(&self, command: &str, args: &[String], own: &[&str]) -> serde_json::Value {
         let args = args.iter().map(String::as_str);
-        let args: Vec<&str> = [command].into_iter().chain(args).chain(own.iter().copied()).collect();
+        let args: Vec<&str> =
+            [command].into_iter().chain(args).chain(own.iter().copied()).collect();
         self.lab.report(0, &[args.as_slice(), &UNLIMITED].concat())
     }
 
@@ -120,7 +121,8 @@ fn assert_grouped(records: &[(u64, Json)]) {
 fn difference(path: &str, expected: &Json, found: &Json) -> String {
     match (expected, found) {
         (Json::Object(fields), Json::Object(others)) => {
-            let names = fields.keys().chain(others.keys().filter(|name| !fields.contains_key(*name)));
+            let names =
+                fields.keys().chain(others.keys().filter(|name| !fields.contains_key(*name)));
             let differing = names.filter(|name| {
                 fields.contains_key(*name) != others.contains_key(*name)
                     || !expected.get(name).matches(found.get(name))
@@ -165,7 +167,8 @@ fn every_command_and_any_number_of_threads_give_the_same_bodies() {
         for format in [Format::Csv, Format::Parquet, Format::BareParquet] {
             let job = Job::new(21, kind, format, ROWS);
             let pack = |threads: &str| {
-                let report = job.report("pack", &job.args, &["--out", "bodies", "--threads", threads]);
+                let report =
+                    job.report("pack", &job.args, &["--out", "bodies", "--threads", threads]);
                 (job.lab.read("bodies"), digest(&report))
             };
             let (bodies, packed) = pack("1");

@@ -30,7 +30,10 @@ pub fn mapping(table: &Table) -> String {
         columns.insert(column.source.clone(), Toml::Table(entry(column)));
     }
     let gone = [("attribute", Toml::from("gone")), ("optional", Toml::from(true))];
-    columns.insert("gone".into(), Toml::Table(gone.map(|(key, v)| (key.to_owned(), v)).into_iter().collect()));
+    columns.insert(
+        "gone".into(),
+        Toml::Table(gone.map(|(key, v)| (key.to_owned(), v)).into_iter().collect()),
+    );
     let skip = [("skip".to_owned(), Toml::from(true))].into_iter().collect();
     columns.insert("skipped".into(), Toml::Table(skip));
     let mut file = toml::Table::new();
@@ -307,17 +310,19 @@ pub fn csv(table: &Table, seed: u64) -> (String, Vec<String>) {
     if dialect.mark || first.is_some_and(|column| column.source.starts_with('\u{feff}')) {
         out.push('\u{feff}');
     }
-    let line = |out: &mut String, rng: &mut Rng, text: &mut dyn FnMut(&mut Rng, usize) -> String| {
-        for (at, &column) in order.iter().enumerate() {
-            if at > 0 {
-                out.push(dialect.delimiter);
+    let line =
+        |out: &mut String, rng: &mut Rng, text: &mut dyn FnMut(&mut Rng, usize) -> String| {
+            for (at, &column) in order.iter().enumerate() {
+                if at > 0 {
+                    out.push(dialect.delimiter);
+                }
+                let text = text(rng, column);
+                dialect.field(rng, &text, out);
             }
-            let text = text(rng, column);
-            dialect.field(rng, &text, out);
-        }
-        out.push_str(dialect.line_end);
-    };
-    let extra = |column: usize| ["skipped", "not mapped"].get(column.wrapping_sub(table.columns.len()));
+            out.push_str(dialect.line_end);
+        };
+    let extra =
+        |column: usize| ["skipped", "not mapped"].get(column.wrapping_sub(table.columns.len()));
     line(&mut out, rng, &mut |_, at| match extra(at) {
         Some(name) => (*name).to_owned(),
         None => table.columns[at].source.clone(),

@@ -157,9 +157,8 @@ impl Table {
             Kind::Users => {}
             Kind::Events => {
                 let bare = self.format == Format::BareParquet;
-                let date = |source: &mut Source| {
-                    Reading::Date("", if bare { None } else { zone(source) })
-                };
+                let date =
+                    |source: &mut Source| Reading::Date("", if bare { None } else { zone(source) });
                 self.own("action", Type::Word, Reading::Text, id_native);
                 self.own("device_id", Type::Word, Reading::Text, false);
                 self.own(

@@ -99,7 +99,8 @@ pub struct Source {
 
 impl Source {
     pub fn character(&mut self) -> char {
-        const TROUBLE: &str = "\"\"'',;|\t\n\r\\/[]{}: \u{1}\u{b}\u{1f}\u{7f}\u{85}\u{2028}\u{feff}";
+        const TROUBLE: &str =
+            "\"\"'',;|\t\n\r\\/[]{}: \u{1}\u{b}\u{1f}\u{7f}\u{85}\u{2028}\u{feff}";
         let rng = &mut self.rng;
         loop {
             let code = match rng.u8(..10) {
@@ -130,7 +131,17 @@ impl Source {
             .to_owned(),
             20..40 => one(
                 &mut self.rng,
-                &["007", "1e5", "true", "null", "2024-02-30", "NaN", "e\u{301}", "👩‍👩‍👧", "\u{202e}abc"],
+                &[
+                    "007",
+                    "1e5",
+                    "true",
+                    "null",
+                    "2024-02-30",
+                    "NaN",
+                    "e\u{301}",
+                    "👩‍👩‍👧",
+                    "\u{202e}abc",
+                ],
             )
             .to_owned(),
             40..60 => String::new(),
@@ -155,11 +166,14 @@ impl Source {
     pub fn id(&mut self) -> String {
         loop {
             let id = match self.rng.u8(..20) {
-                0 => one(&mut self.rng, &["Null", " none", "Guest ", "N/A", "0012", "10"]).to_owned(),
+                0 => {
+                    one(&mut self.rng, &["Null", " none", "Guest ", "N/A", "0012", "10"]).to_owned()
+                }
                 _ => self.word(),
             };
             let dropped = ["null", "true", "false", "unknown", "guest", "none", "id", "uid", "na"];
-            if id.chars().count() > 1 && !dropped.contains(&id.as_str()) && id != "-1" && id != "-2" {
+            if id.chars().count() > 1 && !dropped.contains(&id.as_str()) && id != "-1" && id != "-2"
+            {
                 return id;
             }
         }

@@ -59,7 +59,7 @@ pub enum Type {
     Moment(u32),
     Document,
     Texts(&'static str),
-    Numbers(&'static str),
+    Numbers,
     /// Bits, and whether there are negative ones; 48 bits lie in 64.
     Int(u32, bool),
     Decimal(usize, usize),
@@ -210,7 +210,7 @@ impl Table {
                 (Type::Moment(places), Reading::Date(format, zone(source))),
                 (Type::Moment(9), Reading::Date("", zone(source))),
                 (Type::Texts(texts), Reading::Array(texts, "string")),
-                (Type::Numbers(numbers), Reading::Array(numbers, "double")),
+                (Type::Numbers, Reading::Array(numbers, "double")),
                 (Type::Document, Reading::Json),
                 (Type::Spelled, Reading::Text),
             ]
@@ -300,7 +300,7 @@ impl Table {
                     "customer_id" | "action" | "push_id" => true,
                     _ => false,
                 };
-            if !required && source.rng.u8(..5) < 2 {
+            if !required && source.rng.bool() {
                 return Value::Absent;
             }
             loop {
@@ -522,7 +522,7 @@ fn random(source: &mut Source, ty: &Type) -> Value {
             };
             Value::List((0..count).map(|_| item(source)).collect())
         }
-        Type::Numbers(_) => {
+        Type::Numbers => {
             let count = source.rng.usize(..5);
             Value::List((0..count).map(|_| source.spelled_number()).collect())
         }

@@ -120,7 +120,17 @@ impl Source {
         }
     }
 
+    /// Any text but the words that the mappings of this suite have for none.
     pub fn text(&mut self) -> String {
+        loop {
+            let text = self.any_text();
+            if !crate::table::NULLS.contains(&text.as_str()) {
+                return text;
+            }
+        }
+    }
+
+    fn any_text(&mut self) -> String {
         match self.rng.u16(..400) {
             0 => (0..512).map(|_| self.character()).collect(),
             1 => "x".repeat(512),
@@ -152,11 +162,10 @@ impl Source {
         }
     }
 
-    /// A text that is there, and no word that the mappings of this suite have for none.
     pub fn word(&mut self) -> String {
         loop {
             let text = self.text();
-            if !text.is_empty() && !crate::table::NULLS.contains(&text.as_str()) {
+            if !text.is_empty() {
                 return text;
             }
         }

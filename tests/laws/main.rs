@@ -9,6 +9,7 @@ mod data;
 mod dialects;
 mod pack;
 mod reference;
+#[path = "../common/support.rs"]
 mod support;
 mod threads;
 mod window;

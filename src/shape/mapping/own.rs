@@ -10,6 +10,7 @@ use crate::shape::{
     suggest::did_you_mean,
 };
 
+const NOT_FINITE: &str = "it is no finite number, or has one in it";
 const TYPES: &str = "string, double, bool, datetime, array and json";
 
 /// Names of an element's own fields that `to` takes, whichever the kind.
@@ -267,13 +268,16 @@ fn constant(name: String, value: toml::Value, defaults: &Defaults) -> Result<Pla
     let (text, value) = match value {
         toml::Value::String(text) => (text, ValueType::Text),
         toml::Value::Integer(number) => (number.to_string(), ValueType::Number),
-        toml::Value::Float(number) if number.is_finite() => (number.to_string(), ValueType::Number),
-        toml::Value::Float(_) => return Err(fail("it is no finite number")),
+        // With an exponent where it has one, and its sign if it is zero, so that it stays the
+        // same float where the mapping as used is read again.
+        toml::Value::Float(number) if number.is_finite() => {
+            (format!("{number:?}"), ValueType::Number)
+        }
+        toml::Value::Float(_) => return Err(fail(NOT_FINITE)),
         toml::Value::Boolean(value) => (value.to_string(), ValueType::Bool),
         toml::Value::Datetime(moment) => (moment.to_string(), ValueType::DateTime(DateFormat::Iso)),
         value @ (toml::Value::Array(_) | toml::Value::Table(_)) => {
-            let text = serde_json::to_string(&value);
-            (text.map_err(|error| fail(&error.to_string()))?, ValueType::Json)
+            (document(value).ok_or_else(|| fail(NOT_FINITE))?.to_string(), ValueType::Json)
         }
     };
     if text.is_empty() {
@@ -290,6 +294,25 @@ fn constant(name: String, value: toml::Value, defaults: &Defaults) -> Result<Pla
     column.reading.zone = defaults.zone;
     column.constant = Some(text);
     Ok(column)
+}
+
+/// A value as JSON: date-times as text, for JSON has none. `None` where a number in it is not
+/// finite.
+fn document(value: toml::Value) -> Option<serde_json::Value> {
+    Some(match value {
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => serde_json::Number::from_f64(number)?.into(),
+        toml::Value::Boolean(value) => value.into(),
+        toml::Value::Datetime(moment) => moment.to_string().into(),
+        toml::Value::Array(items) => {
+            items.into_iter().map(document).collect::<Option<Vec<_>>>()?.into()
+        }
+        toml::Value::Table(fields) => {
+            let fields = fields.into_iter().map(|(name, value)| Some((name, document(value)?)));
+            fields.collect::<Option<serde_json::Map<_, _>>>()?.into()
+        }
+    })
 }
 
 /// A message of the parser, with what was probably meant where it names an unknown key.
@@ -341,6 +364,8 @@ mod tests {
             [constants]
             app_version = "4.1"
             "campaign.id" = 17
+            object = { on = [2024-01-02, 1.5] }
+            large = 1e300
         "#;
         let mapping = parse(text, Some(Kind::Events)).expect("sound");
         assert_eq!(mapping.kind, Some(Kind::Events));
@@ -369,6 +394,8 @@ mod tests {
                 ("platform", Target::Platform, "platform", "string"),
                 ("constant app_version", Target::AppVersion, "app_version", "string"),
                 ("constant campaign.id", Target::Attribute, "campaign/id", "double"),
+                ("constant object", Target::Attribute, "object", "json"),
+                ("constant large", Target::Attribute, "large", "double"),
             ])
         );
         let zone = |name| Zone::from_name(name).expect(name);
@@ -380,6 +407,8 @@ mod tests {
         assert_eq!(mapping.columns[3].reading.separator, ";");
         assert!(mapping.columns[6].optional);
         assert_eq!(mapping.columns[11].constant.as_deref(), Some("17"));
+        assert_eq!(mapping.columns[12].constant.as_deref(), Some(r#"{"on":["2024-01-02",1.5]}"#));
+        assert_eq!(mapping.columns[13].constant.as_deref(), Some("1e300"));
     }
 
     #[test]
@@ -416,6 +445,7 @@ mod tests {
                 "an attribute is a value or an object",
             ),
             (&format!("{id}[constants]\nc = nan"), "no finite number"),
+            (&format!("{id}[constants]\nc = [{{ a = inf }}]"), "no finite number"),
             ("[columns", "TOML"),
         ] {
             let found = fails(text);

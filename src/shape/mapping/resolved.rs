@@ -20,20 +20,26 @@ pub fn to_toml(plan: &Plan, is_optional: impl Fn(usize) -> bool) -> String {
     if plan.rules.update_existing_only {
         file.insert("update_existing_only".into(), true.into());
     }
-    let (mut columns, mut constants) = (Table::new(), Table::new());
+    // All constants are read in the zone of the file; a column may say its own.
+    let constant_zone = plan.columns.iter().find(|column| column.constant.is_some());
+    let zone = constant_zone.map_or(Zone::Utc, |column| column.reading.zone);
+    if zone != Zone::Utc {
+        file.insert("timezone".into(), zone.to_string().into());
+    }
+    let (mut columns, mut constants) = (Table::new(), String::new());
     for (at, column) in plan.columns.iter().enumerate() {
         match &column.constant {
             None => {
-                columns.insert(column.source.clone(), entry(column, is_optional(at)).into());
+                columns.insert(column.source.clone(), entry(column, is_optional(at), zone).into());
             }
-            Some(text) => {
-                constants.insert(column.name(), constant(column, text));
-            }
+            Some(text) => constants.push_str(&line(&column.name(), &constant(column, text))),
         }
     }
     file.insert("columns".into(), columns.into());
+    let mut file = file.to_string();
     if !constants.is_empty() {
-        file.insert("constants".into(), constants.into());
+        file.push_str("\n[constants]\n");
+        file.push_str(&constants);
     }
     format!(
         "# The mapping as it was used, types included. Give it with --mapping to use it again;\n\
@@ -41,7 +47,15 @@ pub fn to_toml(plan: &Plan, is_optional: impl Fn(usize) -> bool) -> String {
     )
 }
 
-fn entry(column: &PlanColumn, is_optional: bool) -> Table {
+/// `name = value` on one line. In a table of its own an object would come behind every flat
+/// value, and its own objects last in it: another order of attributes, and other bodies.
+fn line(name: &str, value: &Value) -> String {
+    let key = Table::from_iter([(name.to_owned(), Value::Boolean(true))]).to_string();
+    let key = key.trim_end().strip_suffix("true").unwrap_or_default();
+    format!("{key}{value}\n")
+}
+
+fn entry(column: &PlanColumn, is_optional: bool, file_zone: Zone) -> Table {
     let mut entry = Table::new();
     match column.target {
         Target::Skip => {
@@ -59,7 +73,8 @@ fn entry(column: &PlanColumn, is_optional: bool) -> Table {
             entry.insert("to".into(), column.path[0].as_str().into());
         }
     }
-    let Reading { true_words, false_words, null_words, zone, separator } = &column.reading;
+    let &Reading { ref true_words, ref false_words, ref null_words, zone, ref separator } =
+        &column.reading;
     entry.insert("type".into(), column.value.as_str().into());
     match column.value {
         ValueType::DateTime(format) => {
@@ -81,7 +96,7 @@ fn entry(column: &PlanColumn, is_optional: bool) -> Table {
         }
         ValueType::Text | ValueType::Number | ValueType::Json => {}
     }
-    if *zone != Zone::Utc {
+    if zone != file_zone {
         entry.insert("timezone".into(), zone.to_string().into());
     }
     words(&mut entry, "null", null_words);
@@ -144,6 +159,14 @@ mod tests {
             vip = true
             day = 2024-01-02
             list = [{ a = 1 }, { a = 2 }]
+            object = { z = { y = 1 }, a = [2024-01-02, 2.5, -0.0], "k\"\n" = "multi\nline" }
+            "name \"of\" it\n" = "O'Neil\n"
+            zero = -0.0
+            large = 1e300
+            whole = 1.0
+            small = 1e-300
+            least = -9223372036854775808
+            moment = 2024-01-02T03:04:05.1234567
         "#;
         let mapping = parse(text, None).expect("sound");
         let rules = Rules {
@@ -156,5 +179,11 @@ mod tests {
         assert_eq!(again, mapping);
         let again = parse(&to_toml(&plan, |at| at == 3), None).expect("its own output");
         assert!(again.columns[3].optional);
+        let zoned = text.replace("kind =", "timezone = \"Europe/Berlin\"\nkind =");
+        let mapping = parse(&zoned.replace("blob = {", "blob = { timezone = \"UTC\","), None);
+        let mapping = mapping.expect("sound");
+        let plan = Plan::new(crate::model::Kind::Events, mapping.columns.clone(), plan.rules);
+        let again = parse(&to_toml(&plan, |_| false), None).expect("its own output");
+        assert_eq!(again.columns, mapping.columns);
     }
 }

@@ -1,0 +1,119 @@
+//! Inputs by name and content, and the files that a run leaves.
+
+use std::{fs, path::Path};
+
+use crate::support::{Lab, UNLIMITED};
+
+const USERS: &str = "customer_id,city\nuser-1,Oslo\nuser-2,Rome\n";
+
+/// Names below a directory, sorted.
+fn names(path: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The one name that begins with a stem, without it.
+fn behind(names: &[String], stem: &str) -> String {
+    let found: Vec<_> = names.iter().filter_map(|name| name.strip_prefix(stem)).collect();
+    assert_eq!(found.len(), 1, "{names:?}");
+    found[0].to_owned()
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 8 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[test]
+fn default_directories_are_named_for_input_and_destination() {
+    let lab = Lab::new();
+    lab.write("nightly users.csv", USERS);
+    assert_eq!(lab.run(&["validate", "nightly users.csv"]).code, 0);
+    let checked = behind(&names(&lab.path("moebulk-runs")), "nightly users-");
+    assert!(is_hash(checked.strip_suffix("-check").expect("a check")), "{checked}");
+    assert_eq!(lab.run(&["pack", "nightly users.csv", "--out", "/dev/null"]).code, 0);
+    assert_eq!(names(&lab.path("moebulk-runs")).len(), 1, "pack checks in the same place");
+
+    let sandbox = ["import", "nightly users.csv", "--sandbox", "--progress", "off"];
+    for runs in 1..=2 {
+        assert_eq!(lab.run(&sandbox).code, 0);
+        let all = names(&lab.path("moebulk-runs"));
+        let name = all.iter().find(|name| name.ends_with("-sandbox")).expect("its directory");
+        let run_dirs = names(&lab.path("moebulk-runs").join(name));
+        assert_eq!(run_dirs.len(), runs, "a fresh directory each time: {run_dirs:?}");
+    }
+    assert!(!lab.path("state").exists(), "an emulator's log stays with its run");
+}
+
+#[test]
+fn a_run_leaves_private_files_and_a_validate_no_checkpoint() {
+    use std::os::unix::fs::PermissionsExt;
+    let lab = Lab::new();
+    lab.write("users.csv", "customer_id,n\nuser-1,1\nnull,2\nuser-3,3,4\n");
+    let args = ["validate", "users.csv", "--run-dir", "run"];
+    assert_eq!(lab.run(&args).code, 1);
+    let left = ["damaged.txt", "lock", "rejects.csv", "report.json", "resolved-mapping.toml"];
+    assert_eq!(names(&lab.path("run")), left);
+    let mode = |path: &Path| fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
+    assert_eq!(mode(&lab.path("run")), 0o700);
+    for name in left {
+        assert_eq!(mode(&lab.path("run").join(name)), 0o600, "{name}");
+    }
+    // Mended, nothing of the old rejects stays.
+    lab.write("users.csv", USERS);
+    assert_eq!(lab.run(&args).code, 0);
+    assert_eq!(names(&lab.path("run")), ["lock", "report.json", "resolved-mapping.toml"]);
+}
+
+#[test]
+fn inputs_are_found_by_name_content_and_place() {
+    let lab = Lab::new();
+    lab.copy_samples();
+    fs::copy(lab.path("customers.parquet"), lab.path("export")).expect("a copy");
+    lab.write("part", USERS);
+    lab.write("day/b.csv", USERS);
+    lab.write("day/a.tsv", "customer_id\tcity\nuser-3\tLima\n");
+    lab.write("day/_SUCCESS", "");
+    lab.write("day/notes.txt", "no input");
+    let inputs = |args: &[&str]| -> Vec<(String, u64)> {
+        let report = lab.report(0, &[&["validate"], args].concat());
+        let inputs = report["inputs"].as_array().expect("inputs");
+        let one = |input: &serde_json::Value| {
+            let path = input["path"].as_str().expect("a path").to_owned();
+            (path, input["rows"].as_u64().expect("rows"))
+        };
+        inputs.iter().map(one).collect()
+    };
+    let parquet_rows = inputs(&["customers.parquet"])[0].1;
+    assert!(parquet_rows > 2);
+    let both = [("export".to_owned(), parquet_rows), ("part".to_owned(), 2)];
+    assert_eq!(inputs(&["export", "part"]), both, "told by content, in the order given");
+    let by_name = [("day/a.tsv".to_owned(), 1), ("day/b.csv".to_owned(), 2)];
+    assert_eq!(inputs(&["day"]), by_name);
+    assert_eq!(inputs(&["day/*.?sv"]), by_name);
+}
+
+#[test]
+fn a_finished_run_of_other_content_is_kept_under_the_time() {
+    let lab = Lab::new();
+    let sandbox = crate::support::Sandbox::start(&lab);
+    let import = || {
+        let to = ["--endpoint", &sandbox.url, "--app-id", "SANDBOX", "--run-dir", "run"];
+        lab.run(&[["import", "users.csv"].as_slice(), &to, &UNLIMITED].concat()).code
+    };
+    lab.write("users.csv", USERS);
+    assert_eq!(import(), 0);
+    lab.write("users.csv", "customer_id,city\nuser-1,Lima\n");
+    assert_eq!(import(), 0);
+    let done = names(&lab.path("run/done"));
+    assert_eq!(done.len(), 1);
+    let stamp = done[0].as_bytes();
+    let is_stamp = stamp.len() == 16 && stamp[8] == b'T' && stamp[15] == b'Z';
+    assert!(is_stamp, "{done:?} is no UTC time");
+    let kept = names(&lab.path("run/done").join(&done[0]));
+    assert_eq!(kept, ["checkpoint", "report.json", "resolved-mapping.toml"]);
+    assert_eq!(sandbox.records().len(), 3);
+}

@@ -1,0 +1,112 @@
+//! The forms of output: progress, values, the report's fields.
+
+use crate::support::{Lab, UNLIMITED};
+
+const CANARY: &str = "canary-7f3a";
+
+#[test]
+fn progress_takes_the_form_that_was_asked_for() {
+    let lab = Lab::new();
+    lab.write("users.csv", "customer_id,city\nuser-1,Oslo\nuser-2,Rome\n");
+    let run = |mode: &str| {
+        let args = ["import", "users.csv", "--sandbox", "--progress", mode];
+        let ran = lab.run(&[args.as_slice(), &UNLIMITED].concat());
+        assert_eq!(ran.code, 0, "{mode}: {}", ran.stderr);
+        ran.stderr
+    };
+    let json = run("json");
+    let events: Vec<serde_json::Value> = json
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str(line).expect("an event"))
+        .collect();
+    let phases: Vec<_> = events.iter().map(|event| event["phase"].as_str()).collect();
+    for phase in ["reading", "inferring", "checking", "sending"] {
+        assert!(phases.contains(&Some(phase)), "no {phase} among {phases:?}");
+    }
+    let last = events.last().expect("events");
+    assert_eq!((&last["rows"], &last["rows_total"]), (&2.into(), &2.into()));
+    for mode in ["off", "plain", "auto"] {
+        let text = run(mode);
+        assert!(!text.contains("{\"phase\"") && !text.contains('\r'), "{mode}: {text}");
+    }
+}
+
+#[test]
+fn values_are_shown_on_request_alone() {
+    let lab = Lab::new();
+    lab.write("users.csv", format!("customer_id,n\nuser-1,{CANARY}\nuser-2,2\nuser-3,3\n"));
+    lab.write(
+        "m.json",
+        r#"{"mapping":[{"column":"customer_id","moe_attr":"uid","type":"string"},{"column":"n","moe_attr":"n","type":"double"}]}"#,
+    );
+    let run = |more: &[&str]| {
+        let args = ["validate", "users.csv", "--mapping", "m.json", "--run-dir", "run"];
+        let ran = lab.run(&[args.as_slice(), more].concat());
+        assert_eq!(ran.code, 1);
+        let report = String::from_utf8(lab.read("run/report.json")).expect("UTF-8");
+        let rejects = String::from_utf8(lab.read("run/rejects.csv")).expect("UTF-8");
+        let row = rejects.lines().nth(1).expect("the row").to_owned();
+        let output = [String::from_utf8(ran.stdout).expect("UTF-8"), ran.stderr, report].concat();
+        (output, row)
+    };
+    let (output, row) = run(&[]);
+    assert!(!output.contains(CANARY), "{output}");
+    assert_eq!(row.matches(CANARY).count(), 1, "in its own cell alone: {row}");
+    let (_, row) = run(&["--show-values"]);
+    assert_eq!(row.matches(CANARY).count(), 2, "in the message too: {row}");
+}
+
+#[test]
+fn the_report_has_every_field_of_version_1() {
+    let lab = Lab::new();
+    lab.write("users.csv", "customer_id,city\nuser-1,Oslo\nnull,Rome\n");
+    let args = [["import", "users.csv", "--sandbox"].as_slice(), &UNLIMITED].concat();
+    let report = lab.report(1, &args);
+    let fields = |value: &serde_json::Value| -> Vec<String> {
+        value.as_object().expect("an object").keys().cloned().collect()
+    };
+    let has = |value: &serde_json::Value, names: &[&str]| {
+        let found = fields(value);
+        for name in names {
+            assert!(found.iter().any(|field| field == name), "{name} is not among {found:?}");
+        }
+    };
+    has(
+        &report,
+        &[
+            "version",
+            "command",
+            "complete",
+            "destination",
+            "inputs",
+            "rows",
+            "elements",
+            "bodies",
+            "plan",
+            "requests",
+            "problems",
+            "timing",
+        ],
+    );
+    assert_eq!(report["version"], 1);
+    assert_eq!(report["command"], "import");
+    assert_eq!(report["destination"], "sandbox");
+    has(&report["inputs"][0], &["path", "bytes", "rows"]);
+    let rows = &report["rows"];
+    has(rows, &["read", "accepted", "rejected", "skipped", "delivered", "failed", "pending"]);
+    assert_eq!((&rows["read"], &rows["skipped"]), (&2.into(), &0.into()));
+    has(&report["elements"], &["users", "events", "devices"]);
+    has(&report["bodies"], &["count", "bytes", "bytes_max", "fill_mean", "digest"]);
+    has(&report["plan"], &["seconds_at_limit", "users_per_minute", "events_per_minute"]);
+    has(&report["requests"], &["sent", "retried", "isolated", "http_429", "http_5xx"]);
+    has(&report["problems"][0], &["code", "severity", "column", "count", "first"]);
+    let first = &report["problems"][0]["first"][0];
+    assert_eq!(
+        (&first["file"], &first["row"], &first["line"]),
+        (&"users.csv".into(), &2.into(), &3.into())
+    );
+    has(&report["timing"], &["seconds", "rows_per_second"]);
+    let expected = lab.report(1, &["validate", "users.csv"]);
+    assert_eq!(report["bodies"]["digest"], expected["bodies"]["digest"]);
+}

@@ -196,9 +196,6 @@ codes! {
     /// Not a JSON document.
     TypeJson = "type-json", Reject,
         "the cell is not one JSON document; mend it, or map the column as string";
-    /// A nested value in a column of another type.
-    TypeNested = "type-nested", Reject,
-        "the cell is a list or an object, and its column is mapped to a flat type; map the column as json";
     /// A name of more than 200 characters.
     NameTooLong = "name-too-long", Warning,
         "the server keeps the first 200 characters of a name; shorten it";

@@ -149,7 +149,7 @@ fn difference(path: &str, expected: &Json, found: &Json) -> String {
 /// All kinds and formats from one seed, Parquet with a mapping or without.
 fn round_trips(seed: u64) {
     for kind in KINDS {
-        let parquet = if seed % 2 == 0 { Format::Parquet } else { Format::BareParquet };
+        let parquet = if seed.is_multiple_of(2) { Format::Parquet } else { Format::BareParquet };
         for format in [Format::Csv, parquet] {
             let job = Job::new(seed, kind, format, ROWS);
             let report = job.round_trip();

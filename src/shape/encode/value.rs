@@ -159,7 +159,8 @@ impl Encoder<'_> {
             }
             (ValueType::Json, Cell::Text(text)) => self.json(at, text),
             (ValueType::Json, cell) => self.refuse(Code::TypeJson, at, cell_text(cell), ""),
-            (_, Cell::Json { json, .. }) => self.refuse(Code::TypeNested, at, json, ""),
+            // A nested column under a flat type is refused before a row is read.
+            (_, Cell::Json { json, .. }) => self.refuse(Code::TypeJson, at, json, ""),
             (ValueType::Text, cell) => self.text(at, column, cell),
             (ValueType::Number, Cell::Text(text)) if is_bracketed(text) => {
                 self.array(at, column, text, Items::Number)

@@ -17,6 +17,9 @@ use crate::shape::mapping::RESOLVED_FILE;
 /// Where runs are kept by default, below the working directory.
 const RUNS: &str = "moebulk-runs";
 
+/// What the directory of imports into emulators of their own ends with.
+const SANDBOX_SUFFIX: &str = "-sandbox";
+
 /// Where a run directory keeps the runs that another replaced.
 const DONE: &str = "done";
 
@@ -113,7 +116,7 @@ pub fn import_dir(job: &Job, destination: &str) -> PathBuf {
 
 /// The directory of an import into an emulator of its own: a fresh one each time.
 pub fn sandbox_dir(job: &Job) -> PathBuf {
-    let dir = named(job, Some("sandbox"), "-sandbox");
+    let dir = named(job, Some("sandbox"), SANDBOX_SUFFIX);
     unused(&dir, &utc_stamp())
 }
 
@@ -128,27 +131,36 @@ pub fn checked_dir(job: &Job) -> PathBuf {
 /// There is none, or the place cannot be read.
 pub fn newest_dir() -> Result<PathBuf, Error> {
     let runs = Path::new(RUNS);
-    let mut newest: Option<(SystemTime, PathBuf)> = None;
-    let entries = match fs::read_dir(runs) {
-        Ok(entries) => Some(entries),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(output(runs, error)),
-    };
-    for entry in entries.into_iter().flatten() {
-        let path = entry.map_err(|error| output(runs, error))?.path();
+    let mut dirs = entries(runs)?;
+    // Imports into an emulator of their own stand one level down, a directory each.
+    let is_nested =
+        |dir: &&PathBuf| dir.to_string_lossy().ends_with(SANDBOX_SUFFIX) && dir.is_dir();
+    let nested = dirs.iter().filter(is_nested);
+    let nested = nested.map(|dir| entries(dir)).collect::<Result<Vec<_>, _>>()?;
+    dirs.extend(nested.into_iter().flatten());
+    let newest = dirs.into_iter().filter_map(|path| {
         // What is no run of an import has no checkpoint.
         let written = fs::metadata(path.join(CHECKPOINT_FILE)).and_then(|found| found.modified());
-        if let Ok(written) = written {
-            // Of two with one time the later name, so that the answer is always the same.
-            newest = newest.max(Some((written, path)));
-        }
-    }
+        Some((written.ok()?, path))
+    });
+    // Of two with one time the later name, so that the answer is always the same.
+    let newest: Option<(SystemTime, PathBuf)> = newest.max();
     newest.map(|(_, path)| path).ok_or_else(|| {
         Error::Usage(format!(
             "no run below {RUNS}/ in this directory holds a checkpoint; name the directory of an \
              import: moebulk status RUN_DIR"
         ))
     })
+}
+
+/// What stands in a directory; nothing where there is none.
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let fail = |error| output(dir, error);
+    match fs::read_dir(dir) {
+        Ok(entries) => entries.map(|entry| Ok(entry.map_err(fail)?.path())).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(fail(error)),
+    }
 }
 
 fn named(job: &Job, destination: Option<&str>, suffix: &str) -> PathBuf {

@@ -52,4 +52,13 @@ fn the_newest_run_is_shown_and_named() {
         }
         assert!(!ran.stdout.contains(&format!("moebulk-runs/{older}-")), "{}", ran.stdout);
     }
+    let args = ["import", "others.csv", "--sandbox", "--progress", "off"];
+    scene.run(&args).assert_code(0);
+    let ran = scene.run(&["status"]);
+    ran.assert_code(0);
+    assert!(
+        ran.stdout.contains("-sandbox/") && ran.stdout.contains("2 delivered"),
+        "{}",
+        ran.stdout
+    );
 }

@@ -4,9 +4,10 @@
 //! - `layout`: which columns feed which part of an element;
 //! - `identity`: who a row is about;
 //! - `event`: an action's own fields;
-//! - `value`: attributes by their type.
+//! - `value`, `date_like`: attributes by their type.
 
 mod census;
+mod date_like;
 mod event;
 mod identity;
 mod layout;

@@ -18,7 +18,8 @@ use parquet::{arrow::ArrowWriter, basic::Compression, file::properties::WriterPr
 
 use crate::{
     spell,
-    table::{Format, Table, Type},
+    table::{Format, Table},
+    types::Type,
     values::{Value, one},
 };
 

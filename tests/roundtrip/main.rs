@@ -8,6 +8,7 @@ mod spell;
 #[path = "../common/support.rs"]
 mod support;
 mod table;
+mod types;
 mod values;
 
 use support::{Json, Lab, Sandbox, UNLIMITED};
@@ -195,4 +196,95 @@ fn every_command_and_any_number_of_threads_give_the_same_bodies() {
             assert_eq!(digest(&job.round_trip()), packed);
         }
     }
+}
+
+#[test]
+fn consecutive_events_of_one_user_and_device_share_an_element_and_no_others_do() {
+    let lab = Lab::new();
+    let rows = [
+        ("ann", "d1", 3),
+        ("ann", "d2", 1),
+        ("ann", "", 2),
+        ("bob", "", 1),
+        ("ann", "", 1),
+        ("ann", "d1", 2),
+        ("bob", "d1", 2),
+    ];
+    let mut csv = "customer_id,device_id,action,user_time,at\n".to_owned();
+    let mut at = 0;
+    for (user, device, count) in rows {
+        for _ in 0..count {
+            csv.push_str(&format!("{user},{device},Act,2024-01-02,{at}\n"));
+            at += 1;
+        }
+    }
+    lab.write("events.csv", csv);
+    let (_, elements) = lab.import(0, &["events.csv", "--kind", "events"]);
+    let mut at = 0;
+    let expected = rows.map(|(user, device, count)| {
+        let actions = (at..at + count).map(|at| {
+            Json::object([
+                ("action", Json::text("Act")),
+                ("user_time", Json::text("2024-01-02")),
+                ("attributes", Json::object([("at", Json::Number(at.to_string()))])),
+            ])
+        });
+        let actions = Json::Array(actions.collect());
+        at += count;
+        let device = (!device.is_empty()).then(|| ("device_id", Json::text(device)));
+        let rest = [
+            ("type", Json::text("event")),
+            ("customer_id", Json::text(user)),
+            ("actions", actions),
+        ];
+        Json::object(rest.into_iter().chain(device))
+    });
+    support::assert_same(&expected, &elements);
+}
+
+/// Numbers as spelled, as they have to arrive, and whether a warning says that the server's
+/// double does not keep them.
+const NUMBERS: [(&str, &str, bool); 20] = [
+    ("-0", "-0", false),
+    ("-000.0", "-0.0", false),
+    ("+007", "7", false),
+    ("\t.5 ", "0.5", false),
+    ("5.", "5", false),
+    ("1E+05", "1E+05", false),
+    ("0e999", "0e999", false),
+    ("123456789012345", "123456789012345", false),
+    ("1234567890123450", "1234567890123450", false),
+    ("1234567890123456", "1234567890123456", true),
+    ("0.12345678901234567", "0.12345678901234567", true),
+    ("9007199254740992", "9007199254740992", true),
+    ("9007199254740993", "9007199254740993", true),
+    ("-9223372036854775808", "-9223372036854775808", true),
+    ("18446744073709551615", "18446744073709551615", true),
+    ("100000000000000000000", "100000000000000000000", true),
+    ("1e20", "1e20", false),
+    ("1.7976931348623157e308", "1.7976931348623157e308", true),
+    ("5e-324", "5e-324", true),
+    ("0.00000000000000000000000000000000000001", "0.00000000000000000000000000000000000001", false),
+];
+
+#[test]
+fn edges_of_numbers_arrive_exactly_and_are_warned_of() {
+    let lab = Lab::new();
+    let rows = NUMBERS.iter().enumerate();
+    let rows: Vec<String> = rows.map(|(at, (text, ..))| format!("u{at:03},{text}\n")).collect();
+    lab.write("rows.csv", format!("id,n\n{}", rows.concat()));
+    let mapping = "[columns]\nid = { to = \"customer_id\" }\nn = { type = \"double\" }\n";
+    lab.write("mapping.toml", mapping);
+    let (report, elements) = lab.import(0, &["rows.csv", "--mapping", "mapping.toml"]);
+    let found: Vec<&Json> =
+        elements.iter().map(|element| element.get("attributes").get("n")).collect();
+    for ((text, digits, _), found) in NUMBERS.iter().zip(&found) {
+        assert!(Json::Number((*digits).to_owned()).matches(found), "{text}: {found:?}");
+    }
+    assert_eq!(found.len(), NUMBERS.len());
+    let warned = NUMBERS.iter().filter(|(.., warned)| *warned).count();
+    let problems = report["problems"].as_array().expect("problems");
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(problems[0]["code"], "number-precision");
+    assert_eq!(problems[0]["count"], warned);
 }

@@ -456,14 +456,15 @@ fn empty_cells_can_remove_a_users_values() {
         n = { type = "double" }
         city = { attribute = "address.city" }
         gone = { optional = true, type = "bool" }
+        profile = { type = "json" }
     "#;
     let rules = Rules { empty: Empty::Unset, ..Rules::default() };
-    let (elements, _) = mapped(mapping, rules, &[&["USER1", "", "-", "", "true"]]);
+    let (elements, _) = mapped(mapping, rules, &[&["USER1", "", "-", "", "true", " null "]]);
     assert_eq!(
         elements,
         [concat!(
             r#"{"type":"customer","customer_id":"USER1","attributes":{"gone":true},"#,
-            r#""unset_attributes":[{"type":"equals","attr":"a\""},{"type":"equals","attr":"n"}]}"#
+            r#""unset_attributes":[{"type":"equals","attr":"a\""},{"type":"equals","attr":"n"},{"type":"equals","attr":"profile"}]}"#
         )]
     );
 }

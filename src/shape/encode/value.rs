@@ -1,11 +1,14 @@
 //! Attributes: objects of columns, and values by their type.
 
-use super::{Encoder, Layout, Node, Row, bool_text, cell_text};
+use super::{
+    Encoder, Layout, Node, Row, bool_text, cell_text,
+    date_like::{is_kept_as_date, looks_like_date},
+};
 use crate::model::{Code, CodeSet, Kind};
 use crate::shape::{
     cell::Cell,
     cells::Cells,
-    datetime::{DateError, DateFormat, DateTime, Zone},
+    datetime::{DateError, DateTime},
     json, json_text, nested,
     number::{Fit, Number},
     plan::{Empty, Items, PlanColumn, Target, ValueType},
@@ -143,21 +146,17 @@ impl Encoder<'_> {
         }
         let cell = row.value(at, scratch);
         match (column.value, cell) {
-            (_, Cell::Absent) => {
-                // Data API, U: an attribute is removed by its name, which an object's member
-                // does not have.
-                let is_unset = self.plan.rules.empty == Empty::Unset && column.path.len() == 1;
-                if is_unset && row.has(at) {
-                    self.unset.push(at);
-                }
-                false
-            }
+            (_, Cell::Absent) => self.absent(at, column, row),
             (_, Cell::Bad(code)) => self.refuse(code, at, "", ""),
             (ValueType::Json, Cell::Json { json, flaws }) => {
                 self.flaws(at, flaws);
                 self.literal(json)
             }
-            (ValueType::Json, Cell::Text(text)) => self.json(at, text),
+            (ValueType::Json, Cell::Text(text)) => match self.json(at, text) {
+                Some(written) => written,
+                // The document `null` is no value either.
+                None => self.absent(at, column, row),
+            },
             (ValueType::Json, cell) => self.refuse(Code::TypeJson, at, cell_text(cell), ""),
             // A nested column under a flat type is refused before a row is read.
             (_, Cell::Json { json, .. }) => self.refuse(Code::TypeJson, at, json, ""),
@@ -190,15 +189,26 @@ impl Encoder<'_> {
         }
     }
 
-    /// Writes the JSON document that a cell holds.
-    fn json(&mut self, at: usize, text: &str) -> bool {
+    /// No value: on request the one that the user has is removed. Always `false`.
+    fn absent<C: Cells>(&mut self, at: usize, column: &PlanColumn, row: &Row<'_, C>) -> bool {
+        // Data API, U: an attribute is removed by its name, which an object's member does not
+        // have.
+        let is_unset = self.plan.rules.empty == Empty::Unset && column.path.len() == 1;
+        if is_unset && row.has(at) {
+            self.unset.push(at);
+        }
+        false
+    }
+
+    /// Writes the JSON document that a cell holds; `None` where it is `null`.
+    fn json(&mut self, at: usize, text: &str) -> Option<bool> {
         match json_text::write(text, &mut self.json, &mut self.buffers) {
             Ok(Some(flaws)) => {
                 self.flaws(at, flaws);
-                true
+                Some(true)
             }
-            Ok(None) => false,
-            Err(code) => self.refuse(code, at, text, ""),
+            Ok(None) => None,
+            Err(code) => Some(self.refuse(code, at, text, "")),
         }
     }
 
@@ -324,89 +334,4 @@ impl Encoder<'_> {
 /// Whether a text is written as MoEngage's imports write arrays.
 fn is_bracketed(text: &str) -> bool {
     text.len() >= 2 && text.starts_with('[') && text.ends_with(']')
-}
-
-/// Whether a text is made as dates are: a year, and a month and a day behind it or a day and
-/// a month in either order before it, with one separator; then nothing or a time.
-fn looks_like_date(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let number = |from: usize| {
-        let digits = bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        (from..from + digits, bytes.get(from + digits).copied())
-    };
-    let (first, Some(separator @ (b'-' | b'/' | b'.'))) = number(0) else { return false };
-    let (second, between) = number(first.end + 1);
-    if between != Some(separator) {
-        return false;
-    }
-    let (third, _) = number(second.end + 1);
-    let within = |part: &std::ops::Range<usize>, max: u8| {
-        text[part.clone()].parse::<u8>().is_ok_and(|number| (1..=max).contains(&number))
-    };
-    let is_date = match (first.len(), second.len(), third.len()) {
-        (4, 1..=2, 1..=2) => true,
-        (1..=2, 1..=2, 4) => {
-            within(&first, 31) && within(&second, 31) && (within(&first, 12) || within(&second, 12))
-        }
-        _ => false,
-    };
-    is_date
-        && match &bytes[third.end..] {
-            [] => true,
-            [b'T' | b' ', hour, b':', ..] => hour.is_ascii_digit(),
-            [b'T' | b' ', ten, hour, b':', ..] => ten.is_ascii_digit() && hour.is_ascii_digit(),
-            _ => false,
-        }
-}
-
-/// Whether the server takes a text for a date (Data API, U: `YYYY-MM-DD` or
-/// `YYYY-MM-DDThh:mm:ss[.fff]Z`, of a day that exists): it is written as we write them.
-fn is_kept_as_date(text: &str) -> bool {
-    DateTime::parse(text, DateFormat::Iso, Zone::Utc).is_ok_and(|date| {
-        let mut written = Vec::with_capacity(24);
-        date.write(&mut written);
-        written == text.as_bytes()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_made_as_dates_are() {
-        for text in [
-            "31/12/2024",
-            "2024-02-30",
-            "2024/1/2",
-            "1.2.2024",
-            "2024-13-01T00:00:00Z",
-            "01-02-2024 03:04",
-            "2025-01-31T10:00:00+02:00",
-            "2025-01-31 10:00: what was said then, at some length",
-        ] {
-            assert!(looks_like_date(text) && !is_kept_as_date(text), "{text}");
-        }
-        for text in ["2024-02-29", "2025-01-31T00:00:00Z", "2025-12-31T23:59:59.120Z"] {
-            assert!(looks_like_date(text) && is_kept_as_date(text), "{text}");
-        }
-        for text in [
-            "",
-            "2024",
-            "12345678",
-            "1-2-3",
-            "10.0.0.1",
-            "2024-01-02-03",
-            "2024-01/02",
-            "a2024-01-02",
-            "192.168.2024.1",
-            "13-13-2025",
-            "32-01-2025",
-            "2025-01-31 is when",
-            "2025-01-31Tea",
-            "2024-01-é",
-        ] {
-            assert!(!looks_like_date(text), "{text}");
-        }
-    }
 }

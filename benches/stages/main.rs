@@ -63,6 +63,7 @@ impl Bench {
             refusal: column.refusal,
             float: column.float,
             nested: column.nested,
+            plain_lists: column.plain_lists,
         };
         let columns: Vec<SourceColumn> = table.columns().into_iter().map(column).collect();
         let planned = Plan::by_name(Kind::Users, [columns.as_slice()]);

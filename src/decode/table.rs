@@ -3,7 +3,7 @@
 
 use std::{ops::Range, path::Path, sync::Arc};
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::{
     csv::{self, CsvReader, Dialect, Transcoder},
@@ -37,6 +37,8 @@ pub struct Column {
     pub float: bool,
     /// Whether its values are lists, structs or maps.
     pub nested: bool,
+    /// Whether they are lists, with no struct or map in them.
+    pub plain_lists: bool,
 }
 
 /// An opened input. It can be read any number of times.
@@ -111,6 +113,7 @@ impl Table {
                     refusal: None,
                     float: false,
                     nested: false,
+                    plain_lists: false,
                 })
                 .collect(),
             Self::Parquet(file) => file
@@ -121,6 +124,7 @@ impl Table {
                     refusal: column.refusal.clone(),
                     float: column.data_type.is_floating(),
                     nested: column.data_type.is_nested(),
+                    plain_lists: is_plain_list(&column.data_type),
                 })
                 .collect(),
         }
@@ -172,6 +176,20 @@ fn csv_reader(
 ) -> Result<CsvReader<Transcoder<CheckedReader>>, csv::Error> {
     let text = Transcoder::new(file.reader(), dialect.encoding);
     CsvReader::open(text, index, dialect.clone())
+}
+
+/// Whether a type is that of lists without structs or maps in them.
+fn is_plain_list(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _) => {
+            !item.data_type().is_nested() || is_plain_list(item.data_type())
+        }
+        _ => false,
+    }
 }
 
 /// The schema of the batches that [`Table::run`] makes of a Parquet file.

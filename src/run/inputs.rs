@@ -79,6 +79,7 @@ pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inpu
                 refusal: column.refusal,
                 float: column.float,
                 nested: column.nested,
+                plain_lists: column.plain_lists,
             })
             .collect();
         opened.push((input, table, columns, print));
@@ -89,7 +90,8 @@ pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inpu
         Some(file) => file.mapping.columns.clone(),
         None => Plan::by_name(job.kind, opened.iter().map(|(_, _, columns, _)| columns.as_slice())),
     };
-    let plan = Plan::new(job.kind, columns, job.rules.clone());
+    let mut plan = Plan::new(job.kind, columns, job.rules.clone());
+    plan.note_lists(opened.iter().flat_map(|(_, _, columns, _)| columns));
     let files = opened
         .into_iter()
         .map(|(input, table, columns, fingerprint)| {

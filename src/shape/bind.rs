@@ -116,12 +116,20 @@ pub struct SourceColumn {
     pub float: bool,
     /// Whether its values are lists, structs or maps.
     pub nested: bool,
+    /// Whether they are lists, with no struct or map in them.
+    pub plain_lists: bool,
 }
 
 impl SourceColumn {
     /// A column of text.
     pub fn text(name: &str) -> Self {
-        Self { name: name.to_owned(), refusal: None, float: false, nested: false }
+        Self {
+            name: name.to_owned(),
+            refusal: None,
+            float: false,
+            nested: false,
+            plain_lists: false,
+        }
     }
 }
 

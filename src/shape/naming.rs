@@ -51,7 +51,8 @@ pub fn review(plan: &mut Plan) {
             let place = place_of(&mut attributes, name);
             say(place >= limits::USER_ATTRIBUTES_MAX, Code::AttributeCount);
         }
-        if column.path.len() > 1 || column.value == ValueType::Json {
+        let can_hold_objects = column.value == ValueType::Json && !column.plain_lists;
+        if column.path.len() > 1 || can_hold_objects {
             let place = place_of(&mut objects, name);
             say(place >= objects_max, Code::ObjectAttributes);
         }
@@ -96,7 +97,7 @@ fn fits_standard(name: &str, value: ValueType) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape::plan::{PlanColumn, Rules};
+    use crate::shape::plan::{PlanColumn, Rules, SourceColumn};
 
     fn remarks(kind: Kind, columns: Vec<PlanColumn>) -> Vec<Vec<Code>> {
         let plan = Plan::new(kind, columns, Rules::default());
@@ -157,8 +158,17 @@ mod tests {
             (0..11).map(|n| attribute(&format!("a{n}"), ValueType::Json)).collect();
         let said = remarks(Kind::Users, columns.clone());
         assert_eq!((&said[9], &said[10]), (&vec![], &vec![Code::ObjectAttributes]));
-        let said = remarks(Kind::Events, columns);
+        let said = remarks(Kind::Events, columns.clone());
         assert_eq!((&said[4], &said[5]), (&vec![], &vec![Code::ObjectAttributes]));
+        // Lists in front of them take up no place.
+        let mut plan = Plan::new(Kind::Events, columns, Rules::default());
+        let list = |n: usize| SourceColumn {
+            nested: true,
+            plain_lists: n < 7,
+            ..SourceColumn::text(&format!("a{n}"))
+        };
+        plan.note_lists((0..11).map(list).collect::<Vec<_>>().iter());
+        assert!(plan.columns.iter().all(|column| column.remarks.is_empty()));
     }
 
     #[test]

@@ -150,6 +150,8 @@ pub struct PlanColumn {
     pub reading: Reading,
     /// Whether the type is left to inference.
     pub inferred: bool,
+    /// Whether its values are known to be lists, with no object in them.
+    pub plain_lists: bool,
     /// Whether an input may lack the column although a mapping names it.
     pub optional: bool,
     /// `"name":` of the innermost level, encoded once.
@@ -177,6 +179,7 @@ impl PlanColumn {
             value,
             reading: Reading::default(),
             inferred: false,
+            plain_lists: false,
             optional: false,
             key,
             remarks: Vec::new(),
@@ -270,6 +273,20 @@ impl Plan {
         let mut plan = Self { kind, columns, rules, event_names: KnownNames::default() };
         naming::review(&mut plan);
         plan
+    }
+
+    /// Learns from the columns of all inputs which attributes can hold no object, and what is
+    /// to be said of the columns then.
+    pub fn note_lists<'a>(&mut self, sources: impl Iterator<Item = &'a SourceColumn>) {
+        let mut only_lists: HashMap<&str, bool> = HashMap::new();
+        for source in sources {
+            *only_lists.entry(&source.name).or_insert(true) &= source.plain_lists;
+        }
+        for column in &mut self.columns {
+            let known = only_lists.get(column.source.as_str());
+            column.plain_lists = column.constant.is_none() && known == Some(&true);
+        }
+        naming::review(self);
     }
 
     /// Columns for inputs without a mapping: names decide, types are still to be inferred

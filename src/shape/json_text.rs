@@ -7,6 +7,10 @@ use serde_json::value::RawValue;
 use super::nested::{Buffers, Sink};
 use crate::model::{Code, CodeSet};
 
+/// The most levels of objects and lists in one document. The server keeps two, and each
+/// level costs a frame of the stack: without a bound a cell could end the program.
+const LEVELS_MAX: usize = 128;
+
 /// Writes the document to `out`; `None` where it is `null`, and nothing was written.
 ///
 /// # Errors
@@ -21,20 +25,25 @@ pub fn write(
         return Err(Code::TypeJson);
     };
     let mut sink = Sink::new(out, buffers);
-    if tell(document, &mut sink).is_err() {
+    if tell(document, &mut sink, LEVELS_MAX).is_err() {
         sink.refuse(Code::TypeJson);
     }
     let flaws = sink.finish()?;
     Ok((out.len() > start).then_some(flaws))
 }
 
-/// Tells one value. The text is sound JSON already, and no deeper than the parser allows.
-fn tell(value: &RawValue, sink: &mut Sink<'_>) -> serde_json::Result<()> {
+/// Tells one value, which may have `levels` of objects and lists. The text is sound JSON
+/// already; its depth is not bounded by the parser, which skips a raw value without recursion.
+fn tell(value: &RawValue, sink: &mut Sink<'_>, levels: usize) -> serde_json::Result<()> {
     let text = value.get();
     match text.as_bytes().first() {
         Some(b'{' | b'[') => {
+            let Some(levels) = levels.checked_sub(1) else {
+                sink.refuse(Code::TypeJson);
+                return Ok(());
+            };
             let mut parser = serde_json::Deserializer::from_str(text);
-            Members { sink }.deserialize(&mut parser)
+            Members { sink, levels }.deserialize(&mut parser)
         }
         Some(b'"') => {
             let text: std::borrow::Cow<'_, str> = from_text(text)?;
@@ -80,6 +89,8 @@ fn from_text(text: &str) -> serde_json::Result<std::borrow::Cow<'_, str>> {
 /// The members of one object or list.
 struct Members<'s, 'o> {
     sink: &'s mut Sink<'o>,
+    /// Levels that may be in it.
+    levels: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for Members<'_, '_> {
@@ -101,7 +112,8 @@ impl<'de> Visitor<'de> for Members<'_, '_> {
         self.sink.begin_object();
         while let Some(key) = members.next_key::<String>()? {
             self.sink.key(&key);
-            tell(members.next_value::<&RawValue>()?, self.sink).map_err(A::Error::custom)?;
+            tell(members.next_value::<&RawValue>()?, self.sink, self.levels)
+                .map_err(A::Error::custom)?;
             if self.sink.is_refused() {
                 // The rest still has to be read, or the parser takes it for trailing text.
                 while members.next_entry::<&RawValue, &RawValue>()?.is_some() {}
@@ -115,7 +127,7 @@ impl<'de> Visitor<'de> for Members<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         self.sink.begin_list();
         while let Some(item) = items.next_element::<&RawValue>()? {
-            tell(item, self.sink).map_err(A::Error::custom)?;
+            tell(item, self.sink, self.levels).map_err(A::Error::custom)?;
         }
         self.sink.end_list();
         Ok(())
@@ -168,6 +180,18 @@ mod tests {
         }
         assert_eq!(written(r#"{"a":1,"b":{"c":1,"c":2},"d":[]}"#), Err(Code::ObjectKeyTwice));
         assert_eq!(written(r#"[1e999,"x"]"#), Err(Code::NumberRange));
+    }
+
+    #[test]
+    fn depth_is_bounded_whatever_the_stack() {
+        let nested = |open: &str, levels: usize, close: &str| {
+            written(&format!("{}1{}", open.repeat(levels), close.repeat(levels)))
+        };
+        for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"a\":", "}]")] {
+            assert_eq!(nested(open, 100_000, close), Err(Code::TypeJson), "{open}");
+        }
+        assert!(nested("[", LEVELS_MAX, "]").is_ok());
+        assert_eq!(nested("[", LEVELS_MAX + 1, "]"), Err(Code::TypeJson));
     }
 
     #[test]

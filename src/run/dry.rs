@@ -15,6 +15,7 @@ use super::{
     summary,
 };
 use crate::model::Body;
+use crate::source;
 
 /// Bodies are written in pieces of this size.
 const OUT_BUFFER_BYTES: usize = 1 << 20;
@@ -36,10 +37,26 @@ pub fn pack(job: &Job, out: &Path, around: &Surroundings) -> Result<Outcome, Err
         io::ErrorKind::BrokenPipe => Error::BrokenPipe,
         _ => Error::Output { path: out.display().to_string(), error },
     };
+    spare_sources(job, out)?;
     let mut sink = PackFile::create(out).map_err(output)?;
     let outcome = dry_run("pack", job, around, |body| sink.write(&body.bytes).map_err(output))?;
     sink.finish().map_err(output)?;
     Ok(outcome)
+}
+
+/// Refuses an output that is an input or the mapping: it would be replaced by the bodies.
+fn spare_sources(job: &Job, out: &Path) -> Result<(), Error> {
+    // What isn't there, and `-`, can't be one of them.
+    let Ok(target) = fs::canonicalize(out) else { return Ok(()) };
+    let inputs = source::find(&job.inputs)?.into_iter().map(|input| input.path);
+    let mapping = job.mapping.iter().map(|file| file.path.clone());
+    if inputs.chain(mapping).any(|path| fs::canonicalize(path).is_ok_and(|path| path == target)) {
+        return Err(Error::Usage(format!(
+            "--out {}: is an input or the mapping, which the bodies would replace; name another file",
+            out.display()
+        )));
+    }
+    Ok(())
 }
 
 fn dry_run(
@@ -51,6 +68,13 @@ fn dry_run(
     let start = Instant::now();
     let (inputs, plan) = inputs::open(job, false, around)?;
     let dir = RunDir::open(&job.run_dir)?;
+    if dir.checkpoint().exists() {
+        return Err(Error::Usage(format!(
+            "--run-dir {}: holds an import, whose report and rejects a {command} would replace; \
+             choose another directory, or leave the flag out",
+            dir.path().display()
+        )));
+    }
     let prepared = Prepared::new(job, inputs, plan, check::limits(job), around)?;
     dir.write_mapping(&prepared.resolved_mapping())?;
     let checked = prepared.check(&Failures::new(), dir.path(), sink)?;

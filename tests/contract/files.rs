@@ -117,3 +117,39 @@ fn a_finished_run_of_other_content_is_kept_under_the_time() {
     assert_eq!(kept, ["checkpoint", "report.json", "resolved-mapping.toml"]);
     assert_eq!(sandbox.records().len(), 3);
 }
+
+#[test]
+fn pack_replaces_no_input_and_no_mapping() {
+    let lab = Lab::new();
+    lab.write("users.csv", USERS);
+    let mapping = "kind = \"users\"\n[columns]\ncustomer_id = { to = \"customer_id\" }\n";
+    lab.write("m.toml", mapping);
+    let out = |out: &str, code: i32| {
+        let ran = lab.run(&["pack", "users.csv", "--mapping", "m.toml", "--out", out]);
+        assert_eq!(ran.code, code, "{out}: {}", ran.stderr);
+        assert_eq!(lab.read("users.csv"), USERS.as_bytes(), "{out}");
+        assert_eq!(lab.read("m.toml"), mapping.as_bytes(), "{out}");
+    };
+    out("users.csv", 2);
+    out("./users.csv", 2);
+    out("m.toml", 2);
+    out("bodies", 0);
+    out("bodies", 0);
+}
+
+#[test]
+fn a_dry_run_leaves_an_imports_directory_alone() {
+    let lab = Lab::new();
+    lab.write("users.csv", "customer_id,city\nuser-1,Oslo\nguest,Rome\n");
+    lab.write("other.csv", USERS);
+    let import = ["import", "users.csv", "--sandbox", "--run-dir", "run"];
+    assert_eq!(lab.run(&import).code, 1);
+    let files = ["report.json", "rejects.csv", "resolved-mapping.toml", "checkpoint"];
+    let before = files.map(|file| lab.read(&format!("run/{file}")));
+    for args in [&["validate"][..], &["pack", "--out", "bodies"]] {
+        let ran = lab.run(&[args, &["other.csv", "--run-dir", "run"]].concat());
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(ran.stderr.contains("--run-dir run"), "{}", ran.stderr);
+    }
+    assert_eq!(files.map(|file| lab.read(&format!("run/{file}"))), before);
+}

@@ -1,6 +1,9 @@
 //! `moebulk pack`
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{
     args::{Output, PackArgs},
@@ -25,11 +28,13 @@ pub fn run(args: PackArgs) -> Result<Exit, Error> {
         job.run_dir = run::checked_dir(&job);
     }
     let stop = interrupt::listen();
-    let outcome = run::pack(&job, &args.out, &Surroundings { progress: &progress, stop: &stop })?;
+    // One end of a pipe or file takes bodies or the report, not both.
+    let out = if is_stdout(&args.out) { PathBuf::from("-") } else { args.out };
+    let outcome = run::pack(&job, &out, &Surroundings { progress: &progress, stop: &stop })?;
     if let Some(table) = text::inferred(&outcome.inferred, &job) {
         say(&table);
     }
-    if args.out != Path::new("-") {
+    if out != Path::new("-") {
         return Ok(conclude(&outcome, output, None));
     }
     // stdout holds the bodies, so the report goes to stderr.
@@ -39,4 +44,25 @@ pub fn run(args: PackArgs) -> Result<Exit, Error> {
     }
     .trim_end());
     Ok(ending(&outcome))
+}
+
+/// Whether a name such as `/dev/stdout` leads to the file or pipe that stdout is.
+#[cfg(unix)]
+fn is_stdout(out: &Path) -> bool {
+    use std::os::{
+        fd::AsFd,
+        unix::fs::{FileTypeExt, MetadataExt},
+    };
+    let stdout = std::io::stdout().as_fd().try_clone_to_owned().map(std::fs::File::from);
+    let (Ok(found), Ok(own)) = (std::fs::metadata(out), stdout.and_then(|file| file.metadata()))
+    else {
+        return false;
+    };
+    let holds_what_is_written = found.is_file() || found.file_type().is_fifo();
+    holds_what_is_written && (found.dev(), found.ino()) == (own.dev(), own.ino())
+}
+
+#[cfg(not(unix))]
+fn is_stdout(_: &Path) -> bool {
+    false
 }

@@ -93,7 +93,8 @@ fn dry_run(
 }
 
 /// Where `pack` writes: a new file that appears whole, or whatever stands there if that
-/// is no regular file (a pipe, a terminal, `/dev/null`).
+/// is no regular file (a pipe, a terminal, `/dev/null`). A link stays, and what it leads to
+/// is written: a rename over `/dev/stdout` would take it from every other program.
 struct PackFile {
     out: Option<Box<dyn Write>>,
     /// The file under its working name, and the name it gets when it is whole.
@@ -112,6 +113,11 @@ impl PackFile {
         if fs::metadata(target).is_ok_and(|found| !found.is_file()) {
             return Ok(to(Box::new(File::options().write(true).open(target)?), None));
         }
+        let target = if fs::symlink_metadata(target).is_ok_and(|found| found.is_symlink()) {
+            fs::canonicalize(target)?
+        } else {
+            target.to_owned()
+        };
         let mut name = target.file_name().unwrap_or_default().to_owned();
         name.push(".partial");
         let staged = target.with_file_name(name);
@@ -121,7 +127,7 @@ impl PackFile {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&staged)?;
-        Ok(to(Box::new(file), Some((staged, target.to_owned()))))
+        Ok(to(Box::new(file), Some((staged, target))))
     }
 
     fn write(&mut self, body: &[u8]) -> io::Result<()> {

@@ -1,6 +1,11 @@
 //! Inputs by name and content, and the files that a run leaves.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, File},
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+};
 
 use crate::support::{Lab, UNLIMITED};
 
@@ -116,6 +121,70 @@ fn a_finished_run_of_other_content_is_kept_under_the_time() {
     let kept = names(&lab.path("run/done").join(&done[0]));
     assert_eq!(kept, ["checkpoint", "report.json", "resolved-mapping.toml"]);
     assert_eq!(sandbox.records().len(), 3);
+}
+
+/// `pack --out` with whatever stands at that name; the report goes to a file or to a pipe.
+fn pack_to(lab: &Lab, out: &str, stdout: Stdio) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_moebulk"))
+        .args(["pack", "users.csv", "--run-dir", "run", "--out", out])
+        .current_dir(lab.path("."))
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(Stdio::piped())
+        .spawn()
+        .and_then(std::process::Child::wait_with_output)
+        .expect("the binary runs")
+}
+
+#[test]
+fn an_out_that_is_no_regular_file_is_written_to_and_stays() {
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+    let lab = Lab::new();
+    lab.write("users.csv", USERS);
+    assert!(pack_to(&lab, "plain", Stdio::null()).status.success());
+    let bodies = lab.read("plain");
+    assert!(bodies.starts_with(br#"{"type":"transition""#) && bodies.ends_with(b"}\n"));
+    let mode = fs::metadata(lab.path("plain")).expect("metadata").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "bodies hold personal data");
+
+    // A named pipe.
+    let made = Command::new("mkfifo").arg(lab.path("pipe")).status().expect("mkfifo runs");
+    assert!(made.success());
+    let pipe = lab.path("pipe");
+    let before = fs::metadata(&pipe).expect("metadata").ino();
+    let reader = thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read(pipe).expect("the bodies")
+    });
+    assert!(pack_to(&lab, "pipe", Stdio::null()).status.success());
+    assert!(reader.join().expect("a reader") == bodies);
+    let after = fs::symlink_metadata(&pipe).expect("metadata");
+    assert!(after.file_type().is_fifo() && after.ino() == before, "the pipe was replaced");
+
+    // A link to a file: the link stays, and the file holds the bodies.
+    lab.write("elsewhere/file", "old");
+    symlink("elsewhere/file", lab.path("link")).expect("a link");
+    assert!(pack_to(&lab, "link", Stdio::null()).status.success());
+    assert_eq!(fs::read_link(lab.path("link")).expect("a link"), Path::new("elsewhere/file"));
+    assert!(lab.read("elsewhere/file") == bodies);
+    assert_eq!(names(&lab.path("elsewhere")), ["file"]);
+
+    // A link to stdout, as `/dev/stdout` is one: bodies alone, in a file and in a pipe.
+    symlink("/proc/self/fd/1", lab.path("stdout")).expect("a link");
+    if !lab.path("stdout").exists() {
+        println!("skipped: there is no /proc to link to");
+        return;
+    }
+    let file = File::create(lab.path("redirected")).expect("a file");
+    let to_file = pack_to(&lab, "stdout", file.into());
+    let to_pipe = pack_to(&lab, "stdout", Stdio::piped());
+    for ran in [&to_file, &to_pipe] {
+        assert!(ran.status.success());
+        assert!(String::from_utf8_lossy(&ran.stderr).contains("2 read = 2 accepted"));
+    }
+    assert!(lab.read("redirected") == bodies);
+    assert!(to_pipe.stdout == bodies);
+    assert_eq!(fs::read_link(lab.path("stdout")).expect("a link"), Path::new("/proc/self/fd/1"));
 }
 
 #[test]

@@ -187,6 +187,102 @@ fn an_out_that_is_no_regular_file_is_written_to_and_stays() {
     assert_eq!(fs::read_link(lab.path("stdout")).expect("a link"), Path::new("/proc/self/fd/1"));
 }
 
+/// Mapping, kind, options and `--restart`, each on a finished run; none blocks the next.
+#[test]
+fn a_finished_run_steps_aside_for_whatever_differs() {
+    let lab = Lab::new();
+    lab.write("users.csv", USERS);
+    lab.write("map.toml", "[columns]\ncustomer_id = {}\ncity = { attribute = \"town\" }\n");
+    let sandbox = crate::support::Sandbox::start(&lab);
+    let to = ["--endpoint", &sandbox.url, "--app-id", "SANDBOX", "--run-dir", "run"];
+    let import = |more: &[&str]| {
+        let ran = lab.run(&[["import", "users.csv"].as_slice(), &to, &UNLIMITED, more].concat());
+        assert_eq!(ran.code, 0, "{more:?}: {}", ran.stderr);
+        ran.stderr
+    };
+    import(&[]);
+    assert!(import(&[]).contains("nothing was sent"));
+    assert_eq!(sandbox.records().len(), 2);
+    let others: [&[&str]; 5] = [
+        &["--strict"],
+        &["--mapping", "map.toml"],
+        &["--kind", "events", "--event", "Buy"],
+        &["--limit", "1"],
+        &["--limit", "1", "--restart"],
+    ];
+    let mut elements = 2;
+    for (at, more) in others.into_iter().enumerate() {
+        import(more);
+        assert_eq!(names(&lab.path("run/done")).len(), at + 1, "{more:?}");
+        elements += if more[0] == "--limit" { 1 } else { 2 };
+        assert_eq!(sandbox.records().len(), elements, "{more:?}");
+    }
+}
+
+/// Paths, kind and destination make the name; the same command finds its directory again.
+#[test]
+fn the_default_directory_tells_paths_kinds_and_destinations_apart() {
+    let lab = Lab::new();
+    for name in ["users.csv", "day/users.csv"] {
+        lab.write(name, "customer_id,action\nuser-1,Buy\n");
+    }
+    let runs = || names(&lab.path("moebulk-runs")).len();
+    let checks: [&[&str]; 4] = [
+        &["users.csv"],
+        &["day/users.csv"],
+        &["users.csv", "day/users.csv"],
+        &["users.csv", "--kind", "events"],
+    ];
+    for (at, args) in checks.into_iter().enumerate() {
+        for _ in 0..2 {
+            let ran = lab.run(&[["validate"].as_slice(), args].concat());
+            assert_eq!((ran.code, runs()), (0, at + 1), "{args:?}: {}", ran.stderr);
+        }
+    }
+    let sandbox = crate::support::Sandbox::start(&lab);
+    let local = sandbox.url.replace("127.0.0.1", "localhost");
+    for (url, more) in [(&sandbox.url, 1), (&sandbox.url, 1), (&local, 2)] {
+        let to = ["import", "users.csv", "--endpoint", url, "--app-id", "SANDBOX"];
+        let ran = lab.run(&[to.as_slice(), &UNLIMITED].concat());
+        assert_eq!((ran.code, runs()), (0, checks.len() + more), "{url}: {}", ran.stderr);
+    }
+}
+
+/// `$XDG_STATE_HOME`, else below the home; never a relative path, which would differ by the
+/// directory in which an import is started.
+#[test]
+fn the_sliding_log_is_kept_in_the_state_directory() {
+    let lab = Lab::new();
+    lab.write("users.csv", USERS);
+    let sandbox = crate::support::Sandbox::start(&lab);
+    let import = |variables: &[(&str, &Path)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_moebulk"));
+        command
+            .args(["import", "users.csv", "--endpoint", &sandbox.url, "--app-id", "SANDBOX"])
+            .args(["--run-dir", "run", "--restart"])
+            .current_dir(lab.path("."))
+            .env_clear()
+            .env("MOENGAGE_DATA_API_KEY", "sandbox-key")
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null());
+        command.output().expect("the binary runs")
+    };
+    let (home, state) = (lab.path("home"), lab.path("state"));
+    let kept = |base: &Path| {
+        let all = if base.exists() { names(&base.join("moebulk")) } else { Vec::new() };
+        all.iter().filter(|name| name.ends_with(".rates")).count()
+    };
+    let below_home = home.join(".local/state");
+    assert!(import(&[("XDG_STATE_HOME", &state), ("HOME", &home)]).status.success());
+    assert_eq!((kept(&state), kept(&below_home)), (1, 0));
+    assert!(import(&[("XDG_STATE_HOME", Path::new("relative")), ("HOME", &home)]).status.success());
+    assert_eq!((kept(&state), kept(&below_home)), (1, 1));
+    assert!(!lab.path("relative").exists());
+    let nowhere = import(&[]);
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&nowhere.stderr).contains("XDG_STATE_HOME"));
+}
+
 #[test]
 fn pack_replaces_no_input_and_no_mapping() {
     let lab = Lab::new();

@@ -355,6 +355,21 @@ mod tests {
     }
 
     #[test]
+    fn each_data_center_has_its_host() {
+        for center in ["01", "02", "03", "04", "05", "06", "101"] {
+            let args = AccountArgs {
+                data_center: Some(center.to_owned()),
+                endpoint: None,
+                app_id: None,
+                api_id: None,
+                api_key_file: None,
+            };
+            let url = format!("https://api-{center}.moengage.com");
+            assert_eq!(endpoint(&args).ok(), Some(Endpoint { url, is_real: true }));
+        }
+    }
+
+    #[test]
     fn endpoints_that_must_not() {
         for text in [
             "http://api-01.moengage.com",

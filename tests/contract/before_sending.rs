@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::support::Lab;
+use crate::support::{Lab, UNLIMITED};
 
 const REAL: [&str; 4] = ["--endpoint", "https://192.0.2.1", "--app-id", "APP"];
 
@@ -77,4 +77,54 @@ fn a_terminal_is_asked_with_the_plan_and_a_no_sends_nothing() {
         assert!(text.contains(words), "{words}: {text}");
     }
     assert!(!lab.path("run/checkpoint").exists());
+}
+
+/// A limit is kept where it is met exactly, and passed by one row more.
+#[test]
+fn max_rejects_is_the_most_that_is_allowed() {
+    let lab = Lab::new();
+    let ids = ["user-1", "null", "user-2", "guest", "user-3", "user-4", "user-5", "user-6"];
+    lab.write("users.csv", format!("customer_id\n{}\n", ids.join("\n")));
+    // 2 of 8, 25 %.
+    for (limit, code) in [
+        ("0", 5),
+        ("1", 5),
+        ("2", 1),
+        ("3", 1),
+        ("0%", 5),
+        ("24%", 5),
+        ("24.9%", 5),
+        ("25%", 1),
+        ("26%", 1),
+        ("100%", 1),
+    ] {
+        let report = lab.report(code, &["validate", "users.csv", "--max-rejects", limit]);
+        assert_eq!(report["rows"]["rejected"], 2, "{limit}: all is checked all the same");
+    }
+    for wrong in ["-1", "1.5", "101%", "", "%", "five"] {
+        let ran = lab.run(&["validate", "users.csv", &format!("--max-rejects={wrong}")]);
+        assert_eq!(ran.code, 2, "{wrong}");
+        assert!(ran.stderr.contains("--max-rejects"), "{wrong}: {}", ran.stderr);
+    }
+    // The default lets all of them be rejected; what is left is sent.
+    lab.write("none.csv", "customer_id\nnull\nguest\n");
+    lab.report(1, &["validate", "none.csv"]);
+    lab.report(0, &["validate", "users.csv", "--max-rejects", "0", "--limit", "1"]);
+}
+
+/// A rate that is no limit cuts no bodies either.
+#[test]
+fn bodies_are_cut_at_the_rates_and_not_where_they_are_unlimited() {
+    let lab = Lab::new();
+    let rows: String = (0..1_100).map(|n| format!("user-{n}\n")).collect();
+    lab.write("users.csv", format!("customer_id\n{rows}"));
+    let bodies = |args: &[&str]| {
+        let report = lab.report(0, &[["validate", "users.csv"].as_slice(), args].concat());
+        assert!(report["bodies"]["bytes_max"].as_u64() <= Some(100_000));
+        report["bodies"]["count"].clone()
+    };
+    assert_eq!(bodies(&[]), 2, "at 1000 users");
+    assert_eq!(bodies(&UNLIMITED), 1);
+    assert_eq!(bodies(&["--users-per-minute", "500"]), 3);
+    assert_eq!(bodies(&[UNLIMITED.as_slice(), &["--cut-users", "500"]].concat()), 3);
 }

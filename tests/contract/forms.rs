@@ -110,3 +110,59 @@ fn the_report_has_every_field_of_version_1() {
     let expected = lab.report(1, &["validate", "users.csv"]);
     assert_eq!(report["bodies"]["digest"], expected["bodies"]["digest"]);
 }
+
+/// Every way in which a cell can be wrong, in every form of output.
+#[test]
+fn no_output_holds_a_value_unless_it_is_asked_for() {
+    let lab = Lab::new();
+    lab.write(
+        "map.toml",
+        "[columns]\ncustomer_id = {}\nn = { type = \"double\" }\nb = { type = \"bool\" }\n\
+         d = { type = \"datetime\" }\na = { type = \"array\", items = \"double\" }\n\
+         j = { type = \"json\" }\ns = {}\n",
+    );
+    let sound = ["1", "true", "2024-01-02", "[1|2]", "{}", "text"];
+    let mut csv = String::from("customer_id,n,b,d,a,j,s\n");
+    for wrong in 0..sound.len() - 1 {
+        let mut cells = sound.map(str::to_owned);
+        cells[wrong] = format!("{CANARY}-{wrong}");
+        csv.push_str(&format!("user-{wrong},{}\n", cells.join(",")));
+    }
+    csv.push_str(&format!("user-8,1,true,2024-01-02,[1|2],{{}},[{CANARY}|{CANARY}]\n"));
+    csv.push_str(&format!("user-9,1,true,2024-01-02,[1|2],{{}},{CANARY},{CANARY}\n"));
+    csv.push_str(&format!("{CANARY}-user,1,true,2024-01-02,[1|2],{{}},a \"{CANARY}\" quote\n"));
+    lab.write("users.csv", csv);
+    for form in ["text", "json"] {
+        for command in
+            [["validate"].as_slice(), &["pack", "--out", "bodies"], &["import", "--sandbox"]]
+        {
+            let args = ["users.csv", "--mapping", "map.toml", "--run-dir", form, "--restart"];
+            // Only an import begins anew.
+            let args = if command[0] == "import" { &args[..] } else { &args[..5] };
+            let run_dir = format!("{form}-{}", command[0]);
+            let mut args = [command, args].concat();
+            let at = args.iter().position(|arg| *arg == form).expect("the directory");
+            args[at] = &run_dir;
+            let forms = ["--output", form, "--log-format", form, "--log-level", "trace"];
+            let ran = lab.run(&[args.as_slice(), &forms, &UNLIMITED].concat());
+            assert_eq!(ran.code, 1, "{}", ran.stderr);
+            let report = lab.read(&format!("{run_dir}/report.json"));
+            for (what, bytes) in
+                [("stdout", &ran.stdout), ("stderr", &ran.stderr.into_bytes()), ("report", &report)]
+            {
+                let text = String::from_utf8_lossy(bytes);
+                assert!(!text.contains(CANARY), "{what} of {command:?}: {text}");
+            }
+            let bytes = lab.read(&format!("{run_dir}/rejects.csv"));
+            let mut reader = csv::Reader::from_reader(bytes.as_slice());
+            let messages = reader.headers().expect("a header").len() - 1;
+            let mut rows = 0;
+            for record in reader.records() {
+                let record = record.expect("a record");
+                assert!(!record[messages].contains(CANARY), "{record:?}");
+                rows += 1;
+            }
+            assert_eq!(rows, sound.len() - 1, "the cells that fit no type");
+        }
+    }
+}

@@ -352,3 +352,57 @@ fn an_empty_cell_is_absent_of_every_type() {
         hold(&format!("{{ type = \"{kind}\" }}"), &[("", "null")], &[], &[]);
     }
 }
+
+/// Without a mapping a standard attribute has its documented type, whatever its cells look like.
+#[test]
+fn a_standard_attribute_has_its_documented_type() {
+    const TEXTS: [&str; 13] = [
+        "u_n",
+        "u_fn",
+        "u_ln",
+        "u_gd",
+        "u_em",
+        "u_mb",
+        "uid",
+        "moe_sms_subscription",
+        "moe_email_optin_status",
+        "moe_gaid",
+        "publisher_name",
+        "campaign_name",
+        "advertising_identifier",
+    ];
+    const BOOLS: [&str; 6] = [
+        "moe_wa_subscription",
+        "moe_sub_w",
+        "moe_spam",
+        "moe_unsubscribe",
+        "moe_hard_bounce",
+        "push_preference",
+    ];
+    // Cells of which inference would make a number, a boolean and a date, and text.
+    let file = |names: &[&str], cells: [&str; 2]| {
+        let row =
+            |id: usize| format!("user-{id}{}\n", format!(",{}", cells[id]).repeat(names.len()));
+        format!("customer_id,{}\n{}{}", names.join(","), row(0), row(1))
+    };
+    let attributes = |names: &[&str], cells: [&str; 2], code: i32| {
+        let lab = Lab::new();
+        lab.write("users.csv", file(names, cells));
+        let (report, elements) = lab.import(code, &["users.csv"]);
+        let all: Vec<Json> = elements.iter().map(|one| one.get("attributes").clone()).collect();
+        (report, all)
+    };
+    let each = |names: &[&str], value: &Json| {
+        Json::object(names.iter().map(|name| (*name, value.clone())))
+    };
+    for cells in [["12", "34"], ["true", "false"], ["2024-01-02", "2024-01-03"]] {
+        let (_, found) = attributes(&TEXTS, cells, 0);
+        assert_eq!(found, cells.map(|cell| each(&TEXTS, &Json::text(cell))));
+    }
+    let (report, found) = attributes(&BOOLS, ["TRUE", "1"], 1);
+    assert_eq!(found, [each(&BOOLS, &Json::Bool(true))]);
+    assert_eq!(report["problems"].as_array().map(Vec::len), Some(BOOLS.len()), "{report}");
+    let (report, found) = attributes(&["u_bd"], ["2024-01-02", "19900101"], 1);
+    assert_eq!(found, [each(&["u_bd"], &Json::text("2024-01-02"))]);
+    assert_eq!(report["problems"][0]["code"], "type-datetime");
+}

@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 
 use super::{
-    scene::{APP, KEY, Scene, ids},
+    scene::{APP, KEY, Scene, finish, ids},
     server::Server,
 };
 
@@ -54,4 +54,26 @@ fn the_user_name_is_the_app_id_by_default_and_the_key_may_come_from_a_file() {
     scene.import(&server, &["--api-key-file", file.to_str().expect("UTF-8")]).assert_code(0);
     let expected = format!("Basic {}", BASE64_STANDARD.encode(format!("{APP}:from-a-file")));
     assert_eq!(server.requests()[0].header("authorization"), [expected.as_str()]);
+}
+
+#[test]
+fn the_ids_may_come_from_the_environment_and_flags_go_before_it() {
+    let scene = Scene::with_users(1);
+    for (more, app, api) in [
+        (vec![], "ENV-APP", "ENV-API"),
+        (vec!["--app-id", APP], APP, "ENV-API"),
+        (vec!["--app-id", APP, "--api-id", "API"], APP, "API"),
+    ] {
+        let server = Server::scripted([]);
+        let url = server.url();
+        let import = ["import", "users.csv", "--endpoint", &url];
+        let mut command = scene.command(&[&import[..], &more].concat());
+        command.env("MOENGAGE_APP_ID", "ENV-APP").env("MOENGAGE_DATA_API_ID", "ENV-API");
+        finish(command).assert_code(0);
+        let requests = server.requests();
+        assert_eq!(requests[0].line, format!("POST /v1/transition/{app} HTTP/1.1"));
+        assert_eq!(requests[0].header("moe-appkey"), [app]);
+        let expected = format!("Basic {}", BASE64_STANDARD.encode(format!("{api}:{KEY}")));
+        assert_eq!(requests[0].header("authorization"), [expected.as_str()]);
+    }
 }

@@ -91,6 +91,7 @@ fn the_report_has_every_field_of_version_1() {
     );
     assert_eq!(report["version"], 1);
     assert_eq!(report["command"], "import");
+    assert_eq!(report["kind"], "users");
     assert_eq!(report["destination"], "sandbox");
     has(&report["inputs"][0], &["path", "bytes", "rows"]);
     let rows = &report["rows"];

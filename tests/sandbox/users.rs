@@ -77,6 +77,24 @@ fn what_can_only_be_created_is_not_updated() {
 }
 
 #[test]
+fn each_attribute_that_can_only_be_created_keeps_its_first_value() {
+    let sandbox = start(Options::default());
+    let (first, later) = ("2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z");
+    let names =
+        ["publisher_name", "campaign_name", "u_l_a", "cr_t", "moe_gaid", "advertising_identifier"];
+    for name in names {
+        let element = |value: &str| json!({"type": "customer", "customer_id": format!("of-{name}"), "attributes": {name: value, "u_fn": value}});
+        send_bulk(&sandbox, &[element(first)]);
+        send_bulk(&sandbox, &[element(later)]);
+    }
+    let kept: Vec<Value> = users(&sandbox).into_iter().map(|(_, attributes)| attributes).collect();
+    assert_eq!(kept.len(), names.len());
+    for name in names {
+        assert!(kept.contains(&json!({name: first, "u_fn": later})), "{name}: {kept:?}");
+    }
+}
+
+#[test]
 fn another_identifier_stands_for_an_absent_customer_id() {
     let sandbox = start(Options::default());
     let by = |attributes: Value| json!({"type": "customer", "attributes": attributes});

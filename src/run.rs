@@ -9,6 +9,7 @@
 //! - `deliver`: the sending pass, from the packer through the sender to the journal.
 //! - `rundir`: the run directory and what an earlier run left in it.
 //! - `import`: all of it in order.
+//! - `failpoint`: where tests make a stage panic.
 //!
 //! A crash between any two steps costs at most requests sent twice: everything that
 //! is claimed was made durable before.
@@ -16,6 +17,7 @@
 mod check;
 mod deliver;
 mod dry;
+mod failpoint;
 mod import;
 mod inputs;
 mod mapped;

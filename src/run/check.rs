@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
 use super::{
     Error, Inferred, Job, Surroundings,
+    failpoint::Failpoint,
     inputs::{self, Inputs},
     notes::Notes,
     pipeline,
@@ -218,6 +219,7 @@ impl<'a> Prepared<'a> {
                 if !names.admit(&block) {
                     block = shape(block.rows.file() as usize, Arc::clone(&block.rows))?;
                 }
+                Failpoint::Pack.reach();
                 on_block(&block)?;
                 packer.push(&block, &mut sink)
             },

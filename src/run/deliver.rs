@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::{
     Delivery, Error, Job, Surroundings,
     check::{BodyTotals, Prepared},
+    failpoint::Failpoint,
     summary,
 };
 use crate::journal::Journal;
@@ -100,6 +101,7 @@ fn offer(
     earlier: &crate::journal::Progress,
     work: &mpsc::Sender<Work>,
 ) -> Result<(), Error> {
+    Failpoint::Produce.reach();
     let pending = earlier.pending(body.seq, body.parts.len() as u32);
     if pending.is_empty() {
         return Ok(());
@@ -145,10 +147,13 @@ struct JournalLedger<'a, 'b> {
 
 impl send::Ledger for JournalLedger<'_, '_> {
     fn intend(&mut self, intents: &[Intent]) -> Result<(), LedgerError> {
-        Ok(self.journal.intend(intents)?)
+        self.journal.intend(intents)?;
+        Failpoint::Send.reach();
+        Ok(())
     }
 
     fn settle(&mut self, settlements: &[Settlement]) -> Result<(), LedgerError> {
+        Failpoint::Journal.reach();
         Ok(self.journal.settle(settlements)?)
     }
 
@@ -159,6 +164,7 @@ impl send::Ledger for JournalLedger<'_, '_> {
     }
 
     fn progress(&mut self, progress: &SendProgress) {
+        Failpoint::Progress.reach();
         let rows = self.rows_before + progress.users + progress.events + progress.failed;
         if let Some(Waiting::ServerAsked { asked_ms, .. }) = progress.waiting
             && asked_ms > ASKED_MS_MAX

@@ -6,6 +6,7 @@ use super::{
     Delivery, End, Error, Inferred, Job, Outcome, Surroundings,
     check::{self, Checked, Failures, Prepared},
     deliver,
+    failpoint::Failpoint,
     inputs::{self, Inputs},
     rundir::RunDir,
     summary,
@@ -111,6 +112,7 @@ pub fn import(
     match sent {
         Ok(()) => {
             let code = i32::from(checked.rows.rejected > 0 || !failures.is_empty());
+            Failpoint::Finish.reach();
             journal.finish(code)?;
             finish(checked, Some(&journal), End::Complete)
         }

@@ -16,7 +16,7 @@ use std::{
 
 use rayon::ThreadPool;
 
-use super::{Error, Stop, inputs::Inputs};
+use super::{Error, Stop, failpoint::Failpoint, inputs::Inputs};
 use crate::decode::{Rows, Task};
 use crate::model;
 
@@ -126,6 +126,7 @@ fn read(
         }
         let mut tasks = file.table.tasks(rows).map_err(|error| file.unreadable(error))?;
         while let Some(task) = tasks.next_task().map_err(|error| file.unreadable(error))? {
+            Failpoint::Decode.reach();
             if stop.is_asked() {
                 return Err(Error::Interrupted);
             }
@@ -154,6 +155,7 @@ fn run_task<T: Send>(
         }
     };
     for rows in rows {
+        Failpoint::Check.reach();
         let result = rows
             .map_err(|error| source.unreadable(error))
             .and_then(|rows| work(file, Arc::new(rows)).map(Handed::Block));

@@ -1,9 +1,10 @@
 //! Exit codes, in one place. The README's table says the same.
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use super::interrupt;
 use crate::journal;
+use crate::report;
 use crate::run::Error;
 use crate::send::{self, RateLogError};
 use crate::source;
@@ -47,7 +48,11 @@ impl Exit {
                 Self::STOPPED
             }
             Error::Journal(journal::Error::Misfit { .. }) => Self::BUG,
-            Error::Journal(_) | Error::Report(_) | Error::Output { .. } => Self::USAGE,
+            Error::Journal(_) => Self::USAGE,
+            Error::Report(report::Error::Io { source, .. })
+            | Error::Output { error: source, .. } => Self::of_unwritten(source),
+            Error::Report(report::Error::Parquet { .. }) => Self::STOPPED,
+            Error::Report(report::Error::Undeclared(_)) => Self::BUG,
             Error::BrokenPipe => Self::BROKEN_PIPE,
             Error::Interrupted => Self(interrupt::exit_code()),
             Error::Internal(_) => Self::BUG,
@@ -56,6 +61,21 @@ impl Exit {
 }
 
 impl Exit {
+    /// A file that could not be written: where its path is at fault, the user's; else the disk's,
+    /// and the same command goes on when that is well.
+    fn of_unwritten(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::AlreadyExists
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::InvalidFilename
+            | io::ErrorKind::InvalidInput => Self::USAGE,
+            _ => Self::STOPPED,
+        }
+    }
+
     /// Whether the same command goes on where the run stopped.
     pub fn is_resumable(self) -> bool {
         self == Self::STOPPED || self.0 == interrupt::exit_code()

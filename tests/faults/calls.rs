@@ -1,0 +1,176 @@
+//! SIGKILL, and errors, at the Nth write, sync and rename of a small import.
+
+use std::{fs, path::PathBuf};
+
+use crate::{
+    job::Scene,
+    oracle::Tally,
+    server::Rules,
+    tools::{calls_of_a_small_import, has_strace, inject, sample},
+};
+
+/// The calls with which state reaches the disk and bodies reach the server.
+const CALLS: [&str; 7] = ["write", "writev", "fsync", "fdatasync", "rename", "ftruncate", "unlink"];
+
+/// Kills an import just before its Nth call of a kind, for `each` values of N, or all. Two lives in a
+/// row are killed at the same N, then it lives to its end.
+fn kill_at_calls(each: usize) -> Tally {
+    let counts = calls_of_a_small_import();
+    let mut tally = Tally::default();
+    let (mut tries, mut kills) = (0, 0);
+    for call in CALLS {
+        let most = counts.get(call).copied().unwrap_or(0);
+        for nth in sample(most, each) {
+            let mut scene = Scene::small(Rules::default());
+            for life in 0..2 {
+                let ended = scene.live(&inject(call, &format!("signal=KILL:when={nth}")), &[]);
+                // The second life may have less to do. How often a runtime wakes itself is a
+                // matter of chance, so the last calls may not be reached.
+                tries += usize::from(life == 0);
+                kills += usize::from(life == 0 && ended.signal == Some(9));
+                scene.forget_the_budget();
+            }
+            tally.add(scene.finish());
+        }
+    }
+    assert!(kills * 10 >= tries * 8, "{kills} of {tries} were killed");
+    tally
+}
+
+/// Lets the Nth sync fail, once: the run stops with 3, never syncs that file again, and claims
+/// nothing that it does not know.
+fn fail_syncs(each: usize) -> Tally {
+    let counts = calls_of_a_small_import();
+    let mut tally = Tally::default();
+    for call in ["fsync", "fdatasync"] {
+        for nth in sample(counts[call], each) {
+            let mut scene = Scene::small(Rules::default());
+            let traced = Traced::new(&scene, call, &format!("error=EIO:when={nth}"), &[]);
+            let ended = scene.live(&traced.prefix, &[]);
+            let lines = traced.lines();
+            let failed = lines.iter().position(|line| line.contains("(INJECTED)"));
+            let failed = failed.unwrap_or_else(|| panic!("{call} {nth} was not reached"));
+            assert_eq!(ended.code, Some(3), "{call} {nth}: {}", ended.stderr);
+            assert!(ended.stderr.contains("Input/output error"), "{}", ended.stderr);
+            let path = path_of(&lines[failed]);
+            let again = lines[failed + 1..].iter().find(|line| path_of(line) == path);
+            assert_eq!(again, None, "{path} was synced again");
+            scene.forget_the_budget();
+            tally.add(scene.finish());
+        }
+    }
+    tally
+}
+
+/// Lets the Nth write to a file of ours fail with this error, once.
+fn fail_writes(error: &str, words: &str, each: usize) -> Tally {
+    let mut tally = Tally::default();
+    let (mut nth, mut reached) = (1, true);
+    while reached {
+        let mut scene = Scene::small(Rules::default());
+        let paths = scene.written_paths();
+        let traced = Traced::new(&scene, "write", &format!("error={error}:when={nth}"), &paths);
+        let ended = scene.live(&traced.prefix, &[]);
+        reached = traced.lines().iter().any(|line| line.contains("(INJECTED)"));
+        let code = if reached && !words.is_empty() { 3 } else { scene.job.code() };
+        assert_eq!(ended.code, Some(code), "{error} {nth}: {}", ended.stderr);
+        assert!(!reached || ended.stderr.contains(words), "{error} {nth}: {}", ended.stderr);
+        scene.forget_the_budget();
+        tally.add(scene.finish());
+        nth += each;
+    }
+    assert!(nth > 20, "only {nth} writes were reached");
+    tally
+}
+
+/// `strace` with an injection and its trace kept.
+struct Traced {
+    prefix: Vec<String>,
+    file: PathBuf,
+}
+
+impl Traced {
+    /// `paths`: only calls on these files count, where there are any.
+    fn new(scene: &Scene, call: &str, what: &str, paths: &[String]) -> Self {
+        let file = scene.lab.path("trace.txt");
+        let mut prefix = inject(call, what);
+        // The fourth word is where the trace goes.
+        prefix[3] = file.display().to_string();
+        prefix.extend(paths.iter().flat_map(|path| ["-P".to_owned(), path.clone()]));
+        prefix.extend(["-y", "-s", "0"].map(str::to_owned));
+        Self { prefix, file }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let text = fs::read_to_string(&self.file).expect("a trace");
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+/// The path of the file that a traced call names: `fsync(12</a/b>)`.
+fn path_of(line: &str) -> String {
+    let path = line.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    path.map(|(path, _)| path.to_owned()).unwrap_or_default()
+}
+
+#[test]
+fn a_kill_at_a_sampled_write_sync_or_rename_loses_nothing() {
+    if has_strace("SIGKILL at the Nth call") {
+        kill_at_calls(6).conclude("SIGKILL at the Nth call", "strace, a sample of every N");
+    }
+}
+
+#[test]
+#[ignore = "a minute"]
+fn a_kill_at_every_write_sync_or_rename_loses_nothing() {
+    if has_strace("SIGKILL at the Nth call") {
+        kill_at_calls(usize::MAX).conclude("SIGKILL at the Nth call", "strace, every N");
+    }
+}
+
+#[test]
+fn a_sync_that_fails_stops_the_run_and_is_not_tried_again() {
+    if has_strace("EIO of a sync") {
+        fail_syncs(5).conclude("fsync, fdatasync: EIO", "strace, a sample of every N");
+    }
+}
+
+#[test]
+#[ignore = "a minute"]
+fn any_sync_that_fails_stops_the_run() {
+    if has_strace("EIO of a sync") {
+        fail_syncs(usize::MAX).conclude("fsync, fdatasync: EIO", "strace, every N");
+    }
+}
+
+#[test]
+fn a_write_that_fails_stops_the_run() {
+    if has_strace("errors of a write") {
+        fail_writes("EIO", "Input/output error", 6).conclude("write: EIO", "strace, every 6th");
+        fail_writes("EDQUOT", "quota exceeded", 9).conclude("write: EDQUOT", "strace, every 9th");
+    }
+}
+
+#[test]
+#[ignore = "a minute"]
+fn any_write_that_fails_stops_the_run() {
+    if has_strace("errors of a write") {
+        for (error, words) in [
+            ("EIO", "Input/output error"),
+            ("EDQUOT", "quota exceeded"),
+            ("ENOSPC", "No space left"),
+            ("EFBIG", "File too large"),
+        ] {
+            let tally = fail_writes(error, words, 1);
+            tally.conclude(&format!("write: {error}"), "strace, every N");
+        }
+    }
+}
+
+#[test]
+fn an_interrupted_write_is_gone_on_with() {
+    if has_strace("EINTR of a write") {
+        let tally = fail_writes("EINTR", "", 8);
+        tally.conclude_without_duplicates("write: EINTR", "strace, every 8th");
+    }
+}

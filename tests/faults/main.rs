@@ -1,0 +1,15 @@
+//! The fault matrix: the real binary under every fault that can be made on one machine, against a
+//! server by other hands, judged by one oracle (`oracle`). docs/reliability.md has the table.
+//!
+//! - `kills`: SIGKILL at random moments
+//! - `calls`: SIGKILL and errors at the Nth write, sync and rename
+#![cfg(unix)]
+
+mod calls;
+mod checkpoint;
+mod job;
+mod kills;
+mod lab;
+mod oracle;
+mod server;
+mod tools;

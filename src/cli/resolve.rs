@@ -363,6 +363,7 @@ mod tests {
                 app_id: None,
                 api_id: None,
                 api_key_file: None,
+                no_proxy: false,
             };
             let url = format!("https://api-{center}.moengage.com");
             assert_eq!(endpoint(&args).ok(), Some(Endpoint { url, is_real: true }));

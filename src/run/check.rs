@@ -33,7 +33,7 @@ use crate::shape::{
     plan::{Plan, PlanColumn, Target},
 };
 
-/// Rows that the server refused, by position.
+/// Rows that the server refused or that were left in doubt, by position.
 pub type Failures = HashMap<Position, RowFailure>;
 
 /// What a check pass found.

@@ -28,7 +28,7 @@ const COMPACT_BYTES: u64 = 1 << 20;
 pub enum RateLogError {
     /// Another process sends to the same account.
     #[error(
-        "another import to this account is running{}; wait for it to end, or stop it ({})",
+        "another import to this account is running{}; wait for it to end (--wait does), or stop it ({})",
         .pid.map_or_else(String::new, |pid| format!(" (process {pid})")), .path.display()
     )]
     Held {

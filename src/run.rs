@@ -93,6 +93,8 @@ pub struct Job {
     pub rejects_max: RejectsMax,
     /// Columns that a few values keep from a narrower type go as text.
     pub accept_inferred: bool,
+    /// Cells of rejects that a spreadsheet would run as formulas are guarded.
+    pub rejects_safe: bool,
     /// Threads that check rows.
     pub threads: usize,
     /// Where results go.

@@ -203,6 +203,9 @@ pub struct JobArgs {
     /// The form of the result on stdout
     #[arg(long, value_enum, default_value = "text", help_heading = "Run")]
     pub output: Output,
+    /// Put an apostrophe before cells of rejects.csv that a spreadsheet would run as formulas; an import of that file takes them off again
+    #[arg(long, help_heading = "Run")]
+    pub rejects_safe: bool,
     /// Let the rejects' messages hold values
     #[arg(long, help_heading = "Run")]
     pub show_values: bool,

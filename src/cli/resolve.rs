@@ -127,6 +127,7 @@ pub fn job(args: JobArgs) -> Result<Job, Error> {
         events: args.events_per_minute,
         rejects_max: args.max_rejects,
         accept_inferred: args.accept_inferred,
+        rejects_safe: args.rejects_safe,
         threads: args.threads.map_or(cores, usize::from),
         run_dir: args.run_dir.unwrap_or_default(),
         shaping,

@@ -9,7 +9,7 @@ use super::{
     doubt::Doubt,
     failpoint::Failpoint,
     inputs::{self, Inputs},
-    rundir::RunDir,
+    rundir::{RunDir, spare_inputs},
     summary,
     turn::patiently,
 };
@@ -43,6 +43,7 @@ pub fn import(
     agree: impl FnOnce(&Proposal<'_>) -> bool,
 ) -> Result<Outcome, Error> {
     let start = Instant::now();
+    spare_inputs(job)?;
     let dir = patiently(delivery.wait, around, || RunDir::open(&job.run_dir))?;
     let (inputs, plan) = inputs::open(job, true, around)?;
     let mut binding = binding(job, delivery, &inputs)?;

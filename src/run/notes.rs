@@ -23,8 +23,14 @@ pub struct Notes<'a> {
 
 impl<'a> Notes<'a> {
     /// Nothing written yet.
-    pub fn new(inputs: &Inputs, plan: &'a Plan, failures: &'a Failures, dir: &Path) -> Self {
-        let mut rejects = RejectsWriter::new(dir);
+    pub fn new(
+        inputs: &Inputs,
+        plan: &'a Plan,
+        failures: &'a Failures,
+        dir: &Path,
+        rejects_safe: bool,
+    ) -> Self {
+        let mut rejects = RejectsWriter::new(dir, rejects_safe);
         for (index, file) in inputs.files.iter().enumerate() {
             let format = match &file.table {
                 Table::Csv { dialect, header, .. } => SourceFormat::Csv {

@@ -6,7 +6,7 @@
 //! JSON once, [`pack`] fills request bodies to the byte, [`send`] delivers them inside
 //! the account's limits, [`journal`] keeps what is done across crashes, [`report`] tells
 //! people. [`model`] is the data between them, [`wire`] the API's contract. They meet in
-//! [`run`] alone; [`cli`] is the command line, [`progress`] what it shows meanwhile, and
+//! [`run`] alone; [`private`] makes files that nobody else may read, [`cli`] is the command line, [`progress`] what it shows meanwhile, and
 //! [`sandbox`] an emulator of the API to try it all against. `ARCHITECTURE.md` tells why.
 
 pub mod cli;
@@ -14,6 +14,7 @@ pub mod decode;
 pub mod journal;
 pub mod model;
 pub mod pack;
+pub mod private;
 pub mod progress;
 pub mod report;
 pub mod run;

@@ -7,8 +7,10 @@
 //! - `check`: the check pass: rows to bodies, the tally, the rejects. `validate`,
 //!   `pack` and `import` are this very pass with another sink for the bodies.
 //! - `deliver`: the sending pass, from the packer through the sender to the journal.
+//! - `doubt`: rows that an earlier run sent without an answer.
 //! - `rundir`: the run directory and what an earlier run left in it.
 //! - `import`: all of it in order.
+//! - `turn`: one import at a time.
 //! - `failpoint`: where tests make a stage panic.
 //!
 //! A crash between any two steps costs at most requests sent twice: everything that
@@ -16,6 +18,7 @@
 
 mod check;
 mod deliver;
+mod doubt;
 mod dry;
 mod failpoint;
 mod import;
@@ -25,6 +28,7 @@ mod notes;
 mod pipeline;
 mod rundir;
 mod summary;
+mod turn;
 
 use std::{
     path::PathBuf,
@@ -89,6 +93,8 @@ pub struct Job {
     pub rejects_max: RejectsMax,
     /// Columns that a few values keep from a narrower type go as text.
     pub accept_inferred: bool,
+    /// Cells of rejects that a spreadsheet would run as formulas are guarded.
+    pub rejects_safe: bool,
     /// Threads that check rows.
     pub threads: usize,
     /// Where results go.
@@ -120,6 +126,21 @@ pub struct Delivery {
     pub connections: Option<usize>,
     /// Begin anew, whatever an earlier run left.
     pub restart: bool,
+    /// What becomes of rows in doubt.
+    pub in_doubt: InDoubt,
+    /// Wait while another import holds the run directory or the account.
+    pub wait: bool,
+    /// Use no proxy.
+    pub no_proxy: bool,
+}
+
+/// What becomes of rows that an earlier run sent without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InDoubt {
+    /// They are sent again.
+    Resend,
+    /// They count as failed.
+    Skip,
 }
 
 /// `--max-rejects`

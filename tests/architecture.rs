@@ -7,16 +7,17 @@ use std::{
 };
 
 /// A room, and the rooms that it may import.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("model", &[]),
     ("wire", &["model"]),
     ("source", &["model"]),
     ("decode", &["source", "model"]),
     ("shape", &["wire", "model"]),
     ("pack", &["wire", "model"]),
-    ("send", &["wire", "model"]),
-    ("journal", &["model"]),
-    ("report", &["model"]),
+    ("send", &["wire", "model", "private"]),
+    ("journal", &["model", "private"]),
+    ("report", &["model", "private"]),
+    ("private.rs", &[]),
     ("progress.rs", &["model"]),
     ("sandbox", &[]),
     ("main.rs", &["cli"]),

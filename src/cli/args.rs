@@ -60,6 +60,12 @@ pub struct ImportArgs {
     /// Requests under way at a time [default: as many as one window has bodies]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub connections: Option<u16>,
+    /// What becomes of rows that an earlier run sent without an answer
+    #[arg(long, value_enum, default_value = "resend")]
+    pub in_doubt: InDoubtArg,
+    /// Wait for another import into the same run directory or account to end
+    #[arg(long)]
+    pub wait: bool,
 }
 
 /// `validate`
@@ -197,6 +203,9 @@ pub struct JobArgs {
     /// The form of the result on stdout
     #[arg(long, value_enum, default_value = "text", help_heading = "Run")]
     pub output: Output,
+    /// Put an apostrophe before cells of rejects.csv that a spreadsheet would run as formulas; an import of that file takes them off again
+    #[arg(long, help_heading = "Run")]
+    pub rejects_safe: bool,
     /// Let the rejects' messages hold values
     #[arg(long, help_heading = "Run")]
     pub show_values: bool,
@@ -224,7 +233,7 @@ pub struct CheckArgs {
     pub account: AccountArgs,
     /// The form of the result on stdout
     #[arg(long, value_enum, default_value = "text", help_heading = "Run")]
-    pub output: CheckOutput,
+    pub output: DocumentOutput,
     /// What is logged.
     #[command(flatten)]
     pub log: LogArgs,
@@ -271,6 +280,9 @@ pub struct AccountArgs {
     /// A file that only you can read, with the Data API key [default: the environment's MOENGAGE_DATA_API_KEY]
     #[arg(long, value_name = "FILE", help_heading = "Where")]
     pub api_key_file: Option<PathBuf>,
+    /// Go straight to the server, whatever HTTPS_PROXY and the system's settings say
+    #[arg(long, help_heading = "Where")]
+    pub no_proxy: bool,
 }
 
 /// `sandbox`
@@ -317,6 +329,18 @@ pub struct StatusArgs {
     /// The run's directory [default: the one below moebulk-runs/ whose checkpoint is the newest]
     #[arg(value_name = "RUN_DIR")]
     pub run_dir: Option<PathBuf>,
+    /// The form of the result on stdout
+    #[arg(long, value_enum, default_value = "text")]
+    pub output: DocumentOutput,
+}
+
+/// `--in-doubt`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InDoubtArg {
+    /// Send them again: they may arrive twice
+    Resend,
+    /// Leave them out: they count as failed and stand in the rejects, to be looked up
+    Skip,
 }
 
 /// `--kind`
@@ -399,9 +423,9 @@ pub enum Output {
     Json,
 }
 
-/// `--output` of `check`
+/// `--output` of `check` and `status`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CheckOutput {
+pub enum DocumentOutput {
     /// For people
     Text,
     /// One JSON document

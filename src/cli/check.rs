@@ -9,7 +9,7 @@ use std::{
 use serde_json::json;
 
 use super::{
-    args::{CheckArgs, CheckOutput},
+    args::{CheckArgs, DocumentOutput},
     complain,
     exit::Exit,
     log, resolve,
@@ -38,6 +38,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, Error> {
     let settings = Settings {
         api_id: credentials.api_id,
         request_deadline: DEADLINE,
+        no_proxy: args.account.no_proxy,
         ..Settings::new(
             endpoint.url.clone(),
             credentials.app_id,
@@ -49,8 +50,8 @@ pub fn run(args: &CheckArgs) -> Result<Exit, Error> {
     tracing::info!(endpoint = endpoint.url, "asking the server");
     let probe = send::probe_blocking(&settings).map_err(|error| Error::Usage(error.to_string()))?;
     let text = match args.output {
-        CheckOutput::Text => text(&probe, &endpoint.url, &app_id),
-        CheckOutput::Json => document(&probe, &endpoint.url, &app_id),
+        DocumentOutput::Text => text(&probe, &endpoint.url, &app_id),
+        DocumentOutput::Json => document(&probe, &endpoint.url, &app_id),
     };
     let mut stdout = io::stdout().lock();
     let printed = writeln!(stdout, "{text}").and_then(|()| stdout.flush());

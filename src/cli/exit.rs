@@ -1,6 +1,6 @@
 //! Exit codes, in one place. The README's table says the same.
 
-use std::{io, process::ExitCode};
+use std::{io::ErrorKind, process::ExitCode};
 
 use super::interrupt;
 use crate::journal;
@@ -42,40 +42,43 @@ impl Exit {
             Error::TooManyRejects { .. } => Self::REJECTS,
             Error::Send(send::Error::RateLog(RateLogError::Held { .. })) => Self::USAGE,
             Error::Send(send::Error::OverRate { .. }) => Self::USAGE,
+            Error::Send(send::Error::RateLog(RateLogError::Newer { .. })) => Self::USAGE,
             Error::Send(_) => Self::STOPPED,
             // What is on the disk is unknown after a failed write: stop, claim nothing.
             Error::Journal(journal::Error::Io { .. } | journal::Error::Poisoned(_)) => {
                 Self::STOPPED
             }
             Error::Journal(journal::Error::Misfit { .. }) => Self::BUG,
-            Error::Journal(_) => Self::USAGE,
-            Error::Report(report::Error::Io { source, .. })
-            | Error::Output { error: source, .. } => Self::of_unwritten(source),
+            // Where a file may not be made the flags are wrong; a full or failing disk is not
+            // their fault, and the same command goes on when it is well.
+            Error::Report(report::Error::Io { source, .. }) => Self::of_io(source.kind()),
             Error::Report(report::Error::Parquet { .. }) => Self::STOPPED,
             Error::Report(report::Error::Undeclared(_)) => Self::BUG,
+            Error::Output { error, .. } => Self::of_io(error.kind()),
+            Error::Journal(_) => Self::USAGE,
             Error::BrokenPipe => Self::BROKEN_PIPE,
             Error::Interrupted => Self(interrupt::exit_code()),
             Error::Internal(_) => Self::BUG,
         }
     }
-}
 
-impl Exit {
-    /// A file that could not be written: where its path is at fault, the user's; else the disk's,
-    /// and the same command goes on when that is well.
-    fn of_unwritten(error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::NotFound
-            | io::ErrorKind::PermissionDenied
-            | io::ErrorKind::AlreadyExists
-            | io::ErrorKind::NotADirectory
-            | io::ErrorKind::IsADirectory
-            | io::ErrorKind::InvalidFilename
-            | io::ErrorKind::InvalidInput => Self::USAGE,
+    /// The code where a file can't be written.
+    fn of_io(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::NotFound
+            | ErrorKind::PermissionDenied
+            | ErrorKind::AlreadyExists
+            | ErrorKind::NotADirectory
+            | ErrorKind::IsADirectory
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::InvalidFilename
+            | ErrorKind::InvalidInput => Self::USAGE,
             _ => Self::STOPPED,
         }
     }
+}
 
+impl Exit {
     /// Whether the same command goes on where the run stopped.
     pub fn is_resumable(self) -> bool {
         self == Self::STOPPED || self.0 == interrupt::exit_code()

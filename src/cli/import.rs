@@ -7,9 +7,14 @@ use std::{
 
 use secrecy::SecretString;
 
-use super::{args::ImportArgs, conclude, exit::Exit, interrupt, log, resolve, sandbox, say, text};
+use super::{
+    args::{ImportArgs, InDoubtArg},
+    conclude,
+    exit::Exit,
+    interrupt, log, resolve, sandbox, say, text,
+};
 use crate::progress::Progress;
-use crate::run::{self, Delivery, End, Error, Job, Surroundings};
+use crate::run::{self, Delivery, End, Error, InDoubt, Job, Surroundings};
 use crate::sandbox::Sandbox;
 
 /// Checks, shows the plan, sends, records.
@@ -61,6 +66,9 @@ fn delivery(args: &ImportArgs, job: &mut Job) -> Result<(Delivery, Option<Sandbo
             state_dir: job.run_dir.clone(),
             retry_for: args.retry_for,
             connections: args.connections.map(usize::from),
+            in_doubt: InDoubt::Resend,
+            wait: args.wait,
+            no_proxy: true,
             // It is a new account each time: what an earlier run sent is not there.
             restart: true,
         };
@@ -74,6 +82,9 @@ fn delivery(args: &ImportArgs, job: &mut Job) -> Result<(Delivery, Option<Sandbo
         job.run_dir = run::import_dir(job, &format!("{} {}", endpoint.url, credentials.app_id));
     }
     let delivery = Delivery {
+        in_doubt: in_doubt(args.in_doubt),
+        wait: args.wait,
+        no_proxy: args.target.account.no_proxy,
         destination: format!("{} {}", endpoint.url, credentials.app_id),
         endpoint: endpoint.url,
         app_id: credentials.app_id,
@@ -86,6 +97,13 @@ fn delivery(args: &ImportArgs, job: &mut Job) -> Result<(Delivery, Option<Sandbo
         restart: args.restart,
     };
     Ok((delivery, None))
+}
+
+fn in_doubt(arg: InDoubtArg) -> InDoubt {
+    match arg {
+        InDoubtArg::Resend => InDoubt::Resend,
+        InDoubtArg::Skip => InDoubt::Skip,
+    }
 }
 
 fn agreed() -> bool {

@@ -127,6 +127,7 @@ pub fn job(args: JobArgs) -> Result<Job, Error> {
         events: args.events_per_minute,
         rejects_max: args.max_rejects,
         accept_inferred: args.accept_inferred,
+        rejects_safe: args.rejects_safe,
         threads: args.threads.map_or(cores, usize::from),
         run_dir: args.run_dir.unwrap_or_default(),
         shaping,
@@ -363,6 +364,7 @@ mod tests {
                 app_id: None,
                 api_id: None,
                 api_key_file: None,
+                no_proxy: false,
             };
             let url = format!("https://api-{center}.moengage.com");
             assert_eq!(endpoint(&args).ok(), Some(Endpoint { url, is_real: true }));

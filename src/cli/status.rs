@@ -1,9 +1,19 @@
 //! `moebulk status`
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
-use super::{args::StatusArgs, exit::Exit, text};
-use crate::journal::{CHECKPOINT_FILE, Journal};
+use serde_json::{Value, json};
+
+use super::{
+    args::{DocumentOutput, StatusArgs},
+    exit::Exit,
+    text,
+};
+use crate::journal::{CHECKPOINT_FILE, Journal, Snapshot};
+use crate::model::{Intent, Position};
 use crate::run::{self, Error};
 
 /// Says what a checkpoint holds: the named one, or the newest.
@@ -13,9 +23,71 @@ use crate::run::{self, Error};
 pub fn run(args: StatusArgs) -> Result<Exit, Error> {
     let run_dir = args.run_dir.map_or_else(run::newest_dir, Ok)?;
     let snapshot = Journal::peek(&run_dir.join(CHECKPOINT_FILE))?;
-    let text = text::status(&snapshot, &run_dir);
+    let text = match args.output {
+        DocumentOutput::Text => text::status(&snapshot, &run_dir),
+        DocumentOutput::Json => format!("{:#}", document(&snapshot, &run_dir)),
+    };
     match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::BROKEN_PIPE),
         _ => Ok(Exit::SUCCESS),
     }
+}
+
+/// The checkpoint as one JSON document; `rows` is `null` until the check is through.
+fn document(snapshot: &Snapshot, run_dir: &Path) -> Value {
+    let Snapshot { binding, progress, plan, .. } = snapshot;
+    let failed = progress.failed.len() as u64;
+    let rows = plan.as_ref().map(|plan| {
+        json!({
+            "read": plan.rows_read,
+            "accepted": plan.rows_accepted,
+            "rejected": plan.rows_rejected,
+            "skipped": plan.rows_skipped,
+            "delivered": progress.delivered,
+            "failed": failed,
+            "pending": plan.rows_accepted.saturating_sub(progress.delivered + failed),
+        })
+    });
+    let place = |at: Position| {
+        let mut place = json!({
+            "file": binding.inputs.get(at.file as usize).map(|input| &input.path),
+            "row": at.row,
+        });
+        if let Some(line) = at.place.line() {
+            place["line"] = json!(line);
+        }
+        if let Some(group) = at.place.row_group() {
+            place["row_group"] = json!(group);
+        }
+        place
+    };
+    let in_doubt = progress.in_doubt().map(|Intent { seq, range, first, last, .. }| {
+        json!({
+            "body": seq,
+            "elements": range.len(),
+            "first": place(*first),
+            "last": place(*last),
+        })
+    });
+    let inputs =
+        binding.inputs.iter().map(|input| json!({"path": input.path, "bytes": input.bytes}));
+    let requests = &progress.requests;
+    json!({
+        "version": 1,
+        "command": "status",
+        "run_dir": run_dir.display().to_string(),
+        "kind": binding.kind,
+        "destination": format!("{} {}", binding.endpoint, binding.app_id),
+        "inputs": inputs.collect::<Vec<_>>(),
+        "rows": rows,
+        "requests": {
+            "sent": requests.sent,
+            "retried": requests.retried,
+            "isolated": requests.isolated,
+            "http_429": requests.http_429,
+            "http_5xx": requests.http_5xx,
+        },
+        "in_doubt": in_doubt.collect::<Vec<_>>(),
+        "finished": snapshot.finished,
+    })
 }

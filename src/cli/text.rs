@@ -8,7 +8,7 @@ use crate::journal::Snapshot;
 use crate::model::Kind;
 use crate::progress::duration;
 use crate::report;
-use crate::run::{Inferred, Job, Outcome, Proposal};
+use crate::run::{InDoubt, Inferred, Job, Outcome, Proposal};
 use crate::shape::mapping::RESOLVED_FILE;
 
 /// How many columns the table of types shows.
@@ -39,6 +39,18 @@ pub fn plan(proposal: &Proposal<'_>, job: &Job) -> String {
             done => format!(", {} done already", HumanCount(done)),
         }
     ));
+    if let Some((rows, what)) = proposal.in_doubt {
+        let words = match what {
+            InDoubt::Resend => {
+                "sent again, so some may arrive twice (--in-doubt skip leaves them out)"
+            }
+            InDoubt::Skip => "left out: they count as failed and go to the rejects",
+        };
+        lines.push(format!(
+            "  in doubt  {} sent before without an answer; {words}",
+            HumanCount(rows)
+        ));
+    }
     for problem in summary.problems.iter().take(8) {
         let column =
             problem.column.as_ref().map(|name| format!(" in `{name}`")).unwrap_or_default();

@@ -54,7 +54,7 @@ pub enum Error {
         elements: u32,
     },
     /// Another process holds the run directory.
-    #[error("{} holds {}; wait until it ends, or choose another --run-dir", holder(*pid), dir.display())]
+    #[error("{} holds {}; wait until it ends (--wait does), or choose another --run-dir", holder(*pid), dir.display())]
     Held {
         /// The run directory.
         dir: PathBuf,

@@ -6,7 +6,8 @@ use std::{
     path::Path,
 };
 
-use super::{Error, store};
+use super::Error;
+use crate::private;
 
 /// The lock's file in a run directory.
 const LOCK_FILE: &str = "lock";
@@ -28,7 +29,7 @@ impl RunLock {
     pub fn take(dir: &Path) -> Result<Self, Error> {
         let path = dir.join(LOCK_FILE);
         let io = |action| Error::io(&path, action);
-        let mut file = store::private()
+        let mut file = private::options()
             .read(true)
             .write(true)
             .create(true)

@@ -14,6 +14,7 @@ use super::{
     snapshot::Replay,
 };
 use crate::model::{Intent, RequestCounts, Settlement};
+use crate::private;
 
 /// The checkpoint's name in a run directory.
 pub const CHECKPOINT_FILE: &str = "checkpoint";
@@ -69,7 +70,7 @@ impl Journal {
     /// # Errors
     /// [`Error::Missing`], [`Error::Corrupt`], [`Error::NewerVersion`], [`Error::Io`].
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let file = open(path, OpenOptions::new().read(true).append(true))?;
+        let file = open(path, private::options().read(true).append(true))?;
         let Replay { snapshot, bytes, bytes_compacted } = Replay::of(path, &file)?;
         if file.metadata().map_err(Error::io(path, "look at"))?.len() > bytes {
             file.set_len(bytes)
@@ -87,7 +88,7 @@ impl Journal {
     /// # Errors
     /// As for [`Journal::open`].
     pub fn peek(path: &Path) -> Result<Snapshot, Error> {
-        let file = open(path, OpenOptions::new().read(true))?;
+        let file = open(path, private::options().read(true))?;
         Replay::of(path, &file).map(|replay| replay.snapshot)
     }
 
@@ -201,34 +202,13 @@ fn write_whole(path: &Path, snapshot: &Snapshot) -> io::Result<(File, u64)> {
     let lines = snapshot.lines()?;
     let staged = path.with_extension("tmp");
     // A leftover of a crash could have another mode.
-    match fs::remove_file(&staged) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = private().append(true).create_new(true).open(&staged)?;
+    private::remove(&staged)?;
+    let mut file = private::options().append(true).create_new(true).open(&staged)?;
     file.write_all(&lines)?;
     file.sync_all()?;
     fs::rename(&staged, path)?;
-    sync_parent(path)?;
+    private::sync_dir(path.parent().unwrap_or(Path::new("")))?;
     Ok((file, lines.len() as u64))
-}
-
-/// Makes a rename in the directory of `path` durable.
-fn sync_parent(path: &Path) -> io::Result<()> {
-    // Only POSIX systems open and sync a directory like a file.
-    if cfg!(unix) {
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
-    }
-    Ok(())
-}
-
-/// Options for files that only their owner may read.
-pub(super) fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 #[cfg(test)]

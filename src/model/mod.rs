@@ -7,6 +7,7 @@
 mod body;
 mod code_set;
 mod encoding;
+mod guard;
 mod outcome;
 mod position;
 mod problem;
@@ -18,6 +19,7 @@ mod units;
 pub use body::{Body, Part};
 pub use code_set::CodeSet;
 pub use encoding::{TextEncoding, escape};
+pub use guard::{GUARD, GUARDED_COLUMN, needs_guard, unguarded};
 pub use outcome::{Intent, RowFailure, Settled, Settlement};
 pub use position::{Place, Position};
 pub use problem::{Code, FIRST_POSITIONS_MAX, Problem, Severity, Tally, TallyEntry};

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::Position;
+use super::{Code, Position};
 
 /// The intent to send a stretch of a body; durable before its first byte leaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,12 +48,12 @@ pub enum Settled {
     NotTaken,
 }
 
-/// Why the server refused one row.
+/// Why one row failed: the server refused it, or it was left in doubt on request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowFailure {
-    /// The refused row.
+    /// The row.
     pub position: Position,
-    /// The HTTP status.
+    /// The HTTP status; 0 where no answer came.
     pub status: u16,
     /// The server's error type, as it wrote it.
     pub kind: String,
@@ -61,4 +61,22 @@ pub struct RowFailure {
     pub message: String,
     /// The server's `request_id`, where it gave one: MoEngage's support asks for it.
     pub request_id: Option<String>,
+}
+
+impl RowFailure {
+    /// A row that an earlier run sent without an answer, and that is not to be sent again.
+    pub fn in_doubt(position: Position) -> Self {
+        Self {
+            position,
+            status: 0,
+            kind: Code::InDoubt.as_str().to_owned(),
+            message: String::new(),
+            request_id: None,
+        }
+    }
+
+    /// How the row counts in the report and the rejects.
+    pub fn code(&self) -> Code {
+        if self.status == 0 { Code::InDoubt } else { Code::ServerRefused }
+    }
 }

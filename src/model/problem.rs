@@ -235,6 +235,9 @@ codes! {
     /// The server refused the row when it was sent alone.
     ServerRefused = "server-refused", Reject,
         "the server refused this row when it was sent alone; its words say why";
+    /// The row was sent, no answer came, and it is not to be sent again.
+    InDoubt = "in-doubt", Reject,
+        "the row was sent and no answer came, so the server may have it or not; look it up in the dashboard, and import this file if it is missing";
 }
 
 impl std::fmt::Display for Code {

@@ -1,9 +1,12 @@
 //! Rejected rows of CSV files, in the dialect that they came in.
 
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
 use super::staged::Staged;
-use crate::model::{TextEncoding, TextRows};
+use crate::model::{GUARD, GUARDED_COLUMN, TextEncoding, TextRows, needs_guard, unguarded};
 
 /// How the fields of a CSV file are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,15 +74,17 @@ impl SourceDialect {
             }
         }
     }
+}
 
-    fn push_fields<'a>(&self, out: &mut Vec<u8>, fields: impl IntoIterator<Item = &'a [u8]>) {
-        for (index, field) in fields.into_iter().enumerate() {
-            if index > 0 {
-                out.push(self.delimiter);
-            }
-            self.push_field(out, field);
-        }
-    }
+/// Which columns of a source are written, and how they stand there.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// Their indices.
+    pub columns: Vec<usize>,
+    /// Whether that is every column.
+    pub whole: bool,
+    /// The source's cells are guarded themselves.
+    pub guarded: bool,
 }
 
 /// A rejects file in one dialect.
@@ -87,6 +92,8 @@ impl SourceDialect {
 pub(super) struct CsvRows {
     to: Staged,
     dialect: SourceDialect,
+    /// Cells that a spreadsheet would run are guarded.
+    safe: bool,
     /// One line, built in full before it is written.
     line: Vec<u8>,
     /// The line in the file's encoding, where that is not UTF-8.
@@ -94,45 +101,64 @@ pub(super) struct CsvRows {
 }
 
 impl CsvRows {
-    /// Begins the file with its header.
+    /// Begins the file with its header: the source's columns, and those that follow.
     pub fn begin<'a>(
         to: Staged,
         dialect: SourceDialect,
-        header: impl IntoIterator<Item = &'a str>,
+        safe: bool,
+        columns: impl Iterator<Item = &'a str>,
+        extra: impl Iterator<Item = &'static str>,
     ) -> io::Result<Self> {
-        let mut rows = Self { to, dialect, line: Vec::new(), encoded: Vec::new() };
+        let mut rows = Self { to, dialect, safe, line: Vec::new(), encoded: Vec::new() };
         if dialect.encoding.is_utf_16() {
             rows.to.write_all(dialect.encoding.mark())?;
         }
-        rows.dialect.push_header(&mut rows.line, header);
+        let guarded = |name: &str| {
+            String::from_utf8_lossy(&rows.guard(Cow::Borrowed(name.as_bytes()))).into_owned()
+        };
+        let mut header: Vec<String> = columns.map(guarded).collect();
+        header.extend(safe.then(|| GUARDED_COLUMN.to_owned()));
+        header.extend(extra.map(str::to_owned));
+        dialect.push_header(&mut rows.line, header.iter().map(String::as_str));
         rows.end_line()?;
         Ok(rows)
     }
 
-    /// Writes one row and the fields that follow it: the raw bytes, or where `kept`
-    /// names some of the columns, those anew. A file's last record may end in an escape that
-    /// has nothing to escape, but here something follows: so that one is written anew too.
+    /// Writes one row and the fields that follow it: the raw bytes, or where only some of
+    /// the columns are kept, or cells are guarded, those anew. A file's last record may end in
+    /// an escape that has nothing to escape, but here something follows: so that one is
+    /// written anew too.
     pub fn write(
         &mut self,
         rows: &TextRows,
         row: usize,
-        kept: Option<&[usize]>,
+        kept: &Kept,
         extra: [&str; 5],
     ) -> io::Result<()> {
         let raw = rows.raw(row);
         let is_open = self.dialect.escape.is_some_and(|escape| raw.last() == Some(&escape));
-        match kept {
-            None if !is_open => self.line.extend_from_slice(raw),
-            None => {
-                let cells = (0..rows.columns).map(|column| rows.cell(row, column));
-                self.dialect.push_fields(&mut self.line, cells);
-            }
-            Some(kept) => {
-                let cells = kept.iter().map(|&column| rows.cell(row, column));
-                self.dialect.push_fields(&mut self.line, cells);
+        if kept.whole && !is_open && !self.safe {
+            self.line.extend_from_slice(raw);
+        } else {
+            for (index, &column) in kept.columns.iter().enumerate() {
+                let cell = rows.cell(row, column);
+                let cell = match std::str::from_utf8(cell) {
+                    Ok(text) if kept.guarded => unguarded(text).as_bytes(),
+                    _ => cell,
+                };
+                if index > 0 {
+                    self.line.push(self.dialect.delimiter);
+                }
+                let cell = self.guard(Cow::Borrowed(cell));
+                self.dialect.push_field(&mut self.line, &cell);
             }
         }
+        if self.safe {
+            self.line.extend([self.dialect.delimiter, b'1']);
+        }
         for field in extra {
+            let field = self.guard(Cow::Borrowed(field.as_bytes()));
+            let field = String::from_utf8_lossy(&field);
             self.line.push(self.dialect.delimiter);
             if self.dialect.quote.is_none() && field.contains(['\r', '\n']) {
                 // Words of ours need not be kept to the byte, and are easier to read on one line.
@@ -143,6 +169,11 @@ impl CsvRows {
             }
         }
         self.end_line()
+    }
+
+    /// The cell, guarded where it needs it here.
+    fn guard<'a>(&self, cell: Cow<'a, [u8]>) -> Cow<'a, [u8]> {
+        if self.safe && needs_guard(&cell) { [&[GUARD], &*cell].concat().into() } else { cell }
     }
 
     fn end_line(&mut self) -> io::Result<()> {
@@ -176,7 +207,12 @@ mod tests {
 
     fn text(dialect: SourceDialect, fields: &[&str]) -> String {
         let mut out = Vec::new();
-        dialect.push_fields(&mut out, fields.iter().map(|field| field.as_bytes()));
+        for (index, field) in fields.iter().enumerate() {
+            if index > 0 {
+                out.push(dialect.delimiter);
+            }
+            dialect.push_field(&mut out, field.as_bytes());
+        }
         String::from_utf8(out).unwrap()
     }
 

@@ -5,11 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    Error,
-    staged::{self, Staged},
-};
+use super::{Error, staged::Staged};
 use crate::model::Damage;
+use crate::private;
 
 /// The file's name in a run directory.
 pub const DAMAGED_FILE: &str = "damaged.txt";
@@ -65,7 +63,7 @@ impl DamagedWriter {
                 Ok(Some(target))
             }
             None => {
-                staged::remove(&target).map_err(Error::io(&target))?;
+                private::remove(&target).map_err(Error::io(&target))?;
                 Ok(None)
             }
         }

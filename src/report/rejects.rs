@@ -10,9 +10,13 @@ use std::{
 use arrow::datatypes::{Fields, Schema, SchemaRef};
 
 use super::{
-    Error, SourceDialect, csv_rows::CsvRows, parquet_rows::ParquetRows, staged, staged::Staged,
+    Error, SourceDialect,
+    csv_rows::{CsvRows, Kept},
+    parquet_rows::ParquetRows,
+    staged::Staged,
 };
-use crate::model::{Code, Rows};
+use crate::model::{Code, GUARDED_COLUMN, Rows};
+use crate::private;
 
 /// Columns with this prefix are ours: they are ignored on import, and so they are left
 /// out here where a rejects file is the source.
@@ -61,6 +65,7 @@ pub struct RejectsFile {
 #[derive(Debug)]
 pub struct RejectsWriter {
     dir: PathBuf,
+    safe: bool,
     sources: BTreeMap<u32, Source>,
     targets: Vec<Target>,
 }
@@ -71,9 +76,7 @@ struct Source {
     /// Index of its target.
     target: usize,
     /// The columns to write.
-    kept: Vec<usize>,
-    /// Whether that is every column.
-    whole: bool,
+    kept: Kept,
 }
 
 /// A rejects file to be, shared by all sources that look the same.
@@ -92,22 +95,24 @@ enum Open {
 }
 
 impl RejectsWriter {
-    /// A writer for a run directory. No file is begun before its first row.
-    pub fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), sources: BTreeMap::new(), targets: Vec::new() }
+    /// A writer for a run directory. No file is begun before its first row. With `safe`
+    /// the cells of CSV files that a spreadsheet would run as formulas get an apostrophe
+    /// before them, and a column that says so; without, rows are as they came.
+    pub fn new(dir: &Path, safe: bool) -> Self {
+        Self { dir: dir.to_owned(), safe, sources: BTreeMap::new(), targets: Vec::new() }
     }
 
     /// Declares an input by its index, before any of its rows is written.
     pub fn declare_source(&mut self, file: u32, format: SourceFormat, path: &str) {
-        let columns = format.columns();
-        let (format, kept) = format.without_own_columns();
+        let (count, guarded) = (format.columns(), format.is_guarded());
+        let (format, columns) = format.without_own_columns();
         let known = self.targets.iter().position(|target| target.format == format);
         let target = known.unwrap_or(self.targets.len());
         if known.is_none() {
             self.targets.push(Target { format, rows: 0, open: None });
         }
-        let whole = kept.len() == columns;
-        self.sources.insert(file, Source { path: path.into(), target, kept, whole });
+        let kept = Kept { whole: columns.len() == count, columns, guarded };
+        self.sources.insert(file, Source { path: path.into(), target, kept });
     }
 
     /// Adds the row with index `row` of a block of a declared input.
@@ -127,20 +132,31 @@ impl RejectsWriter {
         let path = self.dir.join(target.format.file_name(1));
         let open = match &mut target.open {
             Some(open) => open,
-            None => target.open.insert(begin(&self.dir, &path, source.target, &target.format)?),
+            None => target.open.insert(begin(
+                &self.dir,
+                &path,
+                source.target,
+                &target.format,
+                self.safe,
+            )?),
         };
         let codes = codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(";");
         match (open, rows) {
             (Open::Csv(to), Rows::Text(text)) => {
                 let at = rows.position(row);
                 let line = at.place.line().map(|line| line.to_string()).unwrap_or_default();
-                let kept = (!source.whole).then_some(source.kept.as_slice());
                 let extra = [&*source.path, &at.row.to_string(), &line, &codes, message];
-                to.write(text, row, kept, extra).map_err(Error::io(&path))?;
+                to.write(text, row, &source.kept, extra).map_err(Error::io(&path))?;
             }
             (Open::Parquet(to), Rows::Arrow(batch)) => {
-                to.write(batch, row, &source.kept, &source.path, (codes, message.to_owned()))
-                    .map_err(Error::parquet(&path))?;
+                to.write(
+                    batch,
+                    row,
+                    &source.kept.columns,
+                    &source.path,
+                    (codes, message.to_owned()),
+                )
+                .map_err(Error::parquet(&path))?;
             }
             _ => return Err(undeclared()),
         }
@@ -184,6 +200,11 @@ impl SourceFormat {
         }
     }
 
+    /// Whether the cells have guards.
+    fn is_guarded(&self) -> bool {
+        matches!(self, Self::Csv { header, .. } if header.iter().any(|name| name == GUARDED_COLUMN))
+    }
+
     /// The format without our own columns, and the indices of the others.
     fn without_own_columns(self) -> (Self, Vec<usize>) {
         let foreign = |name: &str| !name.starts_with(OWN_PREFIX);
@@ -216,13 +237,21 @@ impl SourceFormat {
     }
 }
 
-fn begin(dir: &Path, path: &Path, target: usize, format: &SourceFormat) -> Result<Open, Error> {
+fn begin(
+    dir: &Path,
+    path: &Path,
+    target: usize,
+    format: &SourceFormat,
+    safe: bool,
+) -> Result<Open, Error> {
     // The final ordinal is known at the end; until then the target's index tells files apart.
     let staged = Staged::create(dir, &format!("rejects-{target}")).map_err(Error::io(path))?;
     match format {
         SourceFormat::Csv { header, dialect } => {
-            let header = header.iter().map(String::as_str).chain(CSV_COLUMNS);
-            CsvRows::begin(staged, *dialect, header).map(Open::Csv).map_err(Error::io(path))
+            let columns = header.iter().map(String::as_str);
+            CsvRows::begin(staged, *dialect, safe, columns, CSV_COLUMNS.into_iter())
+                .map(Open::Csv)
+                .map_err(Error::io(path))
         }
         SourceFormat::Parquet { schema } => ParquetRows::begin(staged, schema, PARQUET_COLUMNS)
             .map(|rows| Open::Parquet(Box::new(rows)))
@@ -237,7 +266,7 @@ fn remove_others(dir: &Path, files: &[RejectsFile]) -> Result<(), Error> {
         let path = entry.map_err(Error::io(dir))?.path();
         let ours = path.file_name().and_then(|name| name.to_str()).is_some_and(is_rejects_name);
         if ours && !keep.contains(path.as_path()) {
-            staged::remove(&path).map_err(Error::io(&path))?;
+            private::remove(&path).map_err(Error::io(&path))?;
         }
     }
     Ok(())

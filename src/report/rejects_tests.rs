@@ -49,7 +49,7 @@ fn names(dir: &Path) -> Vec<String> {
 #[test]
 fn raw_rows_keep_their_bytes_and_read_back() {
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = RejectsWriter::new(dir.path());
+    let mut writer = RejectsWriter::new(dir.path(), false);
     writer.declare_source(0, csv_source(&["customer_id", "last, first"], COMMAS), "in/a.csv");
     let block = rows(
         0,
@@ -84,7 +84,7 @@ fn raw_rows_keep_their_bytes_and_read_back() {
 #[test]
 fn a_rejects_file_as_source_gets_its_columns_once() {
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = RejectsWriter::new(dir.path());
+    let mut writer = RejectsWriter::new(dir.path(), false);
     let header = ["customer_id", "_moebulk_file", "n", "_moebulk_message"];
     writer.declare_source(0, csv_source(&["customer_id", "n"], COMMAS), "a.csv");
     writer.declare_source(1, csv_source(&header, COMMAS), "rejects.csv");
@@ -102,7 +102,7 @@ fn a_rejects_file_as_source_gets_its_columns_once() {
 #[test]
 fn without_quotes_a_message_can_not_break_the_row() {
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = RejectsWriter::new(dir.path());
+    let mut writer = RejectsWriter::new(dir.path(), false);
     let tabs = SourceDialect { delimiter: b'\t', quote: None, ..COMMAS };
     writer.declare_source(0, csv_source(&["id", "q\tx"], tabs), "a\tb.tsv");
     writer
@@ -124,7 +124,7 @@ fn files_are_numbered_by_header_and_stale_ones_go() {
     {
         fs::write(dir.path().join(stale), "old").unwrap();
     }
-    let mut writer = RejectsWriter::new(dir.path());
+    let mut writer = RejectsWriter::new(dir.path(), false);
     for (file, column) in (0..).zip(["a", "b", "c", "b"]) {
         writer.declare_source(file, csv_source(&[column], COMMAS), "x.csv");
     }
@@ -146,7 +146,7 @@ fn files_are_numbered_by_header_and_stale_ones_go() {
         ["b,", "c,", "b;"]
     );
 
-    let writer = RejectsWriter::new(dir.path());
+    let writer = RejectsWriter::new(dir.path(), false);
     assert_eq!(writer.finish().unwrap(), []);
     assert_eq!(names(dir.path()), ["rejects-x.csv"]);
 }
@@ -155,14 +155,14 @@ fn files_are_numbered_by_header_and_stale_ones_go() {
 fn dropped_before_the_end_it_leaves_the_earlier_file() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("rejects.csv"), "old").unwrap();
-    let mut writer = RejectsWriter::new(dir.path());
+    let mut writer = RejectsWriter::new(dir.path(), false);
     writer.declare_source(0, csv_source(&["a"], COMMAS), "a.csv");
     let block = rows(0, &[("v", &["v"])]);
     writer.write(&block, 0, &[], "m").unwrap();
     drop(writer);
     assert_eq!(names(dir.path()), ["rejects.csv"]);
     assert_eq!(fs::read_to_string(dir.path().join("rejects.csv")).unwrap(), "old");
-    let undeclared = RejectsWriter::new(dir.path()).write(&block, 0, &[], "m");
+    let undeclared = RejectsWriter::new(dir.path(), false).write(&block, 0, &[], "m");
     assert!(matches!(undeclared, Err(Error::Undeclared(0))));
 }
 
@@ -187,7 +187,7 @@ fn batch(file: u32, first_row: u64, ids: &[&str], ages: &[Option<i64>]) -> Rows 
 #[test]
 fn parquet_rows_keep_their_types_and_read_back() {
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = RejectsWriter::new(dir.path());
+    let mut writer = RejectsWriter::new(dir.path(), false);
     let first = batch(0, 11, &["u1", "u2", "u3"], &[Some(1), None, Some(3)]);
     let second = batch(1, 1, &["u4", "u5"], &[Some(i64::MAX), Some(5)]);
     for (file, block) in (0..).zip([&first, &second]) {

@@ -1,10 +1,12 @@
 //! A file that appears in a run directory whole or not at all.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
+
+use crate::private;
 
 /// A file under a temporary name, readable by its owner alone.
 ///
@@ -20,12 +22,9 @@ impl Staged {
     pub fn create(dir: &Path, name: &str) -> io::Result<Self> {
         let path = dir.join(format!(".{name}.tmp"));
         // A leftover of a crash could have another mode.
-        remove(&path)?;
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let to = Some(BufWriter::new(options.open(&path)?));
+        private::remove(&path)?;
+        let file = private::options().write(true).create_new(true).open(&path)?;
+        let to = Some(BufWriter::new(file));
         Ok(Self { path, to })
     }
 
@@ -34,7 +33,8 @@ impl Staged {
         if let Some(to) = self.to.take() {
             to.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         }
-        fs::rename(&self.path, target)
+        fs::rename(&self.path, target)?;
+        private::sync_dir(target.parent().unwrap_or(Path::new("")))
     }
 
     fn file(&mut self) -> io::Result<&mut BufWriter<File>> {
@@ -56,14 +56,6 @@ impl Drop for Staged {
     fn drop(&mut self) {
         // Committed, it has another name by now; else there is nobody to tell of an error.
         let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// Removes a file that may not be there.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 

@@ -33,7 +33,7 @@ use crate::shape::{
     plan::{Plan, PlanColumn, Target},
 };
 
-/// Rows that the server refused, by position.
+/// Rows that the server refused or that were left in doubt, by position.
 pub type Failures = HashMap<Position, RowFailure>;
 
 /// What a check pass found.
@@ -255,7 +255,7 @@ impl<'a> Prepared<'a> {
         let none = vec![0; inputs.files.len()];
         let mut checked =
             Checked { rows_by_file: none.clone(), not_utf8_by_file: none, ..Checked::default() };
-        let mut notes = Notes::new(inputs, plan, failures, dir);
+        let mut notes = Notes::new(inputs, plan, failures, dir, self.job.rejects_safe);
         let mut totals = BodyTotals::default();
         let mut fair_use = self.fair_use();
         self.pass(

@@ -11,9 +11,10 @@ use super::{
     check::{BodyTotals, Prepared},
     failpoint::Failpoint,
     summary,
+    turn::patiently,
 };
 use crate::journal::Journal;
-use crate::model::{Body, Intent, Rate, RequestCounts, Settlement};
+use crate::model::{Body, Intent, RequestCounts, Settlement};
 use crate::progress::{Phase, Sent};
 use crate::send::ASKED_MS_MAX;
 use crate::send::{
@@ -33,13 +34,10 @@ pub fn deliver(
     let Prepared { job, around, .. } = prepared;
     let settings = settings(job, delivery, totals);
     let clock = Clock::system();
-    let unlimited = job.users == Rate::Unlimited && job.events == Rate::Unlimited;
-    let log = if unlimited {
-        RateLog::memory()
-    } else {
+    let log = patiently(delivery.wait, around, || {
         RateLog::open(&delivery.state_dir, &delivery.endpoint, &delivery.app_id, &clock)
-            .map_err(send::Error::from)?
-    };
+            .map_err(|error| Error::Send(error.into()))
+    })?;
     let earlier = journal.snapshot().progress.clone();
     let rows_before = earlier.delivered + earlier.failed.len() as u64;
     around.progress.begin(Phase::Send, totals.users + totals.events);
@@ -118,6 +116,7 @@ fn settings(job: &Job, delivery: &Delivery, totals: &BodyTotals) -> Settings {
         api: job.api,
         connections: delivery.connections,
         retry_for: delivery.retry_for,
+        no_proxy: delivery.no_proxy,
         largest_users: totals.users_max,
         largest_events: totals.events_max,
         mean_users: mean(totals.users),

@@ -11,10 +11,11 @@ use super::{
     End, Error, Job, Outcome, Surroundings,
     check::{self, Checked, Failures, Prepared},
     inputs,
-    rundir::RunDir,
+    rundir::{self, RunDir},
     summary,
 };
 use crate::model::Body;
+use crate::private;
 use crate::source;
 
 /// Bodies are written in pieces of this size.
@@ -66,6 +67,7 @@ fn dry_run(
     sink: impl FnMut(Body) -> Result<(), Error>,
 ) -> Result<Outcome, Error> {
     let start = Instant::now();
+    rundir::spare_inputs(job)?;
     let (inputs, plan) = inputs::open(job, false, around)?;
     let dir = RunDir::open(&job.run_dir)?;
     if dir.checkpoint().exists() {
@@ -121,12 +123,9 @@ impl PackFile {
         let mut name = target.file_name().unwrap_or_default().to_owned();
         name.push(".partial");
         let staged = target.with_file_name(name);
-        let mut options = File::options();
-        options.write(true).create(true).truncate(true);
-        // The bodies hold personal data.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&staged)?;
+        // The bodies hold personal data; a leftover of a crash could have another mode.
+        private::remove(&staged)?;
+        let file = private::options().write(true).create_new(true).open(&staged)?;
         Ok(to(Box::new(file), Some((staged, target))))
     }
 

@@ -3,13 +3,15 @@
 use std::time::Instant;
 
 use super::{
-    Delivery, End, Error, Inferred, Job, Outcome, Surroundings,
+    Delivery, End, Error, InDoubt, Inferred, Job, Outcome, Surroundings,
     check::{self, Checked, Failures, Prepared},
     deliver,
+    doubt::Doubt,
     failpoint::Failpoint,
     inputs::{self, Inputs},
-    rundir::RunDir,
+    rundir::{RunDir, spare_inputs},
     summary,
+    turn::patiently,
 };
 use crate::journal::{self, Binding, Difference, InputBinding, Journal};
 use crate::model::{RowCounts, Summary};
@@ -21,6 +23,8 @@ pub struct Proposal<'a> {
     pub summary: &'a Summary,
     /// An earlier run is resumed.
     pub resumed: bool,
+    /// Rows that it sent without an answer, and what becomes of them.
+    pub in_doubt: Option<(u64, InDoubt)>,
     /// Names of columns that the mapping does not use, by file.
     pub unused: Vec<(String, Vec<String>)>,
     /// What was inferred, where there is no mapping.
@@ -39,7 +43,8 @@ pub fn import(
     agree: impl FnOnce(&Proposal<'_>) -> bool,
 ) -> Result<Outcome, Error> {
     let start = Instant::now();
-    let dir = RunDir::open(&job.run_dir)?;
+    spare_inputs(job)?;
+    let dir = patiently(delivery.wait, around, || RunDir::open(&job.run_dir))?;
     let (inputs, plan) = inputs::open(job, true, around)?;
     let mut binding = binding(job, delivery, &inputs)?;
     let earlier = earlier_run(&dir, delivery, job, &mut binding)?;
@@ -53,7 +58,11 @@ pub fn import(
     dir.write_mapping(&prepared.resolved_mapping())?;
     let failures = earlier.as_ref().map(known_failures).unwrap_or_default();
     let found = failures.len();
-    let mut checked = prepared.check(&failures, dir.path(), |_| Ok(()))?;
+    let mut doubt = Doubt::new(earlier.as_ref(), delivery.in_doubt);
+    let mut checked = prepared.check(&failures, dir.path(), |body| {
+        doubt.note(&body);
+        Ok(())
+    })?;
     let summarise = |checked: &Checked, journal: Option<&Journal>| {
         let mut summary = summary::summarise("import", &prepared, checked);
         summary.destination = Some(delivery.destination.clone());
@@ -65,7 +74,13 @@ pub fn import(
         let mut summary = summarise(&checked, journal);
         summary.complete = !matches!(end, End::Stopped(_));
         summary.timing = summary::timing(start, summary.rows.read);
-        dir.write_report(&summary)?;
+        let written = dir.write_report(&summary);
+        if let (End::Stopped(_), Err(error)) = (&end, &written) {
+            // What stopped the run is told; a full disk often keeps this file too from it.
+            tracing::error!(%error, "the report can't be written");
+        } else {
+            written?;
+        }
         let Checked { rejects, damaged, .. } = checked;
         Ok(Outcome { summary, inferred: prepared.inferred(), rejects, damaged, end })
     };
@@ -81,7 +96,8 @@ pub fn import(
     let proposed = summarise(&checked, earlier.as_ref());
     let unused = unused_columns(&prepared.inputs);
     let inferred = prepared.inferred();
-    if !agree(&Proposal { summary: &proposed, resumed, unused, inferred }) {
+    let in_doubt = (doubt.rows() > 0).then_some((doubt.rows(), delivery.in_doubt));
+    if !agree(&Proposal { summary: &proposed, resumed, in_doubt, unused, inferred }) {
         return finish(checked, earlier.as_ref(), End::Stopped(Error::Declined));
     }
 
@@ -100,6 +116,7 @@ pub fn import(
         "checkpoint opened"
     );
     journal.plan(&journal_plan(&proposed))?;
+    doubt.settle(&mut journal)?;
     let sent = deliver::deliver(&prepared, delivery, &checked.bodies, &mut journal);
     let failures = known_failures(&journal);
     if failures.len() > found && !around.stop.is_asked() {

@@ -23,8 +23,14 @@ pub struct Notes<'a> {
 
 impl<'a> Notes<'a> {
     /// Nothing written yet.
-    pub fn new(inputs: &Inputs, plan: &'a Plan, failures: &'a Failures, dir: &Path) -> Self {
-        let mut rejects = RejectsWriter::new(dir);
+    pub fn new(
+        inputs: &Inputs,
+        plan: &'a Plan,
+        failures: &'a Failures,
+        dir: &Path,
+        rejects_safe: bool,
+    ) -> Self {
+        let mut rejects = RejectsWriter::new(dir, rejects_safe);
         for (index, file) in inputs.files.iter().enumerate() {
             let format = match &file.table {
                 Table::Csv { dialect, header, .. } => SourceFormat::Csv {
@@ -52,7 +58,7 @@ impl<'a> Notes<'a> {
         }
     }
 
-    /// Writes what is wrong with a block, rows that the server refused included.
+    /// Writes what is wrong with a block, accepted rows that failed included.
     ///
     /// # Errors
     /// A file cannot be written.
@@ -73,7 +79,7 @@ impl<'a> Notes<'a> {
             for element in &block.elements {
                 let position = block.rows.position(element.row as usize);
                 if let Some(failure) = self.failures.get(&position) {
-                    tally.add(Severity::Reject, Code::ServerRefused, None, position);
+                    tally.add(Severity::Reject, failure.code(), None, position);
                     failed.push((element.row, failure));
                 }
             }
@@ -81,26 +87,30 @@ impl<'a> Notes<'a> {
         let mut failed = failed.into_iter().peekable();
         for reject in &block.rejects {
             while let Some((row, failure)) = failed.next_if(|&(row, _)| row < reject.row) {
-                self.refused(&block.rows, row, failure)?;
+                self.failed(&block.rows, row, failure)?;
             }
             let codes = report::codes(&reject.problems);
             let message = report::message(&reject.problems, &self.columns);
             self.write(&block.rows, reject.row, &codes, &message)?;
         }
         for (row, failure) in failed {
-            self.refused(&block.rows, row, failure)?;
+            self.failed(&block.rows, row, failure)?;
         }
         Ok(())
     }
 
-    fn refused(&mut self, rows: &Arc<Rows>, row: u32, failure: &RowFailure) -> Result<(), Error> {
+    fn failed(&mut self, rows: &Arc<Rows>, row: u32, failure: &RowFailure) -> Result<(), Error> {
+        let code = failure.code();
+        if code == Code::InDoubt {
+            return self.write(rows, row, &[code], code.help());
+        }
         let request =
             failure.request_id.as_ref().map(|id| format!(", request {id}")).unwrap_or_default();
         let message = format!(
             "the server refused this row: {} {}: {}{request}",
             failure.status, failure.kind, failure.message
         );
-        self.write(rows, row, &[Code::ServerRefused], &message)
+        self.write(rows, row, &[code], &message)
     }
 
     fn write(

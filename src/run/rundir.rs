@@ -11,8 +11,10 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::{Error, Job};
 use crate::journal::{CHECKPOINT_FILE, Journal, RunLock};
 use crate::model::Summary;
+use crate::private;
 use crate::report;
 use crate::shape::mapping::RESOLVED_FILE;
+use crate::source;
 
 /// Where runs are kept by default, below the working directory.
 const RUNS: &str = "moebulk-runs";
@@ -36,7 +38,7 @@ impl RunDir {
     /// # Errors
     /// It cannot be made, or another process holds it.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        make_private(path).map_err(|error| output(path, error))?;
+        private::create_dir(path).map_err(|error| output(path, error))?;
         Ok(Self { path: path.to_owned(), _lock: RunLock::take(path)? })
     }
 
@@ -69,16 +71,12 @@ impl RunDir {
     pub fn archive(&self) -> Result<(), Error> {
         let fail = |error| output(&self.path, error);
         let done = unused(&self.path.join(DONE), &utc_stamp());
-        make_private(&self.path.join(DONE)).map_err(fail)?;
-        make_private(&done).map_err(fail)?;
+        private::create_dir(&self.path.join(DONE)).map_err(fail)?;
+        private::create_dir(&done).map_err(fail)?;
         let mut files: Vec<PathBuf> = Vec::new();
         for entry in fs::read_dir(&self.path).map_err(fail)? {
             let path = entry.map_err(fail)?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let ours = [CHECKPOINT_FILE, "report.", "rejects", "damaged.", "resolved-mapping."]
-                .iter()
-                .any(|start| name.starts_with(start));
-            if ours && path.is_file() {
+            if is_ours(&path) && path.is_file() {
                 files.push(path);
             }
         }
@@ -87,6 +85,9 @@ impl RunDir {
         for path in files {
             let name = path.file_name().unwrap_or_default();
             fs::rename(&path, done.join(name)).map_err(fail)?;
+        }
+        for changed in [&done, &self.path.join(DONE), &self.path] {
+            private::sync_dir(changed).map_err(fail)?;
         }
         Ok(())
     }
@@ -107,6 +108,35 @@ impl RunDir {
     pub fn write_report(&self, summary: &Summary) -> Result<PathBuf, Error> {
         Ok(report::write_json(&self.path, summary)?)
     }
+}
+
+/// Refuses a run directory that holds an input: a run replaces the rejects that an earlier one
+/// left there, or moves them aside.
+///
+/// # Errors
+/// It holds one, or an input cannot be found.
+pub fn spare_inputs(job: &Job) -> Result<(), Error> {
+    // What isn't there yet holds nothing.
+    let Ok(dir) = fs::canonicalize(&job.run_dir) else { return Ok(()) };
+    let inside =
+        |path: &Path| fs::canonicalize(path).is_ok_and(|path| path.parent() == Some(dir.as_path()));
+    let found = source::find(&job.inputs)?;
+    match found.iter().find(|input| is_ours(&input.path) && inside(&input.path)) {
+        Some(input) => Err(Error::Usage(format!(
+            "{} stands in the run directory {}, where this run would replace it; leave --run-dir out, or \
+             name another directory",
+            input.name(),
+            job.run_dir.display()
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Whether a file's name is one that a run writes.
+fn is_ours(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let starts = [CHECKPOINT_FILE, "report.", "rejects", "damaged.", "resolved-mapping."];
+    starts.iter().any(|start| name.starts_with(start))
 }
 
 /// The default directory of an import: the same command finds it again.
@@ -202,23 +232,6 @@ pub fn utc_stamp() -> String {
         .map_or(0, |since| since.as_secs().try_into().unwrap_or(0));
     let time = chrono::DateTime::from_timestamp(seconds, 0).unwrap_or_default();
     time.format("%Y%m%dT%H%M%SZ").to_string()
-}
-
-#[cfg(unix)]
-fn make_private(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        fs::create_dir_all(parent)?;
-    }
-    match fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        result => result,
-    }
-}
-
-#[cfg(not(unix))]
-fn make_private(path: &Path) -> io::Result<()> {
-    fs::create_dir_all(path)
 }
 
 pub(super) fn output(path: &Path, error: io::Error) -> Error {

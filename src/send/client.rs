@@ -96,7 +96,7 @@ impl Client {
             .retry(reqwest::retry::never())
             .connect_timeout(settings.connect_timeout)
             .pool_idle_timeout(IDLE);
-        if is_loopback(&url) {
+        if settings.no_proxy || is_loopback(&url) {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|error| ClientError::Build(reason(error)))?;

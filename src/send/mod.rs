@@ -80,6 +80,8 @@ pub struct Settings {
     pub mean_users: f64,
     /// Events of a body on average.
     pub mean_events: f64,
+    /// Go straight to the server, whatever the system says of proxies.
+    pub no_proxy: bool,
 }
 
 impl Settings {
@@ -107,6 +109,7 @@ impl Settings {
             largest_events: 0,
             mean_users: 0.0,
             mean_events: 0.0,
+            no_proxy: false,
         }
     }
 

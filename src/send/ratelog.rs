@@ -8,11 +8,13 @@ mod lines;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
+
+use crate::private;
 
 use super::budget::{Budget, Charge, ChargeId};
 use super::clock::Clock;
@@ -28,7 +30,7 @@ const COMPACT_BYTES: u64 = 1 << 20;
 pub enum RateLogError {
     /// Another process sends to the same account.
     #[error(
-        "another import to this account is running{}; wait for it to end, or stop it ({})",
+        "another import to this account is running{}; wait for it to end (--wait does), or stop it ({})",
         .pid.map_or_else(String::new, |pid| format!(" (process {pid})")), .path.display()
     )]
     Held {
@@ -89,12 +91,10 @@ impl RateLog {
     ) -> Result<Self, RateLogError> {
         let path = directory.join(file_name(endpoint, app_id));
         let failed = |source| RateLogError::Io { path: path.clone(), source };
-        make_private_directory(directory).map_err(failed)?;
+        private::create_dir(directory).map_err(failed)?;
         let is_new = !path.exists();
-        let mut options = OpenOptions::new();
+        let mut options = private::options();
         options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -117,7 +117,7 @@ impl RateLog {
         let mut log = Self { store: Some(store), past };
         let held = log.past.held.iter().map(|held| held_line(held.release_ms, held)).collect();
         log.rewrite(clock, held)?;
-        if is_new && let Err(source) = sync_directory(directory) {
+        if is_new && let Err(source) = private::sync_dir(directory) {
             return Err(RateLogError::Io { path: directory.to_owned(), source });
         }
         Ok(log)
@@ -228,17 +228,4 @@ fn file_name(endpoint: &str, app_id: &str) -> String {
         reqwest::Url::parse(endpoint).map_or_else(|_| endpoint.to_owned(), |url| url.to_string());
     let account = format!("{}\n{app_id}", endpoint.trim_end_matches('/'));
     format!("{:016x}.rates", xxh3_64(account.as_bytes()))
-}
-
-fn make_private_directory(directory: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
-}
-
-/// Makes the new file's name durable, where directories can be synced.
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }

@@ -6,7 +6,7 @@ use super::{
     plan::{OWN_COLUMN_PREFIX, Plan, PlanColumn, Target, ValueType},
     suggest::did_you_mean,
 };
-use crate::model::Kind;
+use crate::model::{GUARDED_COLUMN, Kind};
 
 /// Why a plan cannot be made, or does not fit a file.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -140,6 +140,8 @@ pub struct Binding {
     pub sources: Vec<Option<usize>>,
     /// Names of the file's columns that the plan does not use.
     pub unused: Vec<String>,
+    /// Cells that look like formulas have a guard before them, which is no part of the value.
+    pub guarded: bool,
 }
 
 impl Plan {
@@ -226,7 +228,8 @@ impl Plan {
             })
             .map(|column| column.name.clone())
             .collect();
-        Ok(Binding { sources, unused })
+        let guarded = by_name.contains_key(GUARDED_COLUMN);
+        Ok(Binding { sources, unused, guarded })
     }
 
     fn check_source(

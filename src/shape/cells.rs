@@ -5,7 +5,7 @@ use super::{
     cell::Cell,
     plan::{Binding, Plan},
 };
-use crate::model::{ArrowRows, TextRows};
+use crate::model::{ArrowRows, TextRows, unguarded};
 
 /// Access to the cells of a block by row and column of the plan.
 pub trait Cells {
@@ -23,6 +23,7 @@ pub struct TextCells<'a> {
     bytes: &'a str,
     unescaped: &'a str,
     sources: &'a [Option<usize>],
+    guarded: bool,
 }
 
 impl<'a> TextCells<'a> {
@@ -34,6 +35,7 @@ impl<'a> TextCells<'a> {
             bytes: text(&rows.bytes)?,
             unescaped: text(&rows.unescaped)?,
             sources: &binding.sources,
+            guarded: binding.guarded,
         })
     }
 }
@@ -45,7 +47,8 @@ impl Cells for TextCells<'_> {
         let Some(source) = self.sources[column] else { return Cell::Absent };
         let field = self.rows.fields[row * self.rows.columns + source];
         let text = if field.unescaped { self.unescaped } else { self.bytes };
-        Cell::Text(&text[field.start as usize..(field.start + field.len) as usize])
+        let text = &text[field.start as usize..(field.start + field.len) as usize];
+        Cell::Text(if self.guarded { unguarded(text) } else { text })
     }
 }
 

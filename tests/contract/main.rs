@@ -4,6 +4,8 @@
 mod before_sending;
 mod files;
 mod forms;
+#[cfg(unix)]
+mod guards;
 #[expect(dead_code, reason = "other suites need more of it")]
 #[path = "../common/support.rs"]
 mod support;

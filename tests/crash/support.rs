@@ -98,6 +98,11 @@ impl Run {
         self.child.id()
     }
 
+    /// What it has said so far.
+    pub fn stderr(&self) -> String {
+        fs::read_to_string(&self.stderr).unwrap_or_default()
+    }
+
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a process of ours").is_some()
     }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::checkpoint::Checkpoint;
-use crate::support::{Home, Server, until, users_csv};
+use crate::support::{Home, Run, Server, until, users_csv};
 
 #[test]
 fn a_run_directory_and_an_account_take_one_import_at_a_time() {
@@ -67,4 +67,64 @@ fn a_run_directory_and_an_account_take_one_import_at_a_time() {
     assert_eq!(home.run(&args("first", "SANDBOX", "100000")).report(0)["rows"]["delivered"], 40);
     assert_eq!(home.run(&args("second", "SANDBOX", "100000")).report(0)["rows"]["delivered"], 40);
     assert_eq!(server.users(), 60 + 20 + 40, "the rest of the first, the whole of the second");
+}
+
+/// Starts an import that says that it waits for another one.
+fn waiting(home: &Home, args: &[String]) -> Run {
+    let mut command = home.command(args);
+    command.arg("--wait");
+    let run = home.start(command);
+    until("it waits", || run.stderr().contains("waiting: another import"));
+    run
+}
+
+#[test]
+fn a_second_import_waits_for_its_turn() {
+    let home = Home::new();
+    let server = Server::start(&home, &["--users-per-minute", "unlimited"]);
+    home.write("users.csv", users_csv(40));
+    let args = |run_dir: &str, rate: &str| {
+        let own = ["import", "users.csv", "--endpoint", &server.url, "--app-id", "SANDBOX"];
+        let run = ["--run-dir", run_dir, "--users-per-minute", rate, "--cut-users", "20"];
+        let shown = ["--yes", "--output", "json", "--progress", "off"];
+        [&own[..], &run, &shown].concat().iter().map(|&arg| arg.to_owned()).collect::<Vec<_>>()
+    };
+    let first = home.spawn(&args("first", "20"));
+    until("the first body is held as delivered", || {
+        Checkpoint::read(&home.path("first")).is_some_and(|it| it.delivered.len() == 1)
+    });
+    // One for the account, and one for the run directory.
+    let (account, run_dir) =
+        (waiting(&home, &args("second", "100000")), waiting(&home, &args("first", "100000")));
+    // A signal ends a wait too.
+    let stopped = waiting(&home, &args("third", "100000"));
+    stopped.signal("TERM");
+    let report = stopped.wait().report(143);
+    assert_eq!(report["rows"]["pending"], 40);
+    assert_eq!(server.users(), 20, "they send nothing meanwhile");
+
+    assert_eq!(first.kill().code, None, "its locks go with it");
+    assert_eq!(account.wait().report(0)["rows"]["delivered"], 40);
+    assert_eq!(run_dir.wait().report(0)["rows"]["delivered"], 40);
+    assert_eq!(server.users(), 80);
+}
+
+#[test]
+fn without_limits_an_account_takes_one_import_at_a_time_too() {
+    let home = Home::new();
+    let server = Server::start(
+        &home,
+        &["--users-per-minute", "unlimited", "--fault", "slow:1", "--slow", "20s"],
+    );
+    home.write("users.csv", users_csv(4));
+    let args = |run_dir: &str| {
+        let own = ["import", "users.csv", "--endpoint", &server.url, "--app-id", "SANDBOX"];
+        let run = ["--run-dir", run_dir, "--users-per-minute", "unlimited"];
+        let rest = ["--events-per-minute", "unlimited", "--yes", "--progress", "off"];
+        [&own[..], &run, &rest].concat().iter().map(|&arg| arg.to_owned()).collect::<Vec<_>>()
+    };
+    let first = home.spawn(&args("first"));
+    until("the first body is on its way", || server.requests() == 1);
+    home.run(&args("second")).refused(2, &["another import", &first.pid().to_string()]);
+    assert_eq!(server.requests(), 1);
 }

@@ -13,7 +13,9 @@ use super::{
     raw::{Raw, line_ends},
     resync::{self, Tail, Verdict},
 };
-use crate::model::{Code, Damage, Place, Position, TextEncoding, TextRows};
+use crate::model::{
+    Code, Damage, GUARDED_COLUMN, Place, Position, TextEncoding, TextRows, unguarded,
+};
 
 /// Raw bytes in a block, about: enough work for a task, few enough to keep many in flight.
 const BLOCK_BYTES: usize = 256 * 1024;
@@ -468,6 +470,9 @@ impl<R: Read> CsvReader<R> {
         self.header = (0..extent.fields)
             .map(|column| String::from_utf8_lossy(block.rows.cell(0, column)).into_owned())
             .collect();
+        if self.header.iter().any(|name| name == GUARDED_COLUMN) {
+            self.header.iter_mut().for_each(|name| *name = unguarded(name).to_owned());
+        }
         check_names(&self.header, line)?;
         self.input.consume(extent.next);
         self.line += extent.lines;

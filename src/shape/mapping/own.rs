@@ -275,6 +275,11 @@ fn constant(name: String, value: toml::Value, defaults: &Defaults) -> Result<Pla
         }
         toml::Value::Float(_) => return Err(fail(NOT_FINITE)),
         toml::Value::Boolean(value) => (value.to_string(), ValueType::Bool),
+        toml::Value::Datetime(moment) if moment.date.is_none() => {
+            return Err(fail(
+                "a time of day alone is no date-time; add the date, or quote it as text",
+            ));
+        }
         toml::Value::Datetime(moment) => (moment.to_string(), ValueType::DateTime(DateFormat::Iso)),
         value @ (toml::Value::Array(_) | toml::Value::Table(_)) => {
             (document(value).ok_or_else(|| fail(NOT_FINITE))?.to_string(), ValueType::Json)
@@ -445,6 +450,7 @@ mod tests {
                 "an attribute is a value or an object",
             ),
             (&format!("{id}[constants]\nc = nan"), "no finite number"),
+            (&format!("{id}[constants]\nc = 07:30:00"), "a time of day alone"),
             (&format!("{id}[constants]\nc = [{{ a = inf }}]"), "no finite number"),
             ("[columns", "TOML"),
         ] {

@@ -1,0 +1,113 @@
+//! Files and directories that only their owner may read, since they hold rows of customers or
+//! what is known of an account. No link is followed to one: whoever may write to a directory
+//! above could make us overwrite a file elsewhere.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io,
+    path::Path,
+};
+
+/// Options for a file of ours: 0600 where it is made, and an error where a link stands in its
+/// place.
+pub fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    }
+    options
+}
+
+/// Makes a directory, 0700, and those above it that are missing. An empty one that stands
+/// there becomes private; one that holds anything may be shared on purpose, and stays.
+///
+/// # Errors
+/// It can't be made, or a link or a file stands in its place.
+pub fn create_dir(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)?;
+    if fs::symlink_metadata(path)?.is_symlink() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is a symbolic link, which is not followed; name the directory itself",
+        ));
+    }
+    #[cfg(unix)]
+    if fs::read_dir(path)?.next().is_none() {
+        use std::os::unix::fs::PermissionsExt;
+        let mut permissions = fs::metadata(path)?.permissions();
+        if permissions.mode() & 0o077 != 0 {
+            permissions.set_mode(0o700);
+            fs::set_permissions(path, permissions)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes what was created or renamed in a directory durable.
+///
+/// # Errors
+/// The directory can't be opened or synced.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    // Only POSIX systems open and sync a directory like a file.
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+/// Removes a file that may not be there.
+///
+/// # Errors
+/// It is there and can't be removed.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn directories_are_private_unless_they_hold_something() {
+        let dir = tempfile::tempdir().unwrap();
+        let nested = dir.path().join("a/b");
+        create_dir(&nested).unwrap();
+        assert_eq!((mode(&nested), mode(nested.parent().unwrap())), (0o700, 0o700));
+        for (path, holds, expected) in [("empty", false, 0o700), ("shared", true, 0o755)] {
+            let path = dir.path().join(path);
+            fs::create_dir(&path).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            if holds {
+                fs::write(path.join("theirs"), "").unwrap();
+            }
+            create_dir(&path).unwrap();
+            assert_eq!(mode(&path), expected);
+        }
+    }
+
+    #[test]
+    fn no_link_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (elsewhere, link) = (dir.path().join("elsewhere"), dir.path().join("link"));
+        fs::write(&elsewhere, "theirs").unwrap();
+        symlink(&elsewhere, &link).unwrap();
+        assert!(options().write(true).create(true).truncate(true).open(&link).is_err());
+        assert_eq!(fs::read(&elsewhere).unwrap(), b"theirs");
+        symlink(dir.path(), dir.path().join("dir")).unwrap();
+        let refused = create_dir(&dir.path().join("dir")).unwrap_err();
+        assert!(refused.to_string().contains("symbolic link"), "{refused}");
+    }
+}

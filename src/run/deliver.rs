@@ -50,6 +50,7 @@ pub fn deliver(
         rows_before,
         totals,
         announced_ms: 0,
+        unwritten: None,
     };
     // A few bodies ahead of the connections, so that none waits for the packer.
     let connections = settings.connections();
@@ -142,10 +143,13 @@ struct JournalLedger<'a, 'b> {
     totals: &'a BodyTotals,
     /// The longest wait that the server asked for and that was announced as capped.
     announced_ms: u64,
+    /// Why the request counts could not be written, until that can be said.
+    unwritten: Option<LedgerError>,
 }
 
 impl send::Ledger for JournalLedger<'_, '_> {
     fn intend(&mut self, intents: &[Intent]) -> Result<(), LedgerError> {
+        self.unwritten.take().map_or(Ok(()), Err)?;
         self.journal.intend(intents)?;
         Failpoint::Send.reach();
         Ok(())
@@ -153,13 +157,16 @@ impl send::Ledger for JournalLedger<'_, '_> {
 
     fn settle(&mut self, settlements: &[Settlement]) -> Result<(), LedgerError> {
         Failpoint::Journal.reach();
+        self.unwritten.take().map_or(Ok(()), Err)?;
         Ok(self.journal.settle(settlements)?)
     }
 
     fn requests(&mut self, counts: &RequestCounts) {
         let total = self.requests_before.plus(counts);
-        // A journal that cannot be written refuses the settlement that comes next.
-        let _ = self.journal.requests(&total);
+        // A journal that cannot be written refuses what comes next; the first reason tells most.
+        if let Err(error) = self.journal.requests(&total) {
+            self.unwritten.get_or_insert(error.into());
+        }
     }
 
     fn progress(&mut self, progress: &SendProgress) {

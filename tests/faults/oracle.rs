@@ -199,40 +199,35 @@ fn held_against_arrivals(
 
 /// `status` says the same, in numbers and by rows.
 fn held_against_status(job: &Job, lab: &Lab, claims: &Claims, find: &mut impl FnMut(String)) {
-    let status = lab.run(&["status", "run"]);
-    let text = status.stdout.replace(',', "");
-    if status.code != Some(0) {
+    let status = lab.run(&["status", "run", "--output", "json"]);
+    let Ok(said) = serde_json::from_str::<Value>(&status.stdout) else {
         return find(format!("status: {status:?}"));
-    }
+    };
     let (delivered, failed) = (claims.delivered.len(), claims.failed.len());
     let pending = job.accepted().count() - delivered - failed;
-    // Before the check is through, nothing is sent and nothing counted.
-    if text.contains(" accepted") {
-        let words =
-            format!("{delivered} delivered {failed} refused by the server {pending} pending");
-        if !text.contains(&words) {
-            find(format!("status has no `{words}`: {text}"));
+    let expected = [("delivered", delivered), ("failed", failed), ("pending", pending)];
+    // Before the check is through, nothing is counted.
+    for (name, count) in expected.into_iter().filter(|_| !said["rows"].is_null()) {
+        if said["rows"][name] != count {
+            find(format!("status has {} rows {name}, not {count}", said["rows"][name]));
         }
     }
-    let mut listed = 0;
-    for line in text.lines().filter(|line| line.contains(" elements of body ")) {
-        let numbers: Vec<u64> =
-            line.split_whitespace().filter_map(|word| word.trim_end_matches(':').parse().ok()).collect();
-        let [elements, body, first, last] = numbers[..] else {
-            return find(format!("status: {line}"));
-        };
-        let rows = &job.bodies[body as usize];
-        let at = |row| rows.iter().position(|&found| found == row);
-        let is_right = matches!((at(first), at(last)), (Some(from), Some(to))
-            if to + 1 - from == elements as usize
-                && rows[from..=to].iter().all(|row| claims.in_doubt.contains(row)));
-        if !is_right {
-            find(format!("status names no rows in doubt: {line}"));
-        }
-        listed += elements as usize;
+    if said["finished"] != Value::from(claims.finished) {
+        find(format!("status says finished: {}", said["finished"]));
     }
-    if listed != claims.in_doubt.len() {
-        find(format!("status lists {listed} rows in doubt, not {}", claims.in_doubt.len()));
+    let mut listed = BTreeSet::new();
+    for doubt in said["in_doubt"].as_array().into_iter().flatten() {
+        let body = doubt["body"].as_u64().expect("a body") as usize;
+        let [first, last] = ["first", "last"].map(|end| doubt[end]["row"].as_u64());
+        let rows = job.bodies[body].iter().filter(|&&row| (first..=last).contains(&Some(row)));
+        let before = listed.len();
+        listed.extend(rows.copied());
+        if doubt["elements"] != listed.len() - before || doubt["first"]["file"] != "rows.csv" {
+            find(format!("status names no stretch of a body: {doubt}"));
+        }
+    }
+    if listed != claims.in_doubt {
+        find(format!("status lists {listed:?} as in doubt, not {:?}", claims.in_doubt));
     }
 }
 

@@ -71,6 +71,8 @@ pub struct Scene {
     pub lab: Lab,
     pub server: Server,
     pub books: Books,
+    /// Another endpoint than the server's.
+    pub elsewhere: Option<String>,
     life: u32,
 }
 
@@ -79,7 +81,7 @@ impl Scene {
         let lab = Lab::new();
         lab.write("rows.csv", job.csv());
         let server = Server::start(rules);
-        Self { job, lab, server, books: Books::default(), life: 0 }
+        Self { job, lab, server, books: Books::default(), elsewhere: None, life: 0 }
     }
 
     pub fn small(rules: Rules) -> Self {
@@ -88,7 +90,7 @@ impl Scene {
 
     /// The arguments of the import, with more at the end.
     pub fn args(&self, flags: &[&str]) -> Vec<String> {
-        let url = self.server.url();
+        let url = self.elsewhere.clone().unwrap_or_else(|| self.server.url());
         let fixed = [
             "import", "rows.csv", "--endpoint", &url, "--app-id", APP, "--run-dir", "run", "--yes",
             "--output", "json", "--progress", "off",

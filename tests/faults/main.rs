@@ -12,4 +12,6 @@ mod kills;
 mod lab;
 mod oracle;
 mod server;
+mod signals;
 mod tools;
+mod wire;

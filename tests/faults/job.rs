@@ -14,7 +14,7 @@ use crate::{
 /// Rows, the rejected among them, and how they stand in bodies.
 #[derive(Clone)]
 pub struct Job {
-    rows: u64,
+    pub rows: u64,
     pub rejected: BTreeSet<u64>,
     /// Rows that the server refuses.
     pub poison: BTreeSet<u64>,
@@ -160,8 +160,13 @@ impl Scene {
     }
 
     /// Lives on to the end, undisturbed, and judges the whole.
-    pub fn finish(mut self) -> Tally {
+    pub fn finish(self) -> Tally {
         self.server.be_kind();
+        self.finish_as_is()
+    }
+
+    /// As [`Scene::finish`], with a server that goes on as it was.
+    pub fn finish_as_is(mut self) -> Tally {
         let ended = self.live(&[], &["--log-level", "trace"]);
         if ended.code != Some(self.job.code()) {
             let text = format!("the last life ended with {:?}: {}", ended.code, ended.stderr);

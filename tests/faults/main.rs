@@ -11,6 +11,7 @@ mod job;
 mod kills;
 mod lab;
 mod oracle;
+mod replies;
 mod server;
 mod signals;
 mod tools;

@@ -227,6 +227,11 @@ impl Server {
         until("connections end with their process", || self.shared.lock().open == 0);
     }
 
+    /// Connections so far, from anybody.
+    pub fn connections(&self) -> usize {
+        self.shared.lock().connections
+    }
+
     pub fn arrivals(&self) -> Vec<Arrival> {
         self.shared.lock().arrivals.clone()
     }

@@ -7,6 +7,8 @@
 
 mod calls;
 mod checkpoint;
+mod disk;
+mod inputs;
 mod job;
 mod kills;
 mod lab;
@@ -15,4 +17,5 @@ mod replies;
 mod server;
 mod signals;
 mod tools;
+mod torn;
 mod wire;

@@ -18,6 +18,8 @@ pub struct Job {
     pub rejected: BTreeSet<u64>,
     /// Rows that the server refuses.
     pub poison: BTreeSet<u64>,
+    /// Rows that are left out because they are in doubt.
+    pub skipped_in_doubt: BTreeSet<u64>,
     /// The rows of each body, in order.
     pub bodies: Vec<Vec<u64>>,
     pub flags: Vec<String>,
@@ -33,7 +35,7 @@ impl Job {
         let cut = body_rows.to_string();
         let flags = ["--cut-users", &cut, "--users-per-minute", "1000000", "--connections", "2"];
         let flags = flags.map(str::to_owned).into();
-        Self { rows, rejected, poison: BTreeSet::new(), bodies, flags }
+        Self { rows, rejected, poison: BTreeSet::new(), skipped_in_doubt: BTreeSet::new(), bodies, flags }
     }
 
     /// Six bodies of ten rows, three rejected rows.

@@ -7,15 +7,21 @@
 
 mod calls;
 mod checkpoint;
+mod clock;
 mod disk;
+mod doubts;
 mod inputs;
 mod job;
 mod kills;
 mod lab;
+mod limits;
 mod oracle;
+mod panics;
 mod replies;
 mod server;
 mod signals;
+mod tls;
+mod together;
 mod tools;
 mod torn;
 mod wire;

@@ -134,7 +134,8 @@ impl Books {
             let text = format!("complete, and {left} rows are not settled, {in_doubt:?} in doubt");
             self.tally.unexplained.push(text);
         }
-        if *failed != job.poison {
+        let expected: BTreeSet<u64> = job.poison.union(&job.skipped_in_doubt).copied().collect();
+        if *failed != expected {
             self.tally.unexplained.push(format!("failed rows are {failed:?}"));
         }
     }
@@ -190,10 +191,12 @@ fn held_against_arrivals(
     let accepted: BTreeSet<u64> = job.accepted().collect();
     empty("came, and is none of the input's", came.difference(&accepted).copied().collect());
     empty("delivered, and no success was said", delivered.difference(&told).copied().collect());
-    empty("failed, and never refused", failed.difference(&refused_alone).copied().collect());
+    let refused: BTreeSet<u64> = refused_alone.union(&job.skipped_in_doubt).copied().collect();
+    empty("failed, and never refused", failed.difference(&refused).copied().collect());
     empty("delivered and failed", delivered.intersection(failed).copied().collect());
     empty("delivered and in doubt", delivered.intersection(in_doubt).copied().collect());
-    let known: BTreeSet<u64> = delivered.union(in_doubt).copied().collect();
+    let known: BTreeSet<u64> =
+        delivered.iter().chain(in_doubt).chain(&job.skipped_in_doubt).copied().collect();
     empty("taken in, and nobody knows", taken.difference(&known).copied().collect());
 }
 

@@ -3,8 +3,8 @@
 use std::{fs, path::PathBuf};
 
 use crate::{
-    job::Scene,
-    oracle::Tally,
+    job::{Job, Scene},
+    oracle::{Tally, side_by_side},
     server::Rules,
     tools::{calls_of_a_small_import, has_strace, inject, sample},
 };
@@ -170,6 +170,31 @@ fn any_write_that_fails_stops_the_run() {
             tally.conclude(&format!("write: {error}"), "strace, every N");
         }
     }
+}
+
+/// Stops an import while its checkpoint is written anew, since it has grown: at the sync and at the
+/// rename, by a kill and by an error.
+#[test]
+fn a_checkpoint_that_is_written_anew_is_the_old_one_or_the_new_one() {
+    if !has_strace("a checkpoint that is written anew") {
+        return;
+    }
+    let cases = vec![("rename", "signal=KILL"), ("rename", "error=EIO"), ("fsync", "error=EIO")];
+    let tally = side_by_side(cases, |(call, what)| {
+        let mut scene = Scene::new(Job::new(900, 1), Rules::default());
+        // A sync names the file by its descriptor, a rename as it was given.
+        let name = "run/checkpoint.tmp";
+        let paths = [scene.lab.path(name).display().to_string(), name.to_owned()];
+        // The first one is that of the new run.
+        let traced = Traced::new(&scene, call, &format!("{what}:when=2"), &paths);
+        let ended = scene.live(&traced.prefix, &[]);
+        let is_stopped = ended.signal == Some(9) || ended.code == Some(3);
+        assert!(is_stopped, "{call} {what}: {ended:?}");
+        assert!(scene.claims().delivered.len() > 300, "it had grown");
+        scene.forget_the_budget();
+        scene.finish()
+    });
+    tally.conclude("a checkpoint that is written anew", "killed, EIO at its sync and rename");
 }
 
 #[test]

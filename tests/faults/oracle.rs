@@ -14,6 +14,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::Path,
+    thread,
 };
 
 use serde_json::Value;
@@ -64,6 +65,18 @@ impl Tally {
         self.conclude(fault, how);
         assert_eq!(duplicated, 0, "{fault}: rows came twice");
     }
+}
+
+/// Runs scenes side by side, for they wait more than they work.
+pub fn side_by_side<T: Send>(scenes: Vec<T>, live: impl Fn(T) -> Tally + Sync) -> Tally {
+    let mut tally = Tally::default();
+    thread::scope(|scope| {
+        let live = &live;
+        let scenes: Vec<_> =
+            scenes.into_iter().map(|scene| scope.spawn(move || live(scene))).collect();
+        scenes.into_iter().for_each(|scene| tally.add(scene.join().expect("a scene")));
+    });
+    tally
 }
 
 /// What is held against what, over the lives of one import.

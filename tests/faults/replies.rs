@@ -3,13 +3,12 @@
 
 use std::{
     collections::BTreeSet,
-    thread,
     time::{Duration, SystemTime},
 };
 
 use crate::{
     job::{Job, Scene},
-    oracle::Tally,
+    oracle::{Tally, side_by_side},
     server::{Act, Answer, Loss, Rules, Server},
 };
 
@@ -23,18 +22,6 @@ fn live_through(first: Vec<Answer>) -> (Tally, Duration) {
     let ended = scene.live(&[], &[]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     (scene.finish(), ended.lasted)
-}
-
-/// Runs scenes side by side, for they wait more than they work.
-fn side_by_side<T: Send>(scenes: Vec<T>, live: impl Fn(T) -> Tally + Sync) -> Tally {
-    let mut tally = Tally::default();
-    thread::scope(|scope| {
-        let live = &live;
-        let scenes: Vec<_> =
-            scenes.into_iter().map(|scene| scope.spawn(move || live(scene))).collect();
-        scenes.into_iter().for_each(|scene| tally.add(scene.join().expect("a scene")));
-    });
-    tally
 }
 
 #[test]

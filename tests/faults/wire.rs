@@ -10,7 +10,7 @@ use std::{
 use crate::{
     job::Scene,
     lab::until,
-    oracle::Tally,
+    oracle::{Tally, side_by_side},
     server::{Act, Answer, Before, Loss, Rules, SUCCESS},
 };
 
@@ -23,8 +23,7 @@ fn live_through(rules: Rules) -> Tally {
 }
 
 /// Loses the answers of the second and the fourth request in this way, the rows taken in or not.
-fn lose(loss: &Loss, taken: bool) -> Tally {
-    let loss = loss.clone();
+fn lose(loss: Loss, taken: bool) -> Tally {
     let tally = live_through(Rules::act(move |nth, _| match nth {
         1 | 3 if taken => Act::TakeAndLose(loss.clone()),
         1 | 3 => Act::Lose(loss.clone()),
@@ -37,12 +36,11 @@ fn lose(loss: &Loss, taken: bool) -> Tally {
 
 #[test]
 fn a_reset_before_the_body_costs_nothing() {
-    let rules = Rules { reset_connections: BTreeSet::from([0, 1, 3]), ..Rules::default() };
-    let tally = live_through(rules);
-    tally.conclude_without_duplicates("reset before the body", "at once after connecting");
+    let at_once = Rules { reset_connections: BTreeSet::from([0, 1, 3]), ..Rules::default() };
     let before = Box::new(|nth| if nth < 3 { Before::ResetAfterHead } else { Before::Nothing });
-    let tally = live_through(Rules { before, ..Rules::default() });
-    tally.conclude_without_duplicates("reset before the body", "after the head");
+    let after_head = Rules { before, ..Rules::default() };
+    let tally = side_by_side(vec![at_once, after_head], live_through);
+    tally.conclude_without_duplicates("reset before the body", "at once, and after the head");
 }
 
 #[test]
@@ -59,33 +57,29 @@ fn a_reset_within_the_body_costs_nothing() {
 
 #[test]
 fn a_reset_after_the_body_is_sent_again() {
-    let mut tally = lose(&Loss::Reset, true);
-    tally.add(lose(&Loss::Close, true));
-    tally.add(lose(&Loss::Reset, false));
+    let ways = vec![(Loss::Reset, true), (Loss::Close, true), (Loss::Reset, false)];
+    let tally = side_by_side(ways, |(loss, taken)| lose(loss, taken));
     tally.conclude("reset or end after the body", "rows taken in or not");
 }
 
 #[test]
 fn an_answer_that_is_cut_is_no_delivery() {
-    let mut tally = lose(&Loss::CutHead, true);
-    tally.add(lose(&Loss::CutBody, true));
+    let tally = side_by_side(vec![Loss::CutHead, Loss::CutBody], |loss| lose(loss, true));
     tally.conclude("an answer that is cut", "in its head, in its body");
 }
 
 #[test]
 fn an_answer_that_makes_no_sense_is_no_delivery() {
-    let mut tally = Tally::default();
     let huge = [SUCCESS.as_bytes(), &vec![b' '; 200_000]].concat();
-    for answer in [
+    let answers = vec![
         Answer::new(200, "<html>welcome to the hotel</html>"),
         Answer::new(200, ""),
         Answer::new(200, r#"{"status":"success""#),
         Answer::new(200, huge),
         Answer::new(204, ""),
         Answer::new(200, r#"{"status":"maybe"}"#),
-    ] {
-        tally.add(lose(&Loss::Says(answer), true));
-    }
+    ];
+    let tally = side_by_side(answers, |answer| lose(Loss::Says(answer), true));
     tally.conclude("200 with garbage, cut JSON, 200 KB, nothing", "six answers");
 }
 
@@ -162,10 +156,10 @@ fn connections_that_are_never_made_cost_nothing() {
 
 #[test]
 fn a_slow_server_and_a_slow_reader_get_each_row_once() {
-    let wait = Duration::from_millis(1500);
-    let tally = live_through(Rules::slow(wait));
-    tally.conclude_without_duplicates("a slow server", "each answer after 1.5 s");
+    let slow = Rules::slow(Duration::from_millis(1500));
     let before = Box::new(|_| Before::ReadSlowly(10));
-    let tally = live_through(Rules { before, ..Rules::default() });
-    tally.conclude_without_duplicates("a slow reader", "10 bytes every 10 ms");
+    let slow_reader = Rules { before, ..Rules::default() };
+    let tally = side_by_side(vec![slow, slow_reader], live_through);
+    let how = "each answer after 1.5 s; 10 bytes read every 10 ms";
+    tally.conclude_without_duplicates("a slow server, a slow reader", how);
 }

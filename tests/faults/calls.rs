@@ -198,6 +198,34 @@ fn a_checkpoint_that_is_written_anew_is_the_old_one_or_the_new_one() {
 }
 
 #[test]
+fn an_input_that_cannot_be_read_stops_the_run() {
+    if !has_strace("EIO of a read") {
+        return;
+    }
+    let mut tally = Tally::default();
+    // It is read to be hashed, to find types, to be checked, and to be sent.
+    let mut stops = 0;
+    for nth in 1.. {
+        let mut scene = Scene::small(Rules::default());
+        let paths = ["rows.csv".to_owned(), scene.lab.path("rows.csv").display().to_string()];
+        let traced = Traced::new(&scene, "read", &format!("error=EIO:when={nth}"), &paths);
+        let ended = scene.live(&traced.prefix, &[]);
+        let is_reached = traced.lines().iter().any(|line| line.contains("(INJECTED)"));
+        if is_reached {
+            ended.says(4, &["rows.csv", "Input/output error"]);
+            stops += 1;
+        }
+        scene.forget_the_budget();
+        tally.add(scene.finish());
+        if !is_reached {
+            break;
+        }
+    }
+    assert!(stops >= 4, "{stops} reads");
+    tally.conclude_without_duplicates("read: EIO", "strace, every N, of the input");
+}
+
+#[test]
 fn an_interrupted_write_is_gone_on_with() {
     if has_strace("EINTR of a write") {
         let tally = fail_writes("EINTR", "", 8);

@@ -4,6 +4,7 @@ use std::{fs, path::PathBuf};
 
 use crate::{
     job::{Job, Scene},
+    lab::files_below,
     oracle::{Tally, side_by_side},
     server::Rules,
     tools::{calls_of_a_small_import, has_strace, inject, sample},
@@ -195,6 +196,34 @@ fn a_checkpoint_that_is_written_anew_is_the_old_one_or_the_new_one() {
         scene.finish()
     });
     tally.conclude("a checkpoint that is written anew", "killed, EIO at its sync and rename");
+}
+
+/// A finished run steps aside for an import of a changed input, and is killed at each step of that.
+#[test]
+fn a_finished_run_that_is_killed_while_it_steps_aside_is_kept() {
+    if !has_strace("a finished run that steps aside") {
+        return;
+    }
+    let mut kills = 0;
+    for nth in 1..=8 {
+        let mut scene = Scene::small(Rules::default());
+        scene.live(&[], &[]).says(1, &[]);
+        let report = fs::read(scene.lab.path("run/report.json")).expect("a report");
+        scene.lab.write("rows.csv", scene.job.csv().replace("note", "memo"));
+        let prefix = inject("rename", &format!("signal=KILL:when={nth}"));
+        kills += usize::from(scene.start(&prefix, &[]).wait().signal == Some(9));
+        scene.forget_the_budget();
+        scene.start(&[], &[]).wait().says(1, &[]);
+        let mut rows: Vec<u64> =
+            scene.server.arrivals().into_iter().flat_map(|came| came.rows).collect();
+        rows.sort_unstable();
+        let twice: Vec<u64> = scene.job.accepted().flat_map(|row| [row, row]).collect();
+        assert_eq!(rows, twice, "rename {nth}: each import sent each row once");
+        let kept = files_below(&scene.lab.path("run/done"));
+        let kept = kept.iter().any(|file| fs::read(file).is_ok_and(|found| found == report));
+        assert!(kept, "rename {nth}: the report of the first import is kept");
+    }
+    assert!(kills >= 6, "{kills} kills");
 }
 
 #[test]

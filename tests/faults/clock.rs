@@ -43,8 +43,7 @@ fn leap_within(library: &Path, leaps: [&str; 3]) -> Tally {
     let file = scene.lab.path("clock");
     let set = |offset: &str| fs::write(&file, format!("{offset}\n")).expect("a clock");
     set("+0");
-    let mut process =
-        scene.start_as(&[], &[], |command| set_clock(command, library, &file));
+    let mut process = scene.start_as(&[], &[], |command| set_clock(command, library, &file));
     for (nth, leap) in leaps.iter().enumerate() {
         until("it sends", || scene.server.requests() > 4 * nth + 1 || process.has_ended());
         assert!(!process.has_ended(), "the clock leaps while it runs");
@@ -63,7 +62,10 @@ fn a_clock_that_leaps_while_it_sends_changes_nothing() {
     let Some(library) = faketime("clock jumps") else { return };
     let mut tally = leap_within(&library, ["+1h", "+0", "+1h"]);
     tally.add(leap_within(&library, ["-1h", "+1h", "-1h"]));
-    tally.conclude_without_duplicates("clock jumps of ±1 h, within a run", "libfaketime, 3 leaps each");
+    tally.conclude_without_duplicates(
+        "clock jumps of ±1 h, within a run",
+        "libfaketime, 3 leaps each",
+    );
 }
 
 /// Stops an import with the clock at `before`, and goes on with it at `after`.

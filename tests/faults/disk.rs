@@ -159,5 +159,8 @@ fn short_and_interrupted_writes_are_gone_on_with() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert_eq!(scene.claims().finished, Some(1));
     let tally = scene.finish();
-    tally.conclude_without_duplicates("short writes and EINTR", "each write halved, files and sockets");
+    tally.conclude_without_duplicates(
+        "short writes and EINTR",
+        "each write halved, files and sockets",
+    );
 }

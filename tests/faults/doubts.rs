@@ -46,7 +46,10 @@ fn rows_in_doubt_are_left_out_on_request_and_stand_in_the_rejects() {
         assert_eq!(again.filter(|row| doubt.contains(row)).count(), 0, "none of them again");
         tally.add(scene.finish());
     }
-    tally.conclude_without_duplicates("killed, --in-doubt skip", "20 rows in doubt, taken in or not");
+    tally.conclude_without_duplicates(
+        "killed, --in-doubt skip",
+        "20 rows in doubt, taken in or not",
+    );
 }
 
 #[test]

@@ -35,7 +35,14 @@ impl Job {
         let cut = body_rows.to_string();
         let flags = ["--cut-users", &cut, "--users-per-minute", "1000000", "--connections", "2"];
         let flags = flags.map(str::to_owned).into();
-        Self { rows, rejected, poison: BTreeSet::new(), skipped_in_doubt: BTreeSet::new(), bodies, flags }
+        Self {
+            rows,
+            rejected,
+            poison: BTreeSet::new(),
+            skipped_in_doubt: BTreeSet::new(),
+            bodies,
+            flags,
+        }
     }
 
     /// Six bodies of ten rows, three rejected rows.
@@ -55,7 +62,8 @@ impl Job {
     pub fn csv(&self) -> String {
         let row = |n: u64| {
             // `null` is an id that the API disallows.
-            let id = if self.rejected.contains(&n) { "null".into() } else { format!("user-{n:06}") };
+            let id =
+                if self.rejected.contains(&n) { "null".into() } else { format!("user-{n:06}") };
             format!("{id},{n},{DATA}-{n}\n")
         };
         "customer_id,n,note\n".to_owned() + &(1..=self.rows).map(row).collect::<String>()
@@ -94,11 +102,36 @@ impl Scene {
     pub fn args(&self, flags: &[&str]) -> Vec<String> {
         let url = self.elsewhere.clone().unwrap_or_else(|| self.server.url());
         let fixed = [
-            "import", "rows.csv", "--endpoint", &url, "--app-id", APP, "--run-dir", "run", "--yes",
-            "--output", "json", "--progress", "off",
+            "import",
+            "rows.csv",
+            "--endpoint",
+            &url,
+            "--app-id",
+            APP,
+            "--run-dir",
+            "run",
+            "--yes",
+            "--output",
+            "json",
+            "--progress",
+            "off",
         ];
-        let own = self.job.flags.iter().map(String::as_str);
-        fixed.into_iter().chain(own).chain(flags.iter().copied()).map(str::to_owned).collect()
+        let mut args: Vec<String> = fixed.map(str::to_owned).into();
+        let own = self.job.flags.iter().map(String::as_str).chain(flags.iter().copied());
+        // A later value takes the place of an earlier one.
+        let mut last = None;
+        for word in own {
+            match last.take().and_then(|at: usize| args.get_mut(at)) {
+                Some(value) if !word.starts_with("--") => word.clone_into(value),
+                _ => {
+                    last = args.iter().position(|arg| arg == word).map(|at| at + 1);
+                    if last.is_none() {
+                        args.push(word.to_owned());
+                    }
+                }
+            }
+        }
+        args
     }
 
     /// Another life of the import, started and not judged yet.
@@ -148,7 +181,11 @@ impl Scene {
     /// The files that an import writes: of the run, and the log of the budget.
     pub fn written_paths(&self) -> Vec<String> {
         let names = [
-            "lock", "checkpoint", "checkpoint.tmp", ".rejects-0.tmp", ".resolved-mapping.toml.tmp",
+            "lock",
+            "checkpoint",
+            "checkpoint.tmp",
+            ".rejects-0.tmp",
+            ".resolved-mapping.toml.tmp",
             ".report.json.tmp",
         ];
         let account = format!("{}\n{APP}", self.server.url());

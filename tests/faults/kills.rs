@@ -16,7 +16,10 @@ fn kill_at_random(kills: usize, seed: u64) -> Tally {
     while hits < kills {
         // Some 300 ms of sending, so that most kills fall into it.
         let wait = Duration::from_millis(rng.u64(5..40));
-        let mut scene = Scene::new(Job::new(300, 10), Rules::slow(wait));
+        let connections = ["1", "2", "5"][rng.usize(0..3)];
+        let job = Job::new(300, [3, 10, 25][rng.usize(0..3)]);
+        let job = job.with(&["--connections", connections]);
+        let mut scene = Scene::new(job, Rules::slow(wait));
         for _ in 0..rng.usize(1..8) {
             let ended = scene.live_for(Duration::from_millis(rng.u64(1..350)));
             hits += usize::from(ended.signal.is_some());

@@ -331,13 +331,18 @@ fn held_against_rejects(
 
 /// Files 0600 in directories 0700.
 fn private(dir: &Path, find: &mut impl FnMut(String)) {
-    let mode = |path: &Path| fs::symlink_metadata(path).map(|meta| meta.permissions().mode() & 0o777);
+    let mode =
+        |path: &Path| fs::symlink_metadata(path).map(|meta| meta.permissions().mode() & 0o777);
     for file in files_below(dir) {
         // A file of the process that just died may be gone by now.
         let Ok(found) = mode(&file) else { continue };
         let of_parent = file.parent().and_then(|parent| mode(parent).ok());
         if found != 0o600 || of_parent != Some(0o700) {
-            find(format!("{} has mode {found:o}, its directory {:o}", file.display(), of_parent.unwrap_or(0)));
+            find(format!(
+                "{} has mode {found:o}, its directory {:o}",
+                file.display(),
+                of_parent.unwrap_or(0)
+            ));
         }
     }
 }

@@ -10,87 +10,15 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::{ServerConnection, StreamOwned};
 use serde_json::Value;
 
 use crate::lab::{APP, KEY, until};
-
-pub const SUCCESS: &str = r#"{"status":"success","request_id":"taken"}"#;
-
-/// What the server does with a request whose body it has whole.
-#[derive(Clone, Debug)]
-pub enum Act {
-    /// Takes the rows in and says so.
-    Take,
-    /// Takes nothing, and says this.
-    Refuse(Answer),
-    /// Takes the rows in, and the sender never learns it.
-    TakeAndLose(Loss),
-    /// Takes nothing, and the sender does not learn that either.
-    Lose(Loss),
-    /// Does it after a while.
-    Late(Duration, Box<Act>),
-}
-
-/// How an answer gets lost.
-#[derive(Clone, Debug)]
-pub enum Loss {
-    /// The connection is reset.
-    Reset,
-    /// The connection is closed.
-    Close,
-    /// The answer is cut in its head.
-    CutHead,
-    /// The answer is cut in its body, the success said already.
-    CutBody,
-    /// Nothing ever comes.
-    Silence,
-    /// The head comes, and no more.
-    SilenceInBody,
-    /// Something whole comes that is no success.
-    Says(Answer),
-}
-
-/// A whole answer.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
-}
-
-impl Answer {
-    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into() }
-    }
-
-    /// A failure as the API words it.
-    pub fn fail(status: u16, kind: &str) -> Self {
-        let error = serde_json::json!({"type": kind, "message": "as scripted"});
-        Self::new(status, serde_json::json!({"status": "fail", "error": error}).to_string())
-    }
-
-    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.headers.push((name.to_owned(), value.into()));
-        self
-    }
-}
-
-/// What happens to a connection before the body of a request is whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Before {
-    Nothing,
-    /// Reset once the head was read.
-    ResetAfterHead,
-    /// Reset after so many bytes of the body.
-    ResetInBody(usize),
-    /// The body is read this slowly: so many bytes every 10 ms.
-    ReadSlowly(usize),
-}
+pub use crate::rules::{Act, Answer, Before, Loss, Rules, SUCCESS};
 
 /// A request as it came.
 #[derive(Clone, Debug)]
@@ -102,46 +30,6 @@ pub struct Arrival {
     pub taken: bool,
     /// What was done never reached the sender.
     pub lost: bool,
-    pub at: Instant,
-}
-
-type Rule<T> = Box<dyn Fn(usize, &[u64]) -> T + Send + Sync>;
-
-/// What a scene asks of its server; each rule is given the number of the request from 0.
-pub struct Rules {
-    pub before: Box<dyn Fn(usize) -> Before + Send + Sync>,
-    pub act: Rule<Act>,
-    /// Connections to reset at once, by number from 0.
-    pub reset_connections: BTreeSet<usize>,
-    pub tls: Option<Arc<ServerConfig>>,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self {
-            before: Box::new(|_| Before::Nothing),
-            act: Box::new(|_, _| Act::Take),
-            reset_connections: BTreeSet::new(),
-            tls: None,
-        }
-    }
-}
-
-impl Rules {
-    /// Does this with each request.
-    pub fn act(act: impl Fn(usize, &[u64]) -> Act + Send + Sync + 'static) -> Self {
-        Self { act: Box::new(act), ..Self::default() }
-    }
-
-    /// Does this with the request of this number, and takes all others.
-    pub fn once(number: usize, act: Act) -> Self {
-        Self::act(move |nth, _| if nth == number { act.clone() } else { Act::Take })
-    }
-
-    /// Every answer comes this much later.
-    pub fn slow(wait: Duration) -> Self {
-        Self::act(move |_, _| Act::Late(wait, Box::new(Act::Take)))
-    }
 }
 
 #[derive(Default)]
@@ -257,7 +145,8 @@ impl Shared {
         match &self.rules.tls {
             None => self.talk(stream, &raw),
             Some(config) => {
-                let session = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+                let session =
+                    ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
                 self.talk(StreamOwned::new(session, stream), &raw)
             }
         }
@@ -314,21 +203,10 @@ impl Shared {
             return Act::Refuse(Answer::fail(400, "Malformed JSON"));
         };
         let act = if is_kind { Act::Take } else { (self.rules.act)(number, &rows) };
-        let (taken, lost) = fate(&act);
-        let (life, at) = (state.life, Instant::now());
-        state.arrivals.push(Arrival { life, rows, taken, lost, at });
+        let (taken, lost) = act.fate();
+        let life = state.life;
+        state.arrivals.push(Arrival { life, rows, taken, lost });
         act
-    }
-}
-
-/// Whether the rows are taken in, and whether the sender will not learn what was done.
-fn fate(act: &Act) -> (bool, bool) {
-    match act {
-        Act::Take => (true, false),
-        Act::Refuse(_) => (false, false),
-        Act::TakeAndLose(_) => (true, true),
-        Act::Lose(_) => (false, true),
-        Act::Late(_, act) => fate(act),
     }
 }
 

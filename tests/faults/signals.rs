@@ -89,5 +89,8 @@ fn a_signal_before_the_first_byte_sends_nothing() {
         assert!(ended.code == Some(130) || ended.signal == Some(2), "{ended:?}");
         tally.add(scene.finish());
     }
-    tally.conclude_without_duplicates("SIGINT while the input is checked", "1 to 60 ms after the start");
+    tally.conclude_without_duplicates(
+        "SIGINT while the input is checked",
+        "1 to 60 ms after the start",
+    );
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
 
 use crate::{
@@ -21,12 +22,12 @@ struct Trust {
 fn trust(host: &str, change: impl FnOnce(&mut CertificateParams)) -> Trust {
     let mut params = CertificateParams::new(Vec::new()).expect("parameters");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().expect("a key");
-    let authority = CertifiedIssuer::self_signed(params, key).expect("an authority");
+    let authority_key = KeyPair::generate().expect("a key");
+    let authority = params.self_signed(&authority_key).expect("an authority");
     let mut params = CertificateParams::new(vec![host.to_owned()]).expect("parameters");
     change(&mut params);
     let key = KeyPair::generate().expect("a key");
-    let certificate = params.signed_by(&key, &authority).expect("a certificate");
+    let certificate = params.signed_by(&key, &authority, &authority_key).expect("a certificate");
     let private = PrivateKeyDer::Pkcs8(key.serialize_der().into());
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -34,7 +35,15 @@ fn trust(host: &str, change: impl FnOnce(&mut CertificateParams)) -> Trust {
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], private)
         .expect("a configuration");
-    Trust { authority: authority.pem(), config: Arc::new(config) }
+    Trust { authority: pem(authority.der()), config: Arc::new(config) }
+}
+
+/// A certificate as a file of authorities holds it.
+fn pem(der: &[u8]) -> String {
+    let text = BASE64_STANDARD.encode(der);
+    let lines = text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line) + "\n");
+    let lines: String = lines.collect();
+    format!("-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n")
 }
 
 /// An import over TLS that trusts `authority`.

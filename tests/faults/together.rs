@@ -2,12 +2,7 @@
 
 use std::{fs, thread, time::Duration};
 
-use crate::{
-    job::Scene,
-    lab::until,
-    oracle::Tally,
-    server::Rules,
-};
+use crate::{job::Scene, lab::until, oracle::Tally, server::Rules};
 
 /// Starts an import whose answers take this long, and waits until it sends.
 fn sending(answer: Duration) -> (Scene, crate::lab::Process) {

@@ -50,7 +50,8 @@ pub fn inject(calls: &str, what: &str) -> Vec<String> {
 pub fn calls_of_a_small_import() -> BTreeMap<String, usize> {
     let mut scene = Scene::small(Rules::default());
     let file = scene.lab.path("calls.txt");
-    let prefix = words("strace -f -e trace=write,writev,fsync,fdatasync,rename,ftruncate,unlink -o");
+    let prefix =
+        words("strace -f -e trace=write,writev,fsync,fdatasync,rename,ftruncate,unlink -o");
     let prefix = [prefix, vec![file.display().to_string()]].concat();
     let ended = scene.live(&prefix, &[]);
     assert_eq!(ended.code, Some(1), "{ended:?}");

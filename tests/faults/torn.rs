@@ -120,7 +120,11 @@ fn a_flipped_bit_in_the_last_record_costs_no_more_than_that_record() {
     let in_flight = claims.in_doubt.len();
     scene.books.claims = claims;
     let tally = scene.finish();
-    assert!(in_flight <= 40 && tally.duplicated <= in_flight, "{} of {in_flight}", tally.duplicated);
+    assert!(
+        in_flight <= 40 && tally.duplicated <= in_flight,
+        "{} of {in_flight}",
+        tally.duplicated
+    );
     tally.conclude("a flipped bit in the last record", "reads as torn");
 }
 
@@ -147,7 +151,8 @@ fn a_write_that_the_disk_lied_about_is_found() {
 fn a_checkpoint_of_something_else_is_refused() {
     let scene = stopped();
     let whole = checkpoint(&scene);
-    for other in [&b""[..], b"\n", b"\0\0\0\0", b"{}\n", b"PAR1\xff\xff", &whole[1..], &whole[..40]] {
+    for other in [&b""[..], b"\n", b"\0\0\0\0", b"{}\n", b"PAR1\xff\xff", &whole[1..], &whole[..40]]
+    {
         put(&scene, other);
         refused(&scene).says(2, &["damaged in line 1"]);
         assert_eq!(checkpoint(&scene), other, "it is left alone");

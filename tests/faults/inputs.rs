@@ -45,7 +45,7 @@ fn an_input_that_changed_is_refused_and_restored_goes_on() {
     let changes: [Change; 6] = [
         |text| text.replace("user-000050", "user-999950"),
         |text| text + "user-000099,99,more\n",
-        |text| text.replace("user-000060,60", "user-000060,061"),
+        |text| text.replace("user-000060,60,", "user-000060,061,"),
         |text| text[..text.len() - 30].to_owned(),
         |text| text.replacen("note", "memo", 1),
         |_| String::new(),

@@ -62,8 +62,8 @@ impl Job {
     pub fn csv(&self) -> String {
         let row = |n: u64| {
             // `null` is an id that the API disallows.
-            let id =
-                if self.rejected.contains(&n) { "null".into() } else { format!("user-{n:06}") };
+            let is_rejected = self.rejected.contains(&n);
+            let id = if is_rejected { "null".into() } else { format!("{DATA}-user-{n:06}") };
             format!("{id},{n},{DATA}-{n}\n")
         };
         "customer_id,n,note\n".to_owned() + &(1..=self.rows).map(row).collect::<String>()

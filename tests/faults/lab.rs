@@ -17,7 +17,7 @@ use tempfile::TempDir;
 /// The key of every import here, a word that nothing else holds by chance.
 pub const KEY: &str = "kX7-canary-of-the-key-Qz41";
 
-/// What a value of every row begins with.
+/// What the id and a value of every row begin with.
 pub const DATA: &str = "dW3-canary-of-a-value-Jh58";
 
 /// No run here takes so long, on a loaded machine either.

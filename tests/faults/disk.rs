@@ -33,7 +33,7 @@ fn full_disk(place: &str, free_kb: &[usize], test: &str) -> Option<Tally> {
     let mut stops = 0;
     for &free in free_kb {
         let mut scene = Scene::new(many_bodies(), Rules::default());
-        let disk = Tmpfs::mount(&scene.lab.path(place), "1m", test)?;
+        scene.disk = Some(Tmpfs::mount(&scene.lab.path(place), "1m", test)?);
         let filler = scene.lab.path(place).join("filler");
         let mut file = File::options();
         let mut file = file.write(true).create(true).mode(0o600).open(&filler).expect("a file");
@@ -44,13 +44,11 @@ fn full_disk(place: &str, free_kb: &[usize], test: &str) -> Option<Tally> {
         stops += usize::from(stopped_by(&ended, "No space left", scene.job.code()));
         fs::remove_file(&filler).expect("space again");
         scene.forget_the_budget();
-        if place == "run" {
-            tally.add(scene.finish());
-        } else {
-            // What was mounted there is gone with the budget's log.
-            drop(disk);
-            tally.add(scene.finish());
+        if place == "state" {
+            // What stood there is gone with the budget's log.
+            scene.disk = None;
         }
+        tally.add(scene.finish());
     }
     assert!(stops * 2 >= free_kb.len(), "the disk was full {stops} times");
     Some(tally)

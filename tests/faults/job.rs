@@ -9,12 +9,15 @@ use crate::{
     lab::{APP, DATA, Ended, Lab, Process},
     oracle::{Books, Tally},
     server::{Rules, Server},
+    tools::Tmpfs,
 };
 
 /// Rows, the rejected among them, and how they stand in bodies.
 #[derive(Clone)]
 pub struct Job {
     pub rows: u64,
+    /// Rows are events rather than users.
+    pub is_events: bool,
     pub rejected: BTreeSet<u64>,
     /// Rows that the server refuses.
     pub poison: BTreeSet<u64>,
@@ -37,6 +40,7 @@ impl Job {
         let flags = flags.map(str::to_owned).into();
         Self {
             rows,
+            is_events: false,
             rejected,
             poison: BTreeSet::new(),
             skipped_in_doubt: BTreeSet::new(),
@@ -48,6 +52,15 @@ impl Job {
     /// Six bodies of ten rows, three rejected rows.
     pub fn small() -> Self {
         Self::new(60, 10)
+    }
+
+    /// The same rows as events.
+    pub fn of_events(mut self) -> Self {
+        self.is_events = true;
+        for flag in &mut self.flags {
+            *flag = flag.replace("users", "events");
+        }
+        self.with(&["--kind", "events", "--event", "Visit"])
     }
 
     pub fn with(mut self, flags: &[&str]) -> Self {
@@ -64,9 +77,12 @@ impl Job {
             // `null` is an id that the API disallows.
             let is_rejected = self.rejected.contains(&n);
             let id = if is_rejected { "null".into() } else { format!("{DATA}-user-{n:06}") };
-            format!("{id},{n},{DATA}-{n}\n")
+            let time = if self.is_events { ",2026-01-31T12:00:00Z" } else { "" };
+            format!("{id},{n},{DATA}-{n}{time}\n")
         };
-        "customer_id,n,note\n".to_owned() + &(1..=self.rows).map(row).collect::<String>()
+        let time = if self.is_events { ",current_time" } else { "" };
+        let rows: String = (1..=self.rows).map(row).collect();
+        format!("customer_id,n,note{time}\n{rows}")
     }
 
     /// The exit code of its complete import.
@@ -77,6 +93,8 @@ impl Job {
 
 /// An import, its server and its books.
 pub struct Scene {
+    /// A file system of its own within the directory, gone before that is.
+    pub disk: Option<Tmpfs>,
     pub job: Job,
     pub lab: Lab,
     pub server: Server,
@@ -91,7 +109,8 @@ impl Scene {
         let lab = Lab::new();
         lab.write("rows.csv", job.csv());
         let server = Server::start(rules);
-        Self { job, lab, server, books: Books::default(), elsewhere: None, life: 0 }
+        let books = Books::default();
+        Self { disk: None, job, lab, server, books, elsewhere: None, life: 0 }
     }
 
     pub fn small(rules: Rules) -> Self {

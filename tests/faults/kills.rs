@@ -19,6 +19,7 @@ fn kill_at_random(kills: usize, seed: u64) -> Tally {
         let connections = ["1", "2", "5"][rng.usize(0..3)];
         let job = Job::new(300, [3, 10, 25][rng.usize(0..3)]);
         let job = job.with(&["--connections", connections]);
+        let job = if rng.bool() { job } else { job.of_events() };
         let mut scene = Scene::new(job, Rules::slow(wait));
         for _ in 0..rng.usize(1..8) {
             let ended = scene.live_for(Duration::from_millis(rng.u64(1..350)));

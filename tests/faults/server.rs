@@ -276,8 +276,15 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
-/// The column `n` of each element.
+/// The column `n` of each element, or of each of its actions.
 fn rows_of(body: &[u8]) -> Option<Vec<u64>> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    body["elements"].as_array()?.iter().map(|element| element["attributes"]["n"].as_u64()).collect()
+    let mut rows = Vec::new();
+    for element in body["elements"].as_array()? {
+        let own = std::slice::from_ref(element);
+        for holder in element["actions"].as_array().map_or(own, Vec::as_slice) {
+            rows.push(holder["attributes"]["n"].as_u64()?);
+        }
+    }
+    Some(rows)
 }

@@ -18,8 +18,8 @@ use crate::{
 
 /// The library that fakes the time, or tells that it is not here.
 fn faketime(test: &str) -> Option<PathBuf> {
-    let found = ["x86_64-linux-gnu", "aarch64-linux-gnu", "."]
-        .map(|arch| Path::new("/usr/lib").join(arch).join("faketime/libfaketime.so.1"));
+    let found = ["lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64", "lib"]
+        .map(|dir| Path::new("/usr").join(dir).join("faketime/libfaketime.so.1"));
     let found = found.into_iter().find(|path| path.exists());
     if found.is_none() {
         skip(test, "libfaketime is missing");

@@ -55,8 +55,7 @@ fn memory(megabytes: impl Iterator<Item = usize>) -> Tally {
     under(megabytes.map(|most| format!("--as={}", most << 20)), |limit, ended| {
         // Rust ends a process without memory by SIGABRT, the system by SIGSEGV; a bug (70) is a
         // thread that could not be made.
-        let is_stopped =
-            matches!(ended.code, Some(2 | 3 | 70 | 127)) || matches!(ended.signal, Some(6 | 11));
+        let is_stopped = matches!(ended.code, Some(2 | 3 | 4 | 70 | 127)) || ended.signal.is_some();
         assert!(is_stopped || ended.code == Some(1), "{limit}: {ended:?}");
     })
 }

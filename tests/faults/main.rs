@@ -9,7 +9,7 @@
 //! A test that needs root, strace, a mount or a library says so and skips without. A line of the
 //! table is printed for each fault: `cargo test --test faults -- --nocapture`, and the long ones
 //! with `--ignored`.
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 
 mod calls;
 mod checkpoint;

@@ -47,7 +47,7 @@ fn answers_that_do_not_come_are_waited_for_five_seconds() {
     let waited = before.elapsed();
     let ended = scene.audit(ended);
     assert_eq!(ended.code, Some(143), "{ended:?}");
-    assert!((4.0..9.0).contains(&waited.as_secs_f64()), "{waited:?}");
+    assert!((4.0..20.0).contains(&waited.as_secs_f64()), "{waited:?}");
     assert_eq!(scene.claims().in_doubt.len(), 20, "both are in doubt");
     let tally = scene.finish();
     assert_eq!(tally.duplicated, 20, "what was in doubt, and no more");

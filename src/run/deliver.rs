@@ -47,7 +47,7 @@ pub fn deliver(
         journal,
         job,
         around,
-        clock,
+        clock: clock.clone(),
         rows_before,
         totals,
         announced_ms: 0,

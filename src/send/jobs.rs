@@ -137,11 +137,12 @@ impl Jobs {
         self.open.get(&seq)
     }
 
-    /// The job that should go next: the first that is due again, else the next new body, unless
-    /// one of its users is still under way.
+    /// The job that should go next: of those that are due again the one that failed least, so that
+    /// no body keeps the others from trying; else the next new body, unless one of its users is
+    /// still under way.
     pub fn candidate(&self, now_ms: u64) -> Option<&Job> {
         let is_due = |job: &&Job| matches!(job.state, State::Due(due_ms) if due_ms <= now_ms);
-        self.open.values().find(is_due).or_else(|| {
+        self.open.values().filter(is_due).min_by_key(|job| job.failures).or_else(|| {
             let fresh = self.fresh.as_ref().filter(|_| self.open.len() < self.open_max)?;
             fresh.keys().all(|key| !self.keys.contains(&key)).then_some(fresh)
         })

@@ -7,6 +7,7 @@ mod settle;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use fastrand::Rng;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -32,6 +33,8 @@ const SHOWN_EVERY_MS: u64 = 1_000;
 /// One request under way.
 struct Flight {
     charge: ChargeId,
+    /// Its ordinal among the requests of the run.
+    request: u64,
     sent_ms: u64,
     sent: log::Sent,
 }
@@ -60,6 +63,7 @@ pub(super) struct Sender<'a, T> {
     log: RateLog,
     jobs: Jobs,
     health: Health,
+    jitter: Rng,
     breaker: Breaker,
     requests: JoinSet<Landed>,
     flights: BTreeMap<u64, Flight>,
@@ -87,7 +91,7 @@ impl<'a, T: Transport> Sender<'a, T> {
         let Settings { users, events, largest_users, largest_events, .. } = *settings;
         let connections = settings.connections();
         let mut budget = Budget::new(users, events, largest_users, largest_events);
-        log.replay_into(&mut budget, &clock);
+        log.replay_into(&mut budget);
         Self {
             ledger,
             clock,
@@ -98,6 +102,7 @@ impl<'a, T: Transport> Sender<'a, T> {
             log,
             jobs: Jobs::new(connections),
             health: Health::new(settings.retry_for.as_millis() as u64),
+            jitter: Rng::with_seed(settings.seed),
             breaker: Breaker::default(),
             requests: JoinSet::new(),
             flights: BTreeMap::new(),
@@ -169,7 +174,8 @@ impl<'a, T: Transport> Sender<'a, T> {
                     };
                     chosen.push((sent, bytes));
                     charges.push(charge);
-                    self.flights.insert(seq, Flight { charge, sent_ms: now_ms, sent });
+                    let request = self.health.launch();
+                    self.flights.insert(seq, Flight { charge, request, sent_ms: now_ms, sent });
                     self.jobs.launch(seq);
                 }
                 Err(Refused::Until(until_ms)) => {
@@ -192,13 +198,12 @@ impl<'a, T: Transport> Sender<'a, T> {
         // may be sent twice; never a body that nobody knows of.
         self.log.charge(&self.clock, &self.budget.select(&charges))?;
         self.ledger.intend(&intents).map_err(Error::Ledger)?;
-        let (clock, deadline) = (self.clock, self.clock.instant(deadline_ms));
         for (sent, bytes) in chosen {
             log::leaving(&sent);
             let seq = sent.body;
-            let transport = self.transport.clone();
+            let (transport, clock) = (self.transport.clone(), self.clock.clone());
             self.requests.spawn(async move {
-                let answered = tokio::time::timeout_at(deadline, transport.send(bytes)).await;
+                let answered = clock.deadline(deadline_ms, transport.send(bytes)).await;
                 let outcome = answered.unwrap_or(Outcome::TimedOut);
                 Landed { seq, outcome, at_ms: clock.now_ms() }
             });
@@ -272,7 +277,6 @@ impl<'a, T: Transport> Sender<'a, T> {
         // While it waits, what is shown of the wait counts down.
         let shown_ms = self.progress.waiting.map(|_| self.clock.now_ms() + SHOWN_EVERY_MS);
         let wake_ms = wake_ms.into_iter().chain(shown_ms).min();
-        let wake = wake_ms.map(|wake_ms| self.clock.instant(wake_ms));
         let wants_work = !is_ending && !self.work_closed && self.jobs.wants_work();
         tokio::select! {
             biased;
@@ -286,8 +290,8 @@ impl<'a, T: Transport> Sender<'a, T> {
                 None => self.work_closed = true,
             },
             () = async {
-                match wake {
-                    Some(wake) => tokio::time::sleep_until(wake).await,
+                match wake_ms {
+                    Some(wake_ms) => self.clock.sleep_until(wake_ms).await,
                     None => std::future::pending().await,
                 }
             } => {}

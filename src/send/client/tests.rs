@@ -74,7 +74,7 @@ fn http(status: &str, headers: &str, body: &str) -> Script {
 
 async fn send(script: Script) -> (Outcome, mpsc::Receiver<String>) {
     let (endpoint, received) = serve(vec![script]);
-    let client = Client::new(&settings(endpoint)).unwrap();
+    let client = Client::new(&settings(endpoint), &Clock::system()).unwrap();
     (client.send(Bytes::from_static(BODY)).await, received)
 }
 
@@ -119,7 +119,7 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
         http("302 Found", "Location: /v1/elsewhere\r\n", ""),
         http("200 OK", "", SUCCESS),
     ]);
-    let client = Client::new(&settings(endpoint)).unwrap();
+    let client = Client::new(&settings(endpoint), &Clock::system()).unwrap();
     let outcome = client.send(Bytes::from_static(BODY)).await;
     assert_eq!(status_and_body(outcome).0, 302);
     assert!(received.recv().is_ok());
@@ -159,7 +159,7 @@ async fn a_refused_connection_was_never_made() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let client = Client::new(&settings(endpoint)).unwrap();
+    let client = Client::new(&settings(endpoint), &Clock::system()).unwrap();
     let outcome = client.send(Bytes::from_static(BODY)).await;
     let Outcome::NeverConnected(why) = outcome else { panic!("{outcome:?}") };
     assert!(!why.contains("APP"), "{why}");
@@ -195,7 +195,7 @@ fn endpoints_that_would_show_the_key_are_refused() {
 
 #[test]
 fn a_client_shows_no_key() {
-    let client = Client::new(&settings("http://127.0.0.1:1".to_owned())).unwrap();
+    let client = Client::new(&settings("http://127.0.0.1:1".to_owned()), &Clock::system()).unwrap();
     assert!(!format!("{client:?}").contains("s3cret"));
     assert!(!format!("{:?}", settings(String::new())).contains("s3cret"));
 }

@@ -115,7 +115,8 @@ impl Health {
         self.trouble_since_ms.map_or(0, |since_ms| now_ms - since_ms)
     }
 
-    fn is_probing(&self) -> bool {
+    /// Whether the next request only tries whether the server is back.
+    pub fn is_probing(&self) -> bool {
         self.steps >= STEPS_BEFORE_PROBING
     }
 

@@ -52,6 +52,20 @@ struct Ending {
     error: Option<Error>,
 }
 
+/// What goes next.
+enum Choice {
+    /// This body, which is charged.
+    Send(u64, ChargeId),
+    /// Nothing before the budget allows it.
+    Budget(u64),
+    /// A body that the budget never allows.
+    Never {
+        seq: u64,
+        weight: (u64, u64),
+    },
+    Nothing,
+}
+
 /// One run.
 pub(super) struct Sender<'a, T> {
     ledger: &'a mut dyn Ledger,
@@ -155,15 +169,11 @@ impl<'a, T: Transport> Sender<'a, T> {
         }
         while self.flights.len() < self.health.permits(self.connections) {
             self.fetch(work);
-            let Some(job) = self.jobs.candidate(now_ms) else {
-                self.wake_ms = self.jobs.next_due_ms();
-                let until_ms = self.wake_ms.filter(|_| self.flights.is_empty());
-                self.progress.waiting = until_ms.map(|until_ms| Waiting::BackOff { until_ms });
-                break;
-            };
-            let (seq, (users, events)) = (job.body.seq, job.weight());
-            match self.budget.charge(now_ms, (users, events), deadline_ms) {
-                Ok(charge) => {
+            match self.choose(now_ms, deadline_ms) {
+                Choice::Send(seq, charge) => {
+                    let Some(job) = self.jobs.launch(seq) else {
+                        break;
+                    };
                     intents.extend(job.intent());
                     let (bytes, range) = (job.bytes(), job.range());
                     let sent = log::Sent {
@@ -176,16 +186,21 @@ impl<'a, T: Transport> Sender<'a, T> {
                     charges.push(charge);
                     let request = self.health.launch();
                     self.flights.insert(seq, Flight { charge, request, sent_ms: now_ms, sent });
-                    self.jobs.launch(seq);
                 }
-                Err(Refused::Until(until_ms)) => {
+                Choice::Nothing => {
+                    self.wake_ms = self.jobs.next_due_ms();
+                    let until_ms = self.wake_ms.filter(|_| self.flights.is_empty());
+                    self.progress.waiting = until_ms.map(|until_ms| Waiting::BackOff { until_ms });
+                    break;
+                }
+                Choice::Budget(until_ms) => {
                     // A retry that comes due before may be smaller, and goes first.
                     let due_ms = self.jobs.next_due_ms().filter(|&due_ms| due_ms > now_ms);
                     self.wake_ms = Some(due_ms.map_or(until_ms, |due_ms| due_ms.min(until_ms)));
                     self.progress.waiting = Some(Waiting::Budget { until_ms });
                     break;
                 }
-                Err(Refused::Never) => {
+                Choice::Never { seq, weight: (users, events) } => {
                     self.end(Some(Error::OverRate { seq, users, events }));
                     break;
                 }
@@ -209,6 +224,24 @@ impl<'a, T: Transport> Sender<'a, T> {
             });
         }
         Ok(())
+    }
+
+    /// Chooses and charges the request that goes next. Where the first of those that are due again
+    /// doesn't fit the budget, a later one may: none of their users is shared.
+    fn choose(&mut self, now_ms: u64, deadline_ms: u64) -> Choice {
+        let mut choice = Choice::Nothing;
+        for job in self.jobs.candidates(now_ms, self.health.is_probing()) {
+            let (seq, weight) = (job.body.seq, job.weight());
+            match (self.budget.charge(now_ms, weight, deadline_ms), &choice) {
+                (Ok(charge), _) => return Choice::Send(seq, charge),
+                (Err(Refused::Never), _) => return Choice::Never { seq, weight },
+                (Err(Refused::Until(ms)), &Choice::Budget(until_ms)) => {
+                    choice = Choice::Budget(until_ms.min(ms));
+                }
+                (Err(Refused::Until(ms)), _) => choice = Choice::Budget(ms),
+            }
+        }
+        choice
     }
 
     /// Takes the next body where one is wanted and there.

@@ -39,11 +39,6 @@ async fn a_day_at_constant_latency_uses_the_budget_and_never_exceeds_it() {
         let shares = a_day(move |_| latency_ms, 1).await;
         // Whoever waits for an answer before a share comes free can't do better than this.
         let best = 60_000.0 / (60_000 + latency_ms) as f64;
-        eprintln!(
-            "{latency_ms} ms: {:.4} of the budget, {:.4} of the best",
-            shares[0],
-            shares[0] / best
-        );
         for share in shares {
             assert!(share >= 0.98 * best, "{latency_ms} ms: {share} of {best}");
             assert!(share >= 0.98 || latency_ms > 500, "{latency_ms} ms: {share}");
@@ -63,7 +58,6 @@ async fn a_day_at_latencies_of_any_length_never_exceeds_the_budget() {
     ];
     for (seed, (latency, least)) in latencies.into_iter().enumerate() {
         let shares = a_day(latency, seed as u64).await;
-        eprintln!("latencies {seed}: {:.4} of the budget", shares[0]);
         assert!(shares.iter().all(|&share| share >= least), "{seed}: {shares:?}");
     }
 }

@@ -129,6 +129,63 @@ async fn a_429_makes_everything_wait_and_lowers_the_rate() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_absurd_wait_is_cut_to_five_minutes_and_told() {
+    for (value, asked_ms) in [("86400", 86_400_000), ("99999999999999999999", u64::MAX)] {
+        let clock = Clock::starting_at(START_MS);
+        let server = Server::new(clock.clone(), 1, move |_, now_ms| {
+            let limit = Plan::Limit([Some(value.to_owned()), None]);
+            (if now_ms == START_MS { limit } else { Plan::Answer(200) }, 100)
+        });
+        let mut book = Book::default();
+        let work = book.pending(&[body(0, &[(1, 0, None)])]);
+        send(&settings(), work, &mut book, RateLog::memory(), &server).await.unwrap();
+        let sent: Vec<_> = server.with(|model| model.heard.iter().map(|h| h.sent_ms).collect());
+        assert_eq!(sent, [START_MS, START_MS + 100 + ASKED_MS_MAX]);
+        let told = book.waits().find_map(|wait| match wait {
+            Waiting::ServerAsked { asked_ms, .. } => Some(asked_ms),
+            _ => None,
+        });
+        // Past what seconds count to, a number is a moment since 1970.
+        assert!(told.is_some_and(|told| told > ASKED_MS_MAX && told <= asked_ms), "{told:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_waits_for_its_retry_holds_no_connection_and_is_charged_again() {
+    let clock = Clock::starting_at(START_MS);
+    let server = Server::new(clock, 1, |_, now_ms| {
+        (Plan::Answer(if now_ms == START_MS { 503 } else { 200 }), 100)
+    });
+    let bodies: Vec<_> = (0..5).map(|seq| body(seq, &[(300, 0, None)])).collect();
+    let settings = Settings { connections: Some(1), ..settings() };
+    let mut book = Book::default();
+    let work = book.pending(&bodies);
+    send(&settings, work, &mut book, RateLog::memory(), &server).await.unwrap();
+    let heard = server.with(|model| std::mem::take(&mut model.heard));
+    let sent: Vec<_> = heard.iter().map(|h| (h.first.0, h.sent_ms - START_MS)).collect();
+    // Two more go meanwhile; with the failed try they are 900 users, so the retry waits for it.
+    assert_eq!(sent[..3], [(0, 0), (1, 100), (2, 200)]);
+    assert_eq!(sent[3], (0, 100 + 60_100));
+    assert_eq!(server.windows_over(RATES), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_at_which_the_server_falls_over_keeps_no_other_from_being_sent() {
+    let clock = Clock::starting_at(START_MS);
+    let server = Server::new(clock.clone(), 1, |_, _| (Plan::Answer(200), 100));
+    server.with(|model| model.fatal = BTreeSet::from([0, 1, 7]));
+    let bodies: Vec<_> = (0..30).map(|seq| body(seq, &[(10, 0, None)])).collect();
+    let settings = Settings { retry_for: Duration::from_secs(600), ..settings() };
+    let mut book = Book::default();
+    let work = book.pending(&bodies);
+    let error = send(&settings, work, &mut book, RateLog::memory(), &server).await.unwrap_err();
+    assert!(matches!(error, Error::Outage { .. }), "{error}");
+    assert_eq!(book.delivered.len(), 27);
+    let last_ms = server.with(|model| model.told.last().unwrap().0);
+    assert!(last_ms - START_MS < 60_000, "{last_ms}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_waits_five_seconds_for_what_is_under_way() {
     for (latency_ms, delivered) in [(4_000, 3), (20_000, 0)] {
         let clock = Clock::starting_at(START_MS);

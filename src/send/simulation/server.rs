@@ -68,6 +68,8 @@ pub(super) struct Model {
     planner: Planner,
     /// Elements that spoil their body.
     pub poison: BTreeSet<At>,
+    /// Bodies at which the server falls over, each time.
+    pub fatal: BTreeSet<u64>,
     counted: Vec<Counted>,
     /// Elements taken in, by key, in order.
     pub taken: BTreeMap<u64, Vec<At>>,
@@ -98,6 +100,7 @@ impl Server {
             rng: Rng::with_seed(seed),
             planner: Box::new(planner),
             poison: BTreeSet::new(),
+            fatal: BTreeSet::new(),
             counted: vec![],
             taken: BTreeMap::new(),
             times_taken: BTreeMap::new(),
@@ -211,6 +214,9 @@ impl Model {
         let is_poisoned = elements.iter().any(|e| self.poison.contains(&at(e)));
         if is_poisoned && plan == Plan::Answer(200) {
             plan = Plan::Answer([400, 413, 299][self.rng.usize(0..3)]);
+        }
+        if self.fatal.contains(&elements[0][0]) {
+            plan = Plan::Answer(500);
         }
         let takes =
             matches!(plan, Plan::Answer(200) | Plan::Garble(_) | Plan::Lose | Plan::Silence);

@@ -168,12 +168,14 @@ impl Life {
         };
         let mut rng = self.rng.fork();
         let setter = async {
-            while self.is_clock_set {
+            if !self.is_clock_set {
+                std::future::pending::<()>().await;
+            }
+            loop {
                 let ms = rng.u64(100..600_000);
                 true_clock.sleep_until(true_clock.now_ms() + ms).await;
                 set(&mut rng, &self.time);
             }
-            std::future::pending::<()>().await;
         };
         tokio::select! {
             biased;

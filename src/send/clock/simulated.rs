@@ -38,6 +38,11 @@ impl SimulatedTime {
         self.wrong_ms.fetch_add(by_ms, Ordering::Relaxed);
     }
 
+    /// Sets the wall clock right.
+    pub fn set_right(&self) {
+        self.wrong_ms.store(0, Ordering::Relaxed);
+    }
+
     /// Starts the machine anew.
     pub fn reboot(&self) {
         self.booted_ms.store(self.true_ms(), Ordering::Relaxed);

@@ -2,6 +2,7 @@ use super::lines::{MAGIC, VERSION};
 use super::*;
 use crate::model::Rate;
 use crate::send::budget::{HELD_MS, Refused};
+use crate::send::clock::SimulatedTime;
 
 const ENDPOINT: &str = "https://api-01.moengage.com";
 const NOW_MS: u64 = 1_795_478_400_000;
@@ -141,6 +142,34 @@ async fn a_clock_that_looks_wrong_costs_a_window() {
     std::fs::write(&path, text).unwrap();
     let wait_ms = wait_at(back.path(), NOW_MS + 300_000);
     assert_eq!(wait_ms, HELD_MS + 10_000, "ran backwards: {wait_ms}");
+}
+
+/// Charges of this moment look old to a clock that was set forward, and new to one set back.
+#[tokio::test(start_paused = true)]
+async fn a_wall_clock_that_was_set_costs_a_window_once() {
+    for by_ms in [3_600_000, 61_000, 300, -300, -61_000, -3_600_000] {
+        let directory = tempfile::tempdir().unwrap();
+        let time = std::sync::Arc::new(SimulatedTime::starting_at(NOW_MS));
+        let wait_ms = || {
+            let clock = Clock::of(time.clone());
+            let log = RateLog::open(directory.path(), ENDPOINT, "APP", &clock).unwrap();
+            let mut budget = budget();
+            log.replay_into(&mut budget);
+            match budget.charge(clock.now_ms(), (1000, 0), clock.now_ms() + DEADLINE_MS) {
+                Err(Refused::Until(until_ms)) => until_ms - clock.now_ms(),
+                free => panic!("{by_ms}: {free:?}"),
+            }
+        };
+        spend(directory.path(), NOW_MS, false);
+        assert_eq!(wait_ms(), DEADLINE_MS + HELD_MS, "{by_ms}");
+        time.set_wall(by_ms);
+        assert_eq!(wait_ms(), DEADLINE_MS + HELD_MS, "{by_ms}: of a request without an answer");
+        let clock = Clock::of(time.clone());
+        clock.sleep_until(clock.now_ms() + 20_000).await;
+        assert_eq!(wait_ms(), DEADLINE_MS + HELD_MS - 20_000, "{by_ms}: once");
+        time.reboot();
+        assert_eq!(wait_ms(), DEADLINE_MS + HELD_MS, "{by_ms}: started anew");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -22,6 +22,8 @@ pub(super) struct Book {
     pub delivered: BTreeSet<At>,
     pub failed: BTreeMap<At, RowFailure>,
     pub in_doubt: BTreeSet<At>,
+    /// Intended again with no word of the time before.
+    pub unanswered: BTreeSet<At>,
     pub requests: RequestCounts,
     pub progress: SendProgress,
     pub notes: Vec<Note>,
@@ -39,7 +41,9 @@ impl Ledger for Book {
             self.notes.push(Note::Intend(intent.seq, intent.range.clone()));
             for at in intent.range.clone().map(|index| (intent.seq, index)) {
                 assert!(!self.is_settled(at), "{at:?} is settled and sent again");
-                self.in_doubt.insert(at);
+                if !self.in_doubt.insert(at) {
+                    self.unanswered.insert(at);
+                }
             }
         }
         Ok(())
@@ -55,7 +59,9 @@ impl Ledger for Book {
                     Settled::Failed(failure) => {
                         assert!(self.failed.insert(at, failure.clone()).is_none());
                     }
-                    Settled::NotTaken => {}
+                    Settled::NotTaken => {
+                        assert!(!self.unanswered.contains(&at), "{at:?} may have been taken in");
+                    }
                 }
             }
         }

@@ -236,6 +236,9 @@ impl Life {
 
 /// Somebody, or NTP, sets the wall clock.
 fn set(rng: &mut Rng, time: &SimulatedTime) {
+    if rng.u32(0..3) == 0 {
+        return time.set_right();
+    }
     let by_ms = match rng.u32(0..6) {
         0 => 3_600_000,
         1 => rng.i64(0..200_000),

@@ -36,7 +36,8 @@ pub(super) fn live(seed: u64) -> Trace {
         .start_paused(true)
         .build()
         .unwrap();
-    runtime.block_on(Life::new(seed).live())
+    // Made inside, where the time stands still.
+    runtime.block_on(async { Life::new(seed).live().await })
 }
 
 struct Life {

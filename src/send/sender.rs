@@ -143,6 +143,9 @@ impl<'a, T: Transport> Sender<'a, T> {
             }
             if self.ending.is_none() {
                 self.launch(&mut work)?;
+            } else {
+                // Nothing of it is sent, but it tells whether anything was left to send.
+                self.fetch(&mut work);
             }
             self.report();
             if let Some(result) = self.result() {
@@ -294,7 +297,12 @@ impl<'a, T: Transport> Sender<'a, T> {
                 if let Some(error) = ending.error.take() {
                     return Some(Err(error));
                 }
-                Ended::Interrupted
+                // The stop came when everything was on its way.
+                if self.work_closed && self.jobs.is_empty() {
+                    Ended::Complete
+                } else {
+                    Ended::Interrupted
+                }
             }
             None if self.work_closed && self.jobs.is_empty() => Ended::Complete,
             None => return None,

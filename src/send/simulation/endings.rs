@@ -283,3 +283,24 @@ fn a_slow_server_meets_the_deadline() {
     assert_eq!(cause, "no answer before the deadline");
     assert_eq!(book.in_doubt.len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_while_the_last_bodies_are_answered_is_a_whole_run() {
+    for (bodies, ended) in [(3, Ended::Complete), (4, Ended::Interrupted)] {
+        let clock = Clock::starting_at(START_MS);
+        let server = Server::new(clock.clone(), 1, |_, _| (Plan::Answer(200), 4_000));
+        let bodies: Vec<_> = (0..bodies).map(|seq| body(seq, &[(100, 0, None)])).collect();
+        let mut book = Book::default();
+        let (stop, stopped) = watch::channel(false);
+        let stopper = clock.clone();
+        tokio::spawn(async move {
+            stopper.sleep_until(START_MS + 500).await;
+            stop.send_replace(true);
+        });
+        let (work, settings) = (feed(book.pending(&bodies)), settings());
+        let log = RateLog::memory();
+        let finished = run(&settings, work, &mut book, log, clock, &server, stopped).await.unwrap();
+        assert_eq!((finished.ended, finished.delivered), (ended, 3));
+        assert!(book.in_doubt.is_empty());
+    }
+}

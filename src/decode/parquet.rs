@@ -16,18 +16,23 @@ use parquet::{
     arrow::{
         ProjectionMask,
         arrow_reader::{
-            ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+            ArrowReaderMetadata, ParquetRecordBatchReader, RowGroups, RowSelection, RowSelector,
         },
+        parquet_to_arrow_field_levels,
     },
     basic::{Compression, Encoding},
+    column::page::PageIterator,
     errors::ParquetError,
     file::{
-        metadata::{ColumnChunkMetaData, ParquetMetaData},
+        metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData},
         reader::ChunkReader,
     },
     schema::types::SchemaDescriptor,
 };
 
+mod codec;
+mod compact;
+mod delta;
 mod error;
 mod footer;
 mod group;
@@ -37,10 +42,13 @@ mod schema;
 mod thrift;
 
 pub use error::Error;
+use compact::BATCH_BYTES_MAX;
 use error::{panic_words, words};
 pub use group::GroupRows;
-use pages::{Guarded, Watch, value_bytes};
+use pages::{Allowance, Chunk, Pages, Watch, value_bytes};
 pub use schema::refusal;
+
+use super::Turn;
 
 /// Most rows in one batch. A batch is one task's work: enough rows to spread the cost
 /// of a task over, few enough that a batch of 1 KB rows stays near 4 MB.
@@ -49,9 +57,6 @@ pub const BATCH_ROWS_MAX: usize = 4_096;
 /// Most rows in a batch where texts are stored as what differs from the one before: a
 /// few bytes can then be any number, and the footer does not tell.
 const BATCH_ROWS_DELTA_MAX: u64 = 256;
-
-/// About the most bytes of values in one batch, which has fewer rows where they are long.
-const BATCH_BYTES_MAX: u64 = 8 << 20;
 
 /// A top-level column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +89,7 @@ struct Inner {
 }
 
 /// Starts a reader on a stretch; hides the type that the bytes come from.
-type Start = dyn Fn(ArrowReaderMetadata, Stretch) -> Result<ParquetRecordBatchReader, ParquetError>
+type Start = dyn Fn(&ArrowReaderMetadata, Stretch) -> Result<ParquetRecordBatchReader, ParquetError>
     + Send
     + Sync;
 
@@ -97,6 +102,70 @@ struct Stretch {
     skip: usize,
     take: usize,
     watch: Arc<Watch>,
+}
+
+impl Stretch {
+    /// Starts the crate's reader on pages that are watched.
+    fn start<R: ChunkReader + Clone + 'static>(
+        self,
+        read: R,
+        metadata: &ArrowReaderMetadata,
+    ) -> Result<ParquetRecordBatchReader, ParquetError> {
+        let fields = metadata.schema().fields();
+        let levels =
+            parquet_to_arrow_field_levels(metadata.parquet_schema(), self.projection, Some(fields))?;
+        let selection = RowSelection::from(vec![
+            RowSelector::skip(self.skip),
+            RowSelector::select(self.take),
+        ]);
+        let group = Group {
+            read,
+            metadata: Arc::clone(metadata.metadata()),
+            row_group: self.row_group,
+            watch: self.watch,
+        };
+        ParquetRecordBatchReader::try_new_with_row_groups(
+            &levels,
+            &group,
+            self.batch_rows,
+            Some(selection),
+        )
+    }
+}
+
+/// One row group of a file, its pages watched.
+struct Group<R> {
+    read: R,
+    metadata: Arc<ParquetMetaData>,
+    row_group: usize,
+    watch: Arc<Watch>,
+}
+
+impl<R> Group<R> {
+    fn group(&self) -> &RowGroupMetaData {
+        self.metadata.row_group(self.row_group)
+    }
+}
+
+impl<R: ChunkReader + Clone + 'static> RowGroups for Group<R> {
+    fn num_rows(&self) -> usize {
+        // Counted when the file was opened.
+        self.group().num_rows() as usize
+    }
+
+    fn column_chunks(&self, leaf: usize) -> Result<Box<dyn PageIterator>, ParquetError> {
+        let (read, watch) = (self.read.clone(), Arc::clone(&self.watch));
+        let pages = Pages::new(read, self.group().column(leaf), self.num_rows(), watch)?;
+        Ok(Box::new(Chunk(Some(Ok(Box::new(pages))))))
+    }
+
+    fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
+        Box::new(std::iter::once(self.group()))
+    }
+
+    fn metadata(&self) -> &ParquetMetaData {
+        &self.metadata
+    }
 }
 
 impl ParquetFile {
@@ -132,15 +201,8 @@ impl ParquetFile {
             return Err(Error::Footer { what: "a top-level group has no columns".to_owned() });
         }
         let bytes = read.len();
-        let start = Box::new(move |metadata, stretch: Stretch| {
-            let guarded = Guarded::new(read.clone(), stretch.watch);
-            ParquetRecordBatchReaderBuilder::new_with_metadata(guarded, metadata)
-                .with_row_groups(vec![stretch.row_group])
-                .with_projection(stretch.projection)
-                .with_batch_size(stretch.batch_rows)
-                .with_offset(stretch.skip)
-                .with_limit(stretch.take)
-                .build()
+        let start = Box::new(move |metadata: &ArrowReaderMetadata, stretch: Stretch| {
+            stretch.start(read.clone(), metadata)
         });
         Ok(Self(Arc::new(Inner { file, bytes, columns, bounds, metadata, seconds, start })))
     }
@@ -174,6 +236,8 @@ impl ParquetFile {
     /// Reads rows of one row group: those of `rows`, counted from 0 inside the group and
     /// cut to its end, in batches of at most [`BATCH_ROWS_MAX`], in order.
     ///
+    /// What it holds in memory is bounded, and charged to `turn`.
+    ///
     /// Only the top-level columns in `columns` are decoded. They stand in the batches in
     /// the order of the schema, each once; an index beyond the schema is ignored. With
     /// none the batches still have their rows.
@@ -187,6 +251,7 @@ impl ParquetFile {
         group: usize,
         columns: &[usize],
         rows: Range<u64>,
+        turn: &Turn,
     ) -> Result<GroupRows, Error> {
         let broken = |what| Error::Broken { row_group: group, what };
         let inner = &*self.0;
@@ -205,22 +270,31 @@ impl ParquetFile {
         let wanted = |leaf: usize| columns.contains(&schema.get_column_root_idx(leaf));
         let chunks = || metadata.columns().iter().enumerate().filter(|&(leaf, _)| wanted(leaf));
         let chunks = || chunks().map(|(_, chunk)| chunk);
+        if let Some(column) = inner.columns.iter().find(|column| {
+            column.refusal.is_some() && columns.contains(&column.index)
+        }) {
+            let refusal = column.refusal.as_deref().unwrap_or_default();
+            return Err(broken(format!("column `{}` {refusal}", column.name)));
+        }
         for chunk in chunks() {
             check_chunk(chunk, group, inner.bytes)?;
         }
         let count = |rows| usize::try_from(rows).map_err(|_| broken("too many rows".to_owned()));
+        let allowance = Arc::new(Allowance::new(turn.charge()));
+        let batch_rows = batch_rows(chunks(), self.row_group_rows(group));
         let begin = |metadata: &ArrowReaderMetadata, roots: &dyn Fn(usize) -> bool| {
-            let watch = Arc::new(Watch::new(chunks()));
+            let allowance = Arc::clone(&allowance);
+            let watch = Arc::new(Watch::new(chunks(), batch_rows, start, allowance));
             let known = (0..inner.columns.len()).filter(|&column| roots(column));
             let stretch = Stretch {
                 row_group: group,
                 projection: ProjectionMask::roots(schema, known),
-                batch_rows: batch_rows(chunks(), self.row_group_rows(group)),
+                batch_rows,
                 skip: count(start)?,
                 take: count(end - start)?,
                 watch: Arc::clone(&watch),
             };
-            let start = || (inner.start)(metadata.clone(), stretch);
+            let start = || (inner.start)(metadata, stretch);
             let reader = catch_unwind(AssertUnwindSafe(start))
                 .map_err(|panic| broken(panic_words(panic.as_ref())))?
                 .map_err(|error| broken(words(error)))?;

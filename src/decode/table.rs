@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::{
     csv::{self, CsvReader, Dialect, Transcoder},
+    budget::Turn,
     parquet::{self, ParquetFile},
 };
 use crate::model::{self, TextEncoding, TextRows};
@@ -71,6 +72,16 @@ pub enum Task {
         /// The rows.
         rows: Range<u64>,
     },
+}
+
+impl Task {
+    /// Bytes that it holds before it runs.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Text(rows) => rows.memory_bytes(),
+            Self::Group { .. } => 0,
+        }
+    }
 }
 
 /// Decoded blocks of one task, in order.
@@ -153,15 +164,15 @@ impl Table {
     }
 
     /// Decodes one task. `wanted` are the indices of the columns to decode; a CSV record
-    /// is split as a whole.
+    /// is split as a whole. What decoding holds is charged to `turn`.
     ///
     /// # Errors
     /// The row group cannot be read.
-    pub fn run(&self, task: Task, wanted: &[usize]) -> Result<Rows, Error> {
+    pub fn run(&self, task: Task, wanted: &[usize], turn: &Turn) -> Result<Rows, Error> {
         match (self, task) {
             (_, Task::Text(rows)) => Ok(Box::new(std::iter::once(Ok(model::Rows::Text(rows))))),
             (Self::Parquet(file), Task::Group { group, rows }) => {
-                let batches = file.read_group(group, wanted, rows)?;
+                let batches = file.read_group(group, wanted, rows, turn)?;
                 Ok(Box::new(batches.map(|batch| Ok(model::Rows::Arrow(batch?)))))
             }
             (Self::Csv { .. }, Task::Group { .. }) => Ok(Box::new(std::iter::empty())),

@@ -35,6 +35,12 @@ use crate::shape::{
 /// Rows that the server refused, by position.
 pub type Failures = HashMap<Position, RowFailure>;
 
+impl pipeline::Weigh for Shaped {
+    fn bytes(&self) -> u64 {
+        self.memory_bytes()
+    }
+}
+
 /// What a check pass found.
 #[derive(Debug, Default)]
 pub struct Checked {

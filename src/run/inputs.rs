@@ -180,6 +180,12 @@ fn unreadable(input: &Input, error: &dyn std::fmt::Display) -> Error {
     Error::Unreadable { path: input.name(), reason: error.to_string() }
 }
 
+impl pipeline::Weigh for (Inference, u64) {
+    fn bytes(&self) -> u64 {
+        self.0.memory_bytes()
+    }
+}
+
 /// Infers the types of the plan's columns from every value of every input, whichever
 /// rows will be sent: a pilot and what it leaves must agree.
 ///

@@ -42,7 +42,7 @@ fn lines(path: &Path) -> Result<(u64, String, Vec<String>), String> {
     let (mut rows, mut out, mut scratch) = (0, String::new(), String::new());
     for group in 0..file.row_groups() {
         let batches =
-            file.read_group(group, &wanted, 0..u64::MAX).map_err(|error| error.to_string())?;
+            file.read_group(group, &wanted, 0..u64::MAX, &Turn::alone()).map_err(|error| error.to_string())?;
         for batch in batches {
             let batch = batch.map_err(|error| error.to_string())?.batch;
             let columns: Vec<_> = kept

@@ -81,7 +81,8 @@ fn byte(bytes: &mut &[u8]) -> Option<u8> {
     bytes.split_off_first().copied()
 }
 
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
+/// An unsigned integer, seven bits a byte.
+pub(super) fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
         let next = byte(bytes)?;

@@ -11,8 +11,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use data::ROWS;
 use moebulk::decode::{
-    Turn,
-    Table,
+    Table, Turn,
     csv::{Dialect, Given},
 };
 use moebulk::model::{Body, Kind, Rate, Rows, Shaped};

@@ -107,9 +107,7 @@ impl Charge {
         let Open { number, budget } = &*self.turn.0;
         let mut books = budget.0.books();
         let more = bytes.saturating_sub(self.bytes);
-        while more > 0
-            && !books.is_front(*number)
-            && books.behind_front() + more > SHARED_BYTES_MAX
+        while more > 0 && !books.is_front(*number) && books.behind_front() + more > SHARED_BYTES_MAX
         {
             books = budget.0.wait(books);
         }

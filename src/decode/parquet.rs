@@ -41,14 +41,17 @@ mod pages;
 mod schema;
 mod thrift;
 
-pub use error::Error;
 use compact::BATCH_BYTES_MAX;
+pub use error::Error;
 use error::{panic_words, words};
 pub use group::GroupRows;
 use pages::{Allowance, Chunk, Pages, Watch, value_bytes};
 pub use schema::refusal;
 
 use super::Turn;
+
+/// The most that the footers of all files that are open may take in memory, in bytes.
+pub const METADATA_BYTES_MAX: u64 = footer::METADATA_BYTES_MAX;
 
 /// Most rows in one batch. A batch is one task's work: enough rows to spread the cost
 /// of a task over, few enough that a batch of 1 KB rows stays near 4 MB.
@@ -83,6 +86,7 @@ struct Inner {
     /// The first row of every row group, from 0, and the end of the last.
     bounds: Vec<u64>,
     metadata: ArrowReaderMetadata,
+    metadata_bytes: u64,
     /// The same with INT96 timestamps as seconds, where the file has any.
     seconds: Option<ArrowReaderMetadata>,
     start: Box<Start>,
@@ -112,12 +116,13 @@ impl Stretch {
         metadata: &ArrowReaderMetadata,
     ) -> Result<ParquetRecordBatchReader, ParquetError> {
         let fields = metadata.schema().fields();
-        let levels =
-            parquet_to_arrow_field_levels(metadata.parquet_schema(), self.projection, Some(fields))?;
-        let selection = RowSelection::from(vec![
-            RowSelector::skip(self.skip),
-            RowSelector::select(self.take),
-        ]);
+        let levels = parquet_to_arrow_field_levels(
+            metadata.parquet_schema(),
+            self.projection,
+            Some(fields),
+        )?;
+        let selection =
+            RowSelection::from(vec![RowSelector::skip(self.skip), RowSelector::select(self.take)]);
         let group = Group {
             read,
             metadata: Arc::clone(metadata.metadata()),
@@ -178,7 +183,7 @@ impl ParquetFile {
     /// # Errors
     /// Not a Parquet file, cut short, encrypted, or a footer that can't be read.
     pub fn open<R: ChunkReader + Clone + 'static>(read: R, file: u32) -> Result<Self, Error> {
-        footer::check(&read)?;
+        let metadata_bytes = footer::check(&read)?;
         let loaded = catch_unwind(AssertUnwindSafe(|| schema::load(&read)))
             .unwrap_or_else(|panic| Err(ParquetError::General(panic_words(panic.as_ref()))))
             .map_err(|error| Error::Footer { what: words(error) })?;
@@ -204,12 +209,19 @@ impl ParquetFile {
         let start = Box::new(move |metadata: &ArrowReaderMetadata, stretch: Stretch| {
             stretch.start(read.clone(), metadata)
         });
-        Ok(Self(Arc::new(Inner { file, bytes, columns, bounds, metadata, seconds, start })))
+        let inner =
+            Inner { file, bytes, columns, bounds, metadata, metadata_bytes, seconds, start };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// The top-level columns, in the order of the schema.
     pub fn columns(&self) -> &[Column] {
         &self.0.columns
+    }
+
+    /// What its footer takes in memory, about, in bytes.
+    pub fn metadata_bytes(&self) -> u64 {
+        self.0.metadata_bytes
     }
 
     /// Rows in the file.
@@ -270,9 +282,11 @@ impl ParquetFile {
         let wanted = |leaf: usize| columns.contains(&schema.get_column_root_idx(leaf));
         let chunks = || metadata.columns().iter().enumerate().filter(|&(leaf, _)| wanted(leaf));
         let chunks = || chunks().map(|(_, chunk)| chunk);
-        if let Some(column) = inner.columns.iter().find(|column| {
-            column.refusal.is_some() && columns.contains(&column.index)
-        }) {
+        if let Some(column) = inner
+            .columns
+            .iter()
+            .find(|column| column.refusal.is_some() && columns.contains(&column.index))
+        {
             let refusal = column.refusal.as_deref().unwrap_or_default();
             return Err(broken(format!("column `{}` {refusal}", column.name)));
         }

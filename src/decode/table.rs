@@ -6,8 +6,8 @@ use std::{ops::Range, path::Path, sync::Arc};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::{
-    csv::{self, CsvReader, Dialect, Transcoder},
     budget::Turn,
+    csv::{self, CsvReader, Dialect, Transcoder},
     parquet::{self, ParquetFile},
 };
 use crate::model::{self, TextEncoding, TextRows};
@@ -138,6 +138,14 @@ impl Table {
                     plain_lists: is_plain_list(&column.data_type),
                 })
                 .collect(),
+        }
+    }
+
+    /// What it keeps in memory as long as it is open, about, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        match self {
+            Self::Csv { .. } => 0,
+            Self::Parquet(file) => file.metadata_bytes(),
         }
     }
 

@@ -33,7 +33,9 @@ pub(super) fn decompress(
         Compression::SNAPPY => snappy(input, output, bytes),
         Compression::GZIP(_) => limited(flate2::read::MultiGzDecoder::new(input), output, bytes),
         Compression::BROTLI(_) => match input.first() {
-            Some(first) if first & 0x7f == BROTLI_LARGE_WINDOW => Err("no brotli of RFC 7932".into()),
+            Some(first) if first & 0x7f == BROTLI_LARGE_WINDOW => {
+                Err("no brotli of RFC 7932".into())
+            }
             _ => limited(brotli::Decompressor::new(input, 4096), output, bytes),
         },
         Compression::ZSTD(_) => zstd(input, output, bytes),
@@ -107,7 +109,8 @@ fn lz4_hadoop(mut input: &[u8], output: &mut Vec<u8>, bytes: usize) -> Result<()
     let end = output.len() + bytes;
     while !input.is_empty() {
         let prefix = input.split_off(..HADOOP_PREFIX_BYTES).ok_or("it is cut short")?;
-        let size = |at: usize| prefix[at..at + 4].iter().fold(0, |size, &b| size << 8 | usize::from(b));
+        let size =
+            |at: usize| prefix[at..at + 4].iter().fold(0, |size, &b| size << 8 | usize::from(b));
         let block = input.split_off(..size(4)).ok_or("it is cut short")?;
         if size(0) > end - output.len() {
             return Err("it has more bytes than its header says".to_owned());
@@ -148,7 +151,10 @@ mod tests {
         vec![
             (Compression::SNAPPY, snap::raw::Encoder::new().compress_vec(text).unwrap()),
             (Compression::GZIP(Default::default()), gzip(text)),
-            (Compression::GZIP(Default::default()), [gzip(&text[..half]), gzip(&text[half..])].concat()),
+            (
+                Compression::GZIP(Default::default()),
+                [gzip(&text[..half]), gzip(&text[half..])].concat(),
+            ),
             (Compression::BROTLI(Default::default()), brotli.into_inner()),
             (Compression::ZSTD(Default::default()), zstd::bulk::compress(text, 1).unwrap()),
             (Compression::LZ4_RAW, block(text)),

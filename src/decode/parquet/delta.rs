@@ -72,7 +72,8 @@ impl<'a> Ints<'a> {
         let left = thrift::varint(&mut bytes)?;
         let value = thrift::integer(&mut bytes)? as i32;
         let mini_block_values = block_values.checked_div(mini_blocks)?;
-        if block_values % 128 != 0 || block_values % mini_blocks != 0 || mini_block_values % 32 != 0 {
+        if block_values % 128 != 0 || block_values % mini_blocks != 0 || mini_block_values % 32 != 0
+        {
             return None;
         }
         Some(Self {
@@ -119,7 +120,8 @@ impl<'a> Ints<'a> {
         }
         let bytes = self.width.checked_mul(self.mini_block_values)? / 8;
         // The last mini block of all may be cut behind its last value.
-        let needed = (self.left.min(self.mini_block_values as u64) as usize * self.width).div_ceil(8);
+        let needed =
+            (self.left.min(self.mini_block_values as u64) as usize * self.width).div_ceil(8);
         if self.bytes.len() < needed {
             return None;
         }

@@ -170,7 +170,8 @@ impl Watch {
             })
             .collect();
         columns.sort_by_key(|column| column.start);
-        let held = Held { columns: vec![Open::default(); columns.len()], skip_rows, ..Held::default() };
+        let held =
+            Held { columns: vec![Open::default(); columns.len()], skip_rows, ..Held::default() };
         Self { columns, batch_rows, held: held.into(), allowance }
     }
 
@@ -302,7 +303,9 @@ impl Watch {
         self.tell(held).map_err(|error| {
             let ParquetError::General(what) = error else { return error };
             let name = &self.columns[column].name;
-            refused(&format!("{what}, at column `{name}`; write smaller pages, or map fewer columns"))
+            refused(&format!(
+                "{what}, at column `{name}`; write smaller pages, or map fewer columns"
+            ))
         })
     }
 
@@ -427,8 +430,13 @@ impl<R: ChunkReader + 'static> Pages<R> {
         }
         let (levels, compressed) = match &page {
             CratePage::DataPageV2 {
-                rep_levels_byte_len, def_levels_byte_len, is_compressed, ..
-            } => (u64::from(*rep_levels_byte_len) + u64::from(*def_levels_byte_len), *is_compressed),
+                rep_levels_byte_len,
+                def_levels_byte_len,
+                is_compressed,
+                ..
+            } => {
+                (u64::from(*rep_levels_byte_len) + u64::from(*def_levels_byte_len), *is_compressed)
+            }
             _ => (0, true),
         };
         let (CratePage::DataPage { buf, .. }
@@ -478,7 +486,8 @@ impl<R: ChunkReader + 'static> Pages<R> {
             };
         }
         let encoding = page.encoding();
-        let is_delta = matches!(encoding, Encoding::DELTA_LENGTH_BYTE_ARRAY | Encoding::DELTA_BYTE_ARRAY);
+        let is_delta =
+            matches!(encoding, Encoding::DELTA_LENGTH_BYTE_ARRAY | Encoding::DELTA_BYTE_ARRAY);
         if !is_delta {
             return Ok(());
         }

@@ -1,0 +1,7 @@
+//! Input that bites: whatever a file says, the process neither panics nor hangs, and stays
+//! below 512 MB.
+
+mod bombs;
+mod footers;
+mod forge;
+mod watched;

@@ -61,6 +61,11 @@ pub const BATCH_ROWS_MAX: usize = 4_096;
 /// few bytes can then be any number, and the footer does not tell.
 const BATCH_ROWS_DELTA_MAX: u64 = 256;
 
+/// The most rows for each byte of a file, and what any file may have: a few bytes can be
+/// billions of rows with one value, and days of work. No such rows have ids of their own.
+const ROWS_PER_BYTE_MAX: u64 = 1_024;
+const ROWS_ANY: u64 = 1 << 20;
+
 /// A top-level column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
@@ -188,7 +193,7 @@ impl ParquetFile {
             .unwrap_or_else(|panic| Err(ParquetError::General(panic_words(panic.as_ref()))))
             .map_err(|error| Error::Footer { what: words(error) })?;
         let schema::Loaded { metadata, seconds } = loaded;
-        let bounds = bounds(metadata.metadata())?;
+        let bounds = bounds(metadata.metadata(), read.len())?;
         let fields = metadata.schema().fields();
         let columns = fields.iter().enumerate().map(|(index, field)| {
             let data_type = match &seconds {
@@ -363,7 +368,7 @@ fn roots(schema: &SchemaDescriptor) -> usize {
 }
 
 /// The first row of every row group, from 0, and the end of the last.
-fn bounds(metadata: &ParquetMetaData) -> Result<Vec<u64>, Error> {
+fn bounds(metadata: &ParquetMetaData, bytes: u64) -> Result<Vec<u64>, Error> {
     let footer = |what| Error::Footer { what };
     u32::try_from(metadata.num_row_groups())
         .map_err(|_| footer("it has more row groups than can be numbered".to_owned()))?;
@@ -380,6 +385,9 @@ fn bounds(metadata: &ParquetMetaData) -> Result<Vec<u64>, Error> {
     let claimed = metadata.file_metadata().num_rows();
     if claimed != rows {
         return Err(footer(format!("it claims {claimed} rows, its row groups have {rows}")));
+    }
+    if rows as u64 > ROWS_ANY.max(bytes.saturating_mul(ROWS_PER_BYTE_MAX)) {
+        return Err(footer(format!("it claims {rows} rows in a file of {bytes} bytes")));
     }
     Ok(bounds)
 }

@@ -74,11 +74,18 @@ pub enum Task {
     },
 }
 
+/// How much of a block of text is in memory while it is worked on: itself, and its rows as
+/// JSON, with room to grow.
+const TEXT_COPIES: u64 = 4;
+
+/// What any block of text counts as: few rows may have long names.
+const TEXT_BYTES_MIN: u64 = 3 << 20;
+
 impl Task {
-    /// Bytes that it holds before it runs.
+    /// Bytes that it and what is made of it take, about, where that is known beforehand.
     pub fn bytes(&self) -> u64 {
         match self {
-            Self::Text(rows) => rows.memory_bytes(),
+            Self::Text(rows) => TEXT_BYTES_MIN.max(TEXT_COPIES * rows.memory_bytes()),
             Self::Group { .. } => 0,
         }
     }

@@ -68,6 +68,11 @@ fn counts_that_no_bytes_stand_for_are_refused() {
         let file = footer(&one, rows, &[group]);
         cage.refuses(&format!("rows-{at}.parquet"), file, &[]);
     }
+    // Rows of a column that nothing stands for: days of work, and a full disk.
+    let page = data_page(1 << 30, PLAIN, 8, &plain(&[b"id1"]));
+    let column = Column::texts("customer_id", 0, PLAIN, vec![page]);
+    let file = crate::forge::file(&[column], 1 << 30, 1_000);
+    cage.refuses("many.parquet", file, &[FOOTER, "1073741824000 rows"]);
     // Children that the schema does not have.
     for children in [-1, 1 << 30] {
         let root = Thrift::default().text(4, b"m").i32(5, children).end();
@@ -97,7 +102,7 @@ fn an_embedded_schema_whose_parts_are_shared_is_left_out() {
             shared += 1;
         }
     }
-    assert_eq!(shared, 20_000);
+    assert!(shared >= 20_000, "{shared}");
     let entry = Thrift::default()
         .text(1, b"ARROW:schema")
         .text(2, BASE64_STANDARD.encode(bytes).as_bytes())

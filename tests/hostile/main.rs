@@ -2,6 +2,7 @@
 //! below 512 MB.
 
 mod bombs;
+mod csv;
 mod footers;
 mod forge;
 mod watched;

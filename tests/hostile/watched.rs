@@ -25,8 +25,6 @@ pub struct Cage {
 pub struct Ran {
     pub code: i32,
     pub stderr: String,
-    /// Largest resident set, in KiB; 0 where the system does not tell.
-    pub peak_kib: u64,
 }
 
 impl Cage {
@@ -58,6 +56,7 @@ impl Cage {
             .spawn()
             .expect("the binary starts");
         let status = format!("/proc/{}/status", child.id());
+        // Largest resident set; 0 where the system does not tell.
         let mut peak_kib = 0;
         let exit = loop {
             peak_kib = peak_kib.max(peak(Path::new(&status)));
@@ -78,7 +77,7 @@ impl Cage {
         assert_ne!(code, 70, "{args:?}: {stderr}");
         assert!(!stderr.contains("panicked"), "{args:?}: {stderr}");
         assert!(peak_kib <= PEAK_KIB_MAX, "{args:?}: {peak_kib} KiB, the most is {PEAK_KIB_MAX}");
-        Ran { code, stderr, peak_kib }
+        Ran { code, stderr }
     }
 
     /// Validates one file, which must be refused with words that name it and hold all of

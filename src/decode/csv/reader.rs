@@ -111,7 +111,7 @@ impl<R: Read> CsvReader<R> {
             self.take_line(&mut Raw::new(0))?;
         }
         self.read_header()?;
-        self.block = Block::new(self.file, self.header.len());
+        self.block = Block::new(self.file, &self.header);
         Ok(())
     }
 
@@ -163,7 +163,7 @@ impl<R: Read> CsvReader<R> {
             }
             if !self.read_row(&mut block)? {
                 self.held.clear();
-                self.block = Block::new(self.file, self.header.len());
+                self.block = Block::new(self.file, &self.header);
                 break;
             }
         }

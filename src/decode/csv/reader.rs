@@ -62,7 +62,11 @@ impl<R: Read> CsvReader<R> {
     }
 
     /// [`CsvReader::open`] with another block size, for tests.
-    pub(super) fn open_sized(
+    ///
+    /// # Errors
+    /// As for [`CsvReader::open`].
+    #[doc(hidden)]
+    pub fn open_sized(
         read: R,
         file: u32,
         dialect: Dialect,

@@ -3,6 +3,11 @@
 
 mod bombs;
 mod csv;
+mod damaged;
 mod footers;
 mod forge;
+mod mutants;
+#[path = "../common/support.rs"]
+#[expect(dead_code, reason = "shared with other tests, and a part of it used here")]
+mod support;
 mod watched;

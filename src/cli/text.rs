@@ -11,6 +11,9 @@ use crate::report;
 use crate::run::{InDoubt, Inferred, Job, Outcome, Proposal};
 use crate::shape::mapping::RESOLVED_FILE;
 
+/// Width of the names in a table; longer ones stand out. Beyond 65,535 `format!` panics.
+const NAME_WIDTH_MAX: usize = 200;
+
 /// How many columns the table of types shows.
 const COLUMNS_MAX: usize = 60;
 
@@ -119,6 +122,7 @@ pub fn inferred(columns: &[Inferred], job: &Job) -> Option<String> {
     }
     let shown = &columns[..columns.len().min(COLUMNS_MAX)];
     let width = shown.iter().map(|column| column.column.chars().count()).max().unwrap_or(0);
+    let width = width.min(NAME_WIDTH_MAX);
     let mut lines = vec![format!(
         "types, inferred over all rows and kept in {} (--mapping sets others):",
         job.run_dir.join(RESOLVED_FILE).display()

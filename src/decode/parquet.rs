@@ -16,18 +16,23 @@ use parquet::{
     arrow::{
         ProjectionMask,
         arrow_reader::{
-            ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+            ArrowReaderMetadata, ParquetRecordBatchReader, RowGroups, RowSelection, RowSelector,
         },
+        parquet_to_arrow_field_levels,
     },
     basic::{Compression, Encoding},
+    column::page::PageIterator,
     errors::ParquetError,
     file::{
-        metadata::{ColumnChunkMetaData, ParquetMetaData},
+        metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData},
         reader::ChunkReader,
     },
     schema::types::SchemaDescriptor,
 };
 
+mod codec;
+mod compact;
+mod delta;
 mod error;
 mod footer;
 mod group;
@@ -36,11 +41,17 @@ mod pages;
 mod schema;
 mod thrift;
 
+use compact::BATCH_BYTES_MAX;
 pub use error::Error;
 use error::{panic_words, words};
 pub use group::GroupRows;
-use pages::{Guarded, Watch, value_bytes};
+use pages::{Allowance, Chunk, Pages, Watch, value_bytes};
 pub use schema::refusal;
+
+use super::Turn;
+
+/// The most that the footers of all files that are open may take in memory, in bytes.
+pub const METADATA_BYTES_MAX: u64 = footer::METADATA_BYTES_MAX;
 
 /// Most rows in one batch. A batch is one task's work: enough rows to spread the cost
 /// of a task over, few enough that a batch of 1 KB rows stays near 4 MB.
@@ -50,8 +61,10 @@ pub const BATCH_ROWS_MAX: usize = 4_096;
 /// few bytes can then be any number, and the footer does not tell.
 const BATCH_ROWS_DELTA_MAX: u64 = 256;
 
-/// About the most bytes of values in one batch, which has fewer rows where they are long.
-const BATCH_BYTES_MAX: u64 = 8 << 20;
+/// The most rows for each byte of a file, and what any file may have: a few bytes can be
+/// billions of rows with one value, and days of work. No such rows have ids of their own.
+const ROWS_PER_BYTE_MAX: u64 = 1_024;
+const ROWS_ANY: u64 = 1 << 20;
 
 /// A top-level column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,13 +91,14 @@ struct Inner {
     /// The first row of every row group, from 0, and the end of the last.
     bounds: Vec<u64>,
     metadata: ArrowReaderMetadata,
+    metadata_bytes: u64,
     /// The same with INT96 timestamps as seconds, where the file has any.
     seconds: Option<ArrowReaderMetadata>,
     start: Box<Start>,
 }
 
 /// Starts a reader on a stretch; hides the type that the bytes come from.
-type Start = dyn Fn(ArrowReaderMetadata, Stretch) -> Result<ParquetRecordBatchReader, ParquetError>
+type Start = dyn Fn(&ArrowReaderMetadata, Stretch) -> Result<ParquetRecordBatchReader, ParquetError>
     + Send
     + Sync;
 
@@ -99,6 +113,71 @@ struct Stretch {
     watch: Arc<Watch>,
 }
 
+impl Stretch {
+    /// Starts the crate's reader on pages that are watched.
+    fn start<R: ChunkReader + Clone + 'static>(
+        self,
+        read: R,
+        metadata: &ArrowReaderMetadata,
+    ) -> Result<ParquetRecordBatchReader, ParquetError> {
+        let fields = metadata.schema().fields();
+        let levels = parquet_to_arrow_field_levels(
+            metadata.parquet_schema(),
+            self.projection,
+            Some(fields),
+        )?;
+        let selection =
+            RowSelection::from(vec![RowSelector::skip(self.skip), RowSelector::select(self.take)]);
+        let group = Group {
+            read,
+            metadata: Arc::clone(metadata.metadata()),
+            row_group: self.row_group,
+            watch: self.watch,
+        };
+        ParquetRecordBatchReader::try_new_with_row_groups(
+            &levels,
+            &group,
+            self.batch_rows,
+            Some(selection),
+        )
+    }
+}
+
+/// One row group of a file, its pages watched.
+struct Group<R> {
+    read: R,
+    metadata: Arc<ParquetMetaData>,
+    row_group: usize,
+    watch: Arc<Watch>,
+}
+
+impl<R> Group<R> {
+    fn group(&self) -> &RowGroupMetaData {
+        self.metadata.row_group(self.row_group)
+    }
+}
+
+impl<R: ChunkReader + Clone + 'static> RowGroups for Group<R> {
+    fn num_rows(&self) -> usize {
+        // Counted when the file was opened.
+        self.group().num_rows() as usize
+    }
+
+    fn column_chunks(&self, leaf: usize) -> Result<Box<dyn PageIterator>, ParquetError> {
+        let (read, watch) = (self.read.clone(), Arc::clone(&self.watch));
+        let pages = Pages::new(read, self.group().column(leaf), self.num_rows(), watch)?;
+        Ok(Box::new(Chunk(Some(Ok(Box::new(pages))))))
+    }
+
+    fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
+        Box::new(std::iter::once(self.group()))
+    }
+
+    fn metadata(&self) -> &ParquetMetaData {
+        &self.metadata
+    }
+}
+
 impl ParquetFile {
     /// Opens a file by its footer. `file` is its index among the inputs.
     ///
@@ -109,12 +188,12 @@ impl ParquetFile {
     /// # Errors
     /// Not a Parquet file, cut short, encrypted, or a footer that can't be read.
     pub fn open<R: ChunkReader + Clone + 'static>(read: R, file: u32) -> Result<Self, Error> {
-        footer::check(&read)?;
+        let metadata_bytes = footer::check(&read)?;
         let loaded = catch_unwind(AssertUnwindSafe(|| schema::load(&read)))
             .unwrap_or_else(|panic| Err(ParquetError::General(panic_words(panic.as_ref()))))
             .map_err(|error| Error::Footer { what: words(error) })?;
         let schema::Loaded { metadata, seconds } = loaded;
-        let bounds = bounds(metadata.metadata())?;
+        let bounds = bounds(metadata.metadata(), read.len())?;
         let fields = metadata.schema().fields();
         let columns = fields.iter().enumerate().map(|(index, field)| {
             let data_type = match &seconds {
@@ -132,22 +211,22 @@ impl ParquetFile {
             return Err(Error::Footer { what: "a top-level group has no columns".to_owned() });
         }
         let bytes = read.len();
-        let start = Box::new(move |metadata, stretch: Stretch| {
-            let guarded = Guarded::new(read.clone(), stretch.watch);
-            ParquetRecordBatchReaderBuilder::new_with_metadata(guarded, metadata)
-                .with_row_groups(vec![stretch.row_group])
-                .with_projection(stretch.projection)
-                .with_batch_size(stretch.batch_rows)
-                .with_offset(stretch.skip)
-                .with_limit(stretch.take)
-                .build()
+        let start = Box::new(move |metadata: &ArrowReaderMetadata, stretch: Stretch| {
+            stretch.start(read.clone(), metadata)
         });
-        Ok(Self(Arc::new(Inner { file, bytes, columns, bounds, metadata, seconds, start })))
+        let inner =
+            Inner { file, bytes, columns, bounds, metadata, metadata_bytes, seconds, start };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// The top-level columns, in the order of the schema.
     pub fn columns(&self) -> &[Column] {
         &self.0.columns
+    }
+
+    /// What its footer takes in memory, about, in bytes.
+    pub fn metadata_bytes(&self) -> u64 {
+        self.0.metadata_bytes
     }
 
     /// Rows in the file.
@@ -174,6 +253,8 @@ impl ParquetFile {
     /// Reads rows of one row group: those of `rows`, counted from 0 inside the group and
     /// cut to its end, in batches of at most [`BATCH_ROWS_MAX`], in order.
     ///
+    /// What it holds in memory is bounded, and charged to `turn`.
+    ///
     /// Only the top-level columns in `columns` are decoded. They stand in the batches in
     /// the order of the schema, each once; an index beyond the schema is ignored. With
     /// none the batches still have their rows.
@@ -187,6 +268,7 @@ impl ParquetFile {
         group: usize,
         columns: &[usize],
         rows: Range<u64>,
+        turn: &Turn,
     ) -> Result<GroupRows, Error> {
         let broken = |what| Error::Broken { row_group: group, what };
         let inner = &*self.0;
@@ -205,22 +287,33 @@ impl ParquetFile {
         let wanted = |leaf: usize| columns.contains(&schema.get_column_root_idx(leaf));
         let chunks = || metadata.columns().iter().enumerate().filter(|&(leaf, _)| wanted(leaf));
         let chunks = || chunks().map(|(_, chunk)| chunk);
+        if let Some(column) = inner
+            .columns
+            .iter()
+            .find(|column| column.refusal.is_some() && columns.contains(&column.index))
+        {
+            let refusal = column.refusal.as_deref().unwrap_or_default();
+            return Err(broken(format!("column `{}` {refusal}", column.name)));
+        }
         for chunk in chunks() {
             check_chunk(chunk, group, inner.bytes)?;
         }
         let count = |rows| usize::try_from(rows).map_err(|_| broken("too many rows".to_owned()));
+        let allowance = Arc::new(Allowance::new(turn.charge()));
+        let batch_rows = batch_rows(chunks(), self.row_group_rows(group));
         let begin = |metadata: &ArrowReaderMetadata, roots: &dyn Fn(usize) -> bool| {
-            let watch = Arc::new(Watch::new(chunks()));
+            let allowance = Arc::clone(&allowance);
+            let watch = Arc::new(Watch::new(chunks(), batch_rows, start, allowance));
             let known = (0..inner.columns.len()).filter(|&column| roots(column));
             let stretch = Stretch {
                 row_group: group,
                 projection: ProjectionMask::roots(schema, known),
-                batch_rows: batch_rows(chunks(), self.row_group_rows(group)),
+                batch_rows,
                 skip: count(start)?,
                 take: count(end - start)?,
                 watch: Arc::clone(&watch),
             };
-            let start = || (inner.start)(metadata.clone(), stretch);
+            let start = || (inner.start)(metadata, stretch);
             let reader = catch_unwind(AssertUnwindSafe(start))
                 .map_err(|panic| broken(panic_words(panic.as_ref())))?
                 .map_err(|error| broken(words(error)))?;
@@ -275,7 +368,7 @@ fn roots(schema: &SchemaDescriptor) -> usize {
 }
 
 /// The first row of every row group, from 0, and the end of the last.
-fn bounds(metadata: &ParquetMetaData) -> Result<Vec<u64>, Error> {
+fn bounds(metadata: &ParquetMetaData, bytes: u64) -> Result<Vec<u64>, Error> {
     let footer = |what| Error::Footer { what };
     u32::try_from(metadata.num_row_groups())
         .map_err(|_| footer("it has more row groups than can be numbered".to_owned()))?;
@@ -292,6 +385,9 @@ fn bounds(metadata: &ParquetMetaData) -> Result<Vec<u64>, Error> {
     let claimed = metadata.file_metadata().num_rows();
     if claimed != rows {
         return Err(footer(format!("it claims {claimed} rows, its row groups have {rows}")));
+    }
+    if rows as u64 > ROWS_ANY.max(bytes.saturating_mul(ROWS_PER_BYTE_MAX)) {
+        return Err(footer(format!("it claims {rows} rows in a file of {bytes} bytes")));
     }
     Ok(bounds)
 }

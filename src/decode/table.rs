@@ -6,6 +6,7 @@ use std::{ops::Range, path::Path, sync::Arc};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::{
+    budget::Turn,
     csv::{self, CsvReader, Dialect, Transcoder},
     parquet::{self, ParquetFile},
 };
@@ -73,6 +74,23 @@ pub enum Task {
     },
 }
 
+/// How much of a block of text is in memory while it is worked on: itself, and its rows as
+/// JSON, with room to grow.
+const TEXT_COPIES: u64 = 4;
+
+/// What any block of text counts as: few rows may have long names.
+const TEXT_BYTES_MIN: u64 = 3 << 20;
+
+impl Task {
+    /// Bytes that it and what is made of it take, about, where that is known beforehand.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Text(rows) => TEXT_BYTES_MIN.max(TEXT_COPIES * rows.memory_bytes()),
+            Self::Group { .. } => 0,
+        }
+    }
+}
+
 /// Decoded blocks of one task, in order.
 pub type Rows = Box<dyn Iterator<Item = Result<model::Rows, Error>>>;
 
@@ -130,6 +148,14 @@ impl Table {
         }
     }
 
+    /// What it keeps in memory as long as it is open, about, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        match self {
+            Self::Csv { .. } => 0,
+            Self::Parquet(file) => file.metadata_bytes(),
+        }
+    }
+
     /// What the file's text is encoded in; Parquet's is UTF-8.
     pub fn encoding(&self) -> TextEncoding {
         match self {
@@ -153,15 +179,15 @@ impl Table {
     }
 
     /// Decodes one task. `wanted` are the indices of the columns to decode; a CSV record
-    /// is split as a whole.
+    /// is split as a whole. What decoding holds is charged to `turn`.
     ///
     /// # Errors
     /// The row group cannot be read.
-    pub fn run(&self, task: Task, wanted: &[usize]) -> Result<Rows, Error> {
+    pub fn run(&self, task: Task, wanted: &[usize], turn: &Turn) -> Result<Rows, Error> {
         match (self, task) {
             (_, Task::Text(rows)) => Ok(Box::new(std::iter::once(Ok(model::Rows::Text(rows))))),
             (Self::Parquet(file), Task::Group { group, rows }) => {
-                let batches = file.read_group(group, wanted, rows)?;
+                let batches = file.read_group(group, wanted, rows, turn)?;
                 Ok(Box::new(batches.map(|batch| Ok(model::Rows::Arrow(batch?)))))
             }
             (Self::Csv { .. }, Task::Group { .. }) => Ok(Box::new(std::iter::empty())),

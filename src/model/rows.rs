@@ -53,6 +53,14 @@ impl Rows {
         }
     }
 
+    /// Bytes in memory, about.
+    pub fn memory_bytes(&self) -> u64 {
+        match self {
+            Self::Text(rows) => rows.memory_bytes(),
+            Self::Arrow(rows) => rows.batch.get_array_memory_size() as u64,
+        }
+    }
+
     /// Damaged stretches between the sound rows, in file order.
     pub fn damage(&self) -> &[Damage] {
         match self {
@@ -132,6 +140,17 @@ impl TextRows {
 }
 
 impl TextRows {
+    /// Bytes in memory, about.
+    pub fn memory_bytes(&self) -> u64 {
+        let raw = self.damage.iter().map(|damage| size_of::<Damage>() + damage.raw.capacity());
+        let bytes = self.bytes.capacity()
+            + self.unescaped.capacity()
+            + self.fields.capacity() * size_of::<Field>()
+            + self.records.capacity() * size_of::<TextRecord>()
+            + raw.sum::<usize>();
+        bytes as u64
+    }
+
     /// The last data row in the block, damaged stretches included.
     pub fn last_row(&self) -> Option<u64> {
         let record = self.records.last().map(|record| record.row);

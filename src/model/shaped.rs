@@ -30,6 +30,16 @@ impl Shaped {
         (self.rows.len() + self.rows.damage().len()) as u64
     }
 
+    /// Bytes in memory, about, with those of the source rows.
+    pub fn memory_bytes(&self) -> u64 {
+        let problems = self.rejects.iter().map(|reject| reject.problems.capacity());
+        let bytes = self.json.capacity()
+            + self.elements.capacity() * size_of::<Element>()
+            + self.rejects.capacity() * size_of::<Reject>()
+            + problems.sum::<usize>() * size_of::<Problem>();
+        bytes as u64 + self.rows.memory_bytes()
+    }
+
     /// Rows that will not be sent.
     pub fn rows_rejected(&self) -> u64 {
         (self.rejects.len() + self.rows.damage().len()) as u64

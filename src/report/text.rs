@@ -5,6 +5,9 @@ use std::{borrow::Cow, collections::BTreeSet, path::Path};
 use super::{REPORT_FILE, RejectsFile};
 use crate::model::{FirstPlace, ProblemSummary, Summary};
 
+/// Width of a column of a table; longer cells stand out. Beyond 65,535 `format!` panics.
+const CELL_WIDTH_MAX: usize = 200;
+
 /// Lines of the table of problems; the rest is in the JSON report.
 const PROBLEMS_MAX: usize = 12;
 
@@ -123,6 +126,7 @@ fn table(problems: &[ProblemSummary]) -> Vec<String> {
         }))
         .collect();
     let width = |cell: usize| rows.iter().map(|row| row[cell].chars().count()).max().unwrap_or(0);
+    let width = |cell: usize| width(cell).min(CELL_WIDTH_MAX);
     let [code_width, severity_width, column_width, count_width] = [0, 1, 2, 3].map(width);
     let mut lines: Vec<String> = rows
         .iter()

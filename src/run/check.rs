@@ -33,8 +33,17 @@ use crate::shape::{
     plan::{Plan, PlanColumn, Target},
 };
 
+/// The most threads that can be of use: no more tasks fit in the memory that they share.
+const THREADS_MAX: usize = 32;
+
 /// Rows that the server refused or that were left in doubt, by position.
 pub type Failures = HashMap<Position, RowFailure>;
+
+impl pipeline::Weigh for Shaped {
+    fn bytes(&self) -> u64 {
+        self.memory_bytes()
+    }
+}
 
 /// What a check pass found.
 #[derive(Debug, Default)]
@@ -163,7 +172,7 @@ impl<'a> Prepared<'a> {
         around: &'a Surroundings<'a>,
     ) -> Result<Self, Error> {
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(job.threads)
+            .num_threads(job.threads.min(THREADS_MAX))
             .thread_name(|index| format!("check-{index}"))
             .build()
             .map_err(|error| Error::Usage(format!("--threads {}: {error}", job.threads)))?;

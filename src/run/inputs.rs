@@ -1,7 +1,7 @@
 //! From what the user named to opened tables, and a plan that fits all of them.
 
 use super::{Error, Job, MappingFile, Surroundings, pipeline};
-use crate::decode::{self, Table, csv};
+use crate::decode::{self, Table, csv, parquet::METADATA_BYTES_MAX};
 use crate::model::Tally;
 use crate::progress::Phase;
 use crate::shape::{
@@ -60,6 +60,7 @@ pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inpu
     }
     let names = expected_names(job.mapping.as_ref());
     let mut opened = Vec::with_capacity(found.len());
+    let mut kept_bytes = 0;
     for (index, input) in found.into_iter().enumerate() {
         let print = if fingerprint {
             let print = Fingerprint::of(&input.path, |bytes| around.progress.advance(bytes));
@@ -71,6 +72,14 @@ pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inpu
             return Err(Error::Interrupted);
         }
         let table = open_table(&input, index as u32, job, &names, print.clone())?;
+        kept_bytes += table.memory_bytes();
+        if kept_bytes > METADATA_BYTES_MAX {
+            let reason = format!(
+                "the footers of the Parquet files up to this one take {kept_bytes} bytes of memory, \
+                 the most is {METADATA_BYTES_MAX}; import fewer files at a time"
+            );
+            return Err(Error::Unreadable { path: input.name(), reason });
+        }
         let columns: Vec<SourceColumn> = table
             .columns()
             .into_iter()
@@ -178,6 +187,12 @@ fn expected_names(mapping: Option<&MappingFile>) -> Vec<String> {
 
 fn unreadable(input: &Input, error: &dyn std::fmt::Display) -> Error {
     Error::Unreadable { path: input.name(), reason: error.to_string() }
+}
+
+impl pipeline::Weigh for (Inference, u64) {
+    fn bytes(&self) -> u64 {
+        self.0.memory_bytes()
+    }
 }
 
 /// Infers the types of the plan's columns from every value of every input, whichever

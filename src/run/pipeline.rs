@@ -2,7 +2,8 @@
 //! calling thread takes the results in file order.
 //!
 //! Everything between them is bounded: a block that nobody has taken yet keeps its
-//! task waiting, and tasks that are not done keep the reader waiting.
+//! task waiting, and tasks that are not done keep the reader waiting. What all of them
+//! hold in memory is charged to one budget, for any number of threads.
 
 use std::{
     ops::Range,
@@ -17,8 +18,14 @@ use std::{
 use rayon::ThreadPool;
 
 use super::{Error, Stop, failpoint::Failpoint, inputs::Inputs};
-use crate::decode::{Rows, Task};
+use crate::decode::{Budget, Charge, Rows, Task, Turn};
 use crate::model;
+
+/// What one result waits in memory as, in bytes.
+pub trait Weigh {
+    /// About its bytes.
+    fn bytes(&self) -> u64;
+}
 
 /// Which rows of the import are read: those after the first `offset`, `limit` at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,11 +49,14 @@ impl Window {
 /// What a task hands over: a result, or that it came to its end. A task that panics
 /// says neither.
 enum Handed<T> {
-    Block(T),
+    Block(T, Charge),
     End,
 }
 
-type Slot<T> = Receiver<Result<Handed<T>, Error>>;
+type Handing<T> = Result<Handed<T>, Error>;
+
+/// Where a task's results come out, and its turn, which ends when all are taken.
+type Slot<T> = (Receiver<Handing<T>>, Turn);
 
 /// Reads all inputs and calls `work` on every block in parallel, then `take` on every
 /// result in file order.
@@ -54,7 +64,7 @@ type Slot<T> = Receiver<Result<Handed<T>, Error>>;
 /// # Errors
 /// The first error in file order, of reading, `work` or `take`; [`Error::Interrupted`]
 /// where `stop` was asked for.
-pub fn pass<T: Send>(
+pub fn pass<T: Send + Weigh>(
     inputs: &Inputs,
     window: Window,
     pool: &ThreadPool,
@@ -65,21 +75,28 @@ pub fn pass<T: Send>(
     // Enough that no thread waits for the one that packs, and no more.
     let (slots, ready) = sync_channel(pool.current_num_threads() * 2);
     let work = &work;
+    let budget = Budget::default();
     thread::scope(|scope| {
         let reader = scope.spawn(move || {
             pool.in_place_scope_fifo(|tasks| {
                 let spawn = |file: usize, task: Task| {
                     let (results, slot) = sync_channel(1);
-                    if slots.send(slot).is_err() {
+                    let turn = budget.turn();
+                    if slots.send((slot, turn.clone())).is_err() {
                         return false;
                     }
-                    tasks.spawn_fifo(move |_| run_task(inputs, file, task, work, &results));
+                    let mut charge = turn.charge();
+                    charge.set(task.bytes());
+                    tasks.spawn_fifo(move |_| {
+                        run_task(inputs, file, task, work, &turn, &results);
+                        drop(charge);
+                    });
                     true
                 };
                 if let Err(error) = read(inputs, window, stop, spawn) {
                     let (results, slot) = sync_channel(1);
                     let _ = results.send(Err(error));
-                    let _ = slots.send(slot);
+                    let _ = slots.send((slot, budget.turn()));
                 }
             });
         });
@@ -96,10 +113,10 @@ fn take_all<T>(
     ready: Receiver<Slot<T>>,
     take: &mut impl FnMut(T) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    for slot in ready {
+    for (slot, _turn) in ready {
         loop {
             match slot.recv() {
-                Ok(Ok(Handed::Block(block))) => take(block)?,
+                Ok(Ok(Handed::Block(block, _charge))) => take(block)?,
                 Ok(Ok(Handed::End)) => break,
                 Ok(Err(error)) => return Err(error),
                 Err(_) => {
@@ -139,15 +156,16 @@ fn read(
     Ok(())
 }
 
-fn run_task<T: Send>(
+fn run_task<T: Send + Weigh>(
     inputs: &Inputs,
     file: usize,
     task: Task,
     work: &(impl Fn(usize, Arc<model::Rows>) -> Result<T, Error> + Sync),
-    results: &SyncSender<Result<Handed<T>, Error>>,
+    turn: &Turn,
+    results: &SyncSender<Handing<T>>,
 ) {
     let source = &inputs.files[file];
-    let rows: Rows = match source.table.run(task, &source.wanted) {
+    let rows: Rows = match source.table.run(task, &source.wanted, turn) {
         Ok(rows) => rows,
         Err(error) => {
             let _ = results.send(Err(source.unreadable(error)));
@@ -158,7 +176,12 @@ fn run_task<T: Send>(
         Failpoint::Check.reach();
         let result = rows
             .map_err(|error| source.unreadable(error))
-            .and_then(|rows| work(file, Arc::new(rows)).map(Handed::Block));
+            .and_then(|rows| work(file, Arc::new(rows)))
+            .map(|block| {
+                let mut charge = turn.charge();
+                charge.set(block.bytes());
+                Handed::Block(block, charge)
+            });
         let failed = result.is_err();
         // Nobody listens any more where the pass has ended early.
         if results.send(result).is_err() || failed {

@@ -365,3 +365,15 @@ pub fn run_blocking(
     let client = Client::new(settings, &clock)?;
     runtime.block_on(run(settings, work, ledger, log, clock, &client, stop))
 }
+
+/// Whether an answer counts as a delivery, for tests from outside: a whole 2xx document that
+/// says so (contract, Replies).
+#[doc(hidden)]
+pub fn is_delivery(status: u16, body: &[u8]) -> bool {
+    let body = verdict::AnswerBody::Whole(bytes::Bytes::copy_from_slice(body));
+    let answer = verdict::Answer { status, retry_after: None, rate_limit_reset: None, body };
+    matches!(
+        verdict::judge(&verdict::Outcome::Answered(answer), 0),
+        verdict::Verdict::Delivered { .. }
+    )
+}

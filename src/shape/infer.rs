@@ -63,6 +63,13 @@ impl Inference {
         Ok(seen)
     }
 
+    /// Bytes in memory, about.
+    pub fn memory_bytes(&self) -> u64 {
+        let firsts = self.columns.iter().flat_map(|column| &column.misfits);
+        let firsts: usize = firsts.map(|misfits| misfits.first.capacity()).sum();
+        (size_of_val(self.columns.as_slice()) + firsts * size_of::<Position>()) as u64
+    }
+
     /// Takes in what was seen elsewhere.
     pub fn merge(&mut self, other: &Self) {
         for (ours, theirs) in self.columns.iter_mut().zip(&other.columns) {

@@ -1,6 +1,8 @@
 //! What is to be said of a column's name, type and place, whatever its values are: the
 //! rules of the server that a plan can break before a row is read.
 
+use std::collections::HashMap;
+
 use super::plan::{Plan, Target, ValueType};
 use crate::model::{Code, Kind};
 use crate::wire::{
@@ -16,7 +18,7 @@ pub fn review(plan: &mut Plan) {
         Kind::Users => limits::USER_OBJECTS_MAX,
         Kind::Events | Kind::Devices => limits::EVENT_OBJECTS_MAX,
     };
-    let (mut attributes, mut objects): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut attributes, mut objects) = (HashMap::new(), HashMap::new());
     for column in &mut plan.columns {
         column.remarks.clear();
         let name = &column.path[0];
@@ -77,11 +79,13 @@ pub fn name_code(name: &str) -> Option<Code> {
 }
 
 /// Which of the distinct names a name is, from 0.
-fn place_of(seen: &mut Vec<String>, name: &str) -> usize {
-    seen.iter().position(|known| known == name).unwrap_or_else(|| {
-        seen.push(name.to_owned());
-        seen.len() - 1
-    })
+fn place_of(seen: &mut HashMap<String, usize>, name: &str) -> usize {
+    if let Some(&place) = seen.get(name) {
+        return place;
+    }
+    let place = seen.len();
+    seen.insert(name.to_owned(), place);
+    place
 }
 
 fn fits_standard(name: &str, value: ValueType) -> bool {

@@ -8,7 +8,12 @@ pub(super) struct Block {
     pub(super) rows: TextRows,
     /// What it holds, in raw bytes and overhead.
     filled: usize,
+    /// The least that a record counts as: as JSON it has the names of its columns.
+    record_bytes_min: usize,
 }
+
+/// How many times longer a block is as JSON than it counts, where names are long.
+const NAMES_SHARE: usize = 4;
 
 /// A place between two rows of a block.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,8 +27,10 @@ pub(super) struct Mark {
 }
 
 impl Block {
-    pub(super) fn new(file: u32, columns: usize) -> Self {
-        Self { rows: TextRows { file, columns, ..TextRows::default() }, filled: 0 }
+    pub(super) fn new(file: u32, header: &[String]) -> Self {
+        let rows = TextRows { file, columns: header.len(), ..TextRows::default() };
+        let names: usize = header.iter().map(String::len).sum();
+        Self { rows, filled: 0, record_bytes_min: names / NAMES_SHARE }
     }
 
     /// The place behind the last row.
@@ -53,7 +60,7 @@ impl Block {
         let start = self.rows.bytes.len() as u32;
         self.rows.bytes.extend_from_slice(raw);
         let raw = start..self.rows.bytes.len() as u32;
-        self.filled += raw.len() + size_of::<TextRecord>();
+        self.filled += raw.len().max(self.record_bytes_min) + size_of::<TextRecord>();
         self.rows.records.push(TextRecord { row, line, raw });
     }
 
@@ -86,7 +93,7 @@ impl Block {
         }));
         let filled = self.filled - mark.filled;
         self.filled = mark.filled;
-        Self { rows, filled }
+        Self { rows, filled, record_bytes_min: self.record_bytes_min }
     }
 
     pub(super) fn is_empty(&self) -> bool {

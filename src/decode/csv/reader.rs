@@ -64,7 +64,11 @@ impl<R: Read> CsvReader<R> {
     }
 
     /// [`CsvReader::open`] with another block size, for tests.
-    pub(super) fn open_sized(
+    ///
+    /// # Errors
+    /// As for [`CsvReader::open`].
+    #[doc(hidden)]
+    pub fn open_sized(
         read: R,
         file: u32,
         dialect: Dialect,
@@ -113,7 +117,7 @@ impl<R: Read> CsvReader<R> {
             self.take_line(&mut Raw::new(0))?;
         }
         self.read_header()?;
-        self.block = Block::new(self.file, self.header.len());
+        self.block = Block::new(self.file, &self.header);
         Ok(())
     }
 
@@ -165,7 +169,7 @@ impl<R: Read> CsvReader<R> {
             }
             if !self.read_row(&mut block)? {
                 self.held.clear();
-                self.block = Block::new(self.file, self.header.len());
+                self.block = Block::new(self.file, &self.header);
                 break;
             }
         }

@@ -131,25 +131,33 @@ fn decode_bytes(mut raw: &[u8], high: &[Option<char>; 128], text: &mut Vec<u8>) 
 /// Decodes everything behind the history.
 fn decode_sequences(decoder: &mut Decoder, raw: &[u8], last: bool, text: &mut Vec<u8>) {
     let mut at = HISTORY_BYTES;
+    // Room is made and zeroed once, not for every byte that is no character.
+    let mut filled = text.len();
     loop {
         let rest = &raw[at..];
         let room = decoder.max_utf8_buffer_length_without_replacement(rest.len());
-        let filled = text.len();
-        text.resize(filled + room.unwrap_or(4 * rest.len()) + 16, 0);
+        let end = filled + room.unwrap_or(4 * rest.len()) + 16;
+        if text.len() < end {
+            text.resize(end, 0);
+        }
         let (result, read, written) =
-            decoder.decode_to_utf8_without_replacement(rest, &mut text[filled..], last);
-        text.truncate(filled + written);
+            decoder.decode_to_utf8_without_replacement(rest, &mut text[filled..end], last);
+        filled += written;
         at += read;
         match result {
-            DecoderResult::InputEmpty => return,
+            DecoderResult::InputEmpty => break,
             DecoderResult::OutputFull => {}
             DecoderResult::Malformed(bytes, behind) => {
                 let end = at.saturating_sub(usize::from(behind));
                 let start = end.saturating_sub(usize::from(bytes));
-                text.extend(raw[start..end].iter().flat_map(|&byte| escape(byte)));
+                for escaped in raw[start..end].iter().map(|&byte| escape(byte)) {
+                    text.splice(filled.min(text.len())..(filled + 2).min(text.len()), escaped);
+                    filled += 2;
+                }
             }
         }
     }
+    text.truncate(filled);
 }
 
 #[cfg(test)]

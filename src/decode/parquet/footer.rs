@@ -12,13 +12,33 @@ const MAGIC_ENCRYPTED: &[u8] = b"PARE";
 /// The footer's length and the magic, at the end of the file.
 const TAIL_BYTES: usize = 8;
 
-/// Largest footer that is read: what the crate makes of it takes several times as much.
-/// A file of 1,000 columns and 1,000 row groups has one of about 100 MB.
-const FOOTER_BYTES_MAX: u64 = 256 << 20;
+/// The most that a footer may take in memory, with what is made of it. That is about
+/// 100,000 column chunks: 100 columns in 1,000 row groups.
+pub(super) const METADATA_BYTES_MAX: u64 = 64 << 20;
 
-/// The field of `FileMetaData` that holds the schema, and the one of a schema's element
-/// that holds the number of its children.
+/// Largest footer that is read.
+const FOOTER_BYTES_MAX: u64 = 32 << 20;
+
+/// What is made of a column chunk, a row group, a node of the schema, a leaf of it and an
+/// entry of the key-value metadata takes in memory, in bytes.
+const CHUNK_BYTES: u64 = 512;
+const GROUP_BYTES: u64 = 128;
+const NODE_BYTES: u64 = 2_048;
+const KEY_VALUE_BYTES: u64 = 256;
+/// How often the names of the schema, the paths of its leaves and the key-value metadata
+/// are in memory.
+const NAME_COPIES: u64 = 12;
+const PATH_COPIES: u64 = 4;
+const KEY_VALUE_COPIES: u64 = 6;
+
+/// Fields of `FileMetaData`.
 const SCHEMA: i64 = 2;
+const ROW_GROUPS: i64 = 4;
+const KEY_VALUES: i64 = 5;
+/// The field of a row group that holds its column chunks.
+const COLUMNS: i64 = 1;
+/// Fields of a schema's element: its name, and the number of its children.
+const NAME: i64 = 4;
 const NUM_CHILDREN: i64 = 5;
 /// The field of `FileMetaData` that is there only where columns are encrypted.
 const ENCRYPTION_ALGORITHM: i64 = 8;
@@ -28,7 +48,9 @@ const SCHEMA_DEPTH_MAX: usize = 64;
 
 /// Refuses what is no Parquet file, is cut short, is encrypted, or has a footer that
 /// can't be read with bounded memory.
-pub(super) fn check(read: &impl ChunkReader) -> Result<(), Error> {
+///
+/// How much memory the metadata will take, in bytes.
+pub(super) fn check(read: &impl ChunkReader) -> Result<u64, Error> {
     let len = read.len();
     let fetch = |start, length| {
         read.get_bytes(start, length).map_err(|error| Error::Footer { what: error.to_string() })
@@ -64,7 +86,14 @@ pub(super) fn check(read: &impl ChunkReader) -> Result<(), Error> {
         let what = format!("its columns are nested more than {SCHEMA_DEPTH_MAX} levels deep");
         return Err(Error::Footer { what });
     }
-    Ok(())
+    let takes = footer_len.saturating_add(found.memory_bytes);
+    if takes > METADATA_BYTES_MAX {
+        let what = format!(
+            "it would take {takes} bytes of memory, the most is {METADATA_BYTES_MAX}; it has too many columns and row groups"
+        );
+        return Err(Error::Footer { what });
+    }
+    Ok(found.memory_bytes)
 }
 
 /// What is worth knowing of a footer before it is parsed.
@@ -74,6 +103,8 @@ struct Found {
     encrypted: bool,
     /// The levels of its schema; one beyond the most that is read where it has more.
     depth: usize,
+    /// What is made of it, in bytes of memory.
+    memory_bytes: u64,
 }
 
 /// Walks `FileMetaData` (Thrift, compact protocol) to its end; `None` where it has none.
@@ -85,7 +116,23 @@ fn look(bytes: &mut &[u8]) -> Option<Found> {
             Some(false)
         }
         (SCHEMA, thrift::LIST) => {
-            found.depth = schema_depth(bytes)?;
+            let schema = schema(bytes)?;
+            found.depth = schema.depth;
+            found.add(schema.memory_bytes);
+            Some(true)
+        }
+        (ROW_GROUPS, thrift::LIST) => {
+            found.add(row_groups(bytes)?);
+            Some(true)
+        }
+        (KEY_VALUES, thrift::LIST) => {
+            let before = bytes.len();
+            let (kind, entries) = thrift::list(bytes)?;
+            for _ in 0..entries {
+                thrift::skip(bytes, kind, thrift::DEPTH_MAX)?;
+            }
+            let bytes = (before - bytes.len()) as u64;
+            found.add(entries * KEY_VALUE_BYTES + bytes * KEY_VALUE_COPIES);
             Some(true)
         }
         _ => Some(false),
@@ -93,39 +140,79 @@ fn look(bytes: &mut &[u8]) -> Option<Found> {
     Some(found)
 }
 
-/// The levels of a schema, which is a list of its nodes, parents before children.
-fn schema_depth(bytes: &mut &[u8]) -> Option<usize> {
+impl Found {
+    fn add(&mut self, bytes: u64) {
+        self.memory_bytes = self.memory_bytes.saturating_add(bytes);
+    }
+}
+
+/// What row groups take in memory.
+fn row_groups(bytes: &mut &[u8]) -> Option<u64> {
+    let (kind, groups) = thrift::list(bytes)?;
+    if kind != thrift::STRUCT {
+        return None;
+    }
+    let mut chunks = 0;
+    for _ in 0..groups {
+        thrift::read_struct(bytes, thrift::DEPTH_MAX, |id, kind, bytes| {
+            if (id, kind) != (COLUMNS, thrift::LIST) {
+                return Some(false);
+            }
+            let (kind, count) = thrift::list(bytes)?;
+            for _ in 0..count {
+                thrift::skip(bytes, kind, thrift::DEPTH_MAX)?;
+            }
+            chunks += count;
+            Some(true)
+        })?;
+    }
+    Some(groups * GROUP_BYTES + chunks * CHUNK_BYTES)
+}
+
+/// Levels of a schema, which is a list of its nodes, parents before children, and what it
+/// takes in memory.
+fn schema(bytes: &mut &[u8]) -> Option<Found> {
     let (kind, nodes) = thrift::list(bytes)?;
     if kind != thrift::STRUCT {
         return None;
     }
-    let mut depth = 0;
-    // Children still to come of each node on the way down.
-    let mut open: Vec<i64> = Vec::new();
+    let mut found = Found::default();
+    // Children still to come of each node on the way down, and the bytes of its path.
+    let mut open: Vec<(i64, u64)> = Vec::new();
     for _ in 0..nodes {
-        let mut children = 0;
-        thrift::read_struct(bytes, thrift::DEPTH_MAX, |id, kind, bytes| {
-            let is_count = (id, kind) == (NUM_CHILDREN, thrift::I32);
-            if is_count {
+        let (mut children, mut name_bytes) = (0, 0);
+        thrift::read_struct(bytes, thrift::DEPTH_MAX, |id, kind, bytes| match (id, kind) {
+            (NUM_CHILDREN, thrift::I32) => {
                 children = thrift::integer(bytes)?;
+                Some(true)
             }
-            Some(is_count)
+            (NAME, thrift::BINARY) => {
+                name_bytes = thrift::varint(bytes)?;
+                bytes.split_off(..usize::try_from(name_bytes).ok()?)?;
+                Some(true)
+            }
+            _ => Some(false),
         })?;
-        if depth > SCHEMA_DEPTH_MAX {
+        if found.depth > SCHEMA_DEPTH_MAX {
             continue;
         }
-        if let Some(left) = open.last_mut() {
+        let mut path_bytes = name_bytes + size_of::<String>() as u64;
+        if let Some((left, above)) = open.last_mut() {
             *left -= 1;
+            path_bytes += *above;
         }
+        found.add(NODE_BYTES + name_bytes * NAME_COPIES);
         if children > 0 {
-            open.push(children);
-            depth = depth.max(open.len());
+            open.push((children, path_bytes));
+            found.depth = found.depth.max(open.len());
+        } else {
+            found.add(path_bytes.saturating_mul(PATH_COPIES));
         }
-        while open.last().is_some_and(|&left| left <= 0) {
+        while open.last().is_some_and(|&(left, _)| left <= 0) {
             open.pop();
         }
     }
-    Some(depth)
+    Some(found)
 }
 
 #[cfg(test)]
@@ -150,7 +237,7 @@ mod tests {
         let depth = |children: &[u8]| {
             let nodes: Vec<u8> = children.iter().flat_map(|&count| node(count)).collect();
             let bytes = [&[0x1c | 0xf0, children.len() as u8][..], &nodes].concat();
-            schema_depth(&mut &bytes[..])
+            schema(&mut &bytes[..]).map(|found| found.depth)
         };
         // A root of two columns; a list in a struct, then a flat column.
         assert_eq!(depth(&[2, 0, 0]), Some(1));

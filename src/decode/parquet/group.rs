@@ -7,14 +7,15 @@ use std::{
 };
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray},
-    datatypes::{DataType, Field, Schema},
+    array::{Array, ArrayRef, RecordBatch},
+    datatypes::{Field, Schema},
     error::ArrowError,
 };
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
 use super::{
-    BATCH_BYTES_MAX, Error,
+    Error,
+    compact::Parts,
     error::{panic_words, words},
     int96,
     pages::Watch,
@@ -49,8 +50,8 @@ pub struct GroupRows {
     /// Rows are passed over before the first batch.
     skipping: bool,
     readers: Option<Readers>,
-    /// A batch that is handed out in parts, and how many rows each has.
-    parts: Option<(RecordBatch, usize)>,
+    /// A batch that is handed out in parts.
+    parts: Option<Parts>,
 }
 
 impl GroupRows {
@@ -80,24 +81,20 @@ impl GroupRows {
 
     /// The next rows, in a batch that is small enough.
     fn next_part(&mut self) -> Option<Result<RecordBatch, String>> {
-        let (batch, part_rows) = match self.parts.take() {
-            Some(parts) => parts,
-            None => {
-                let batch = match self.decode()? {
-                    Ok(batch) => batch,
+        loop {
+            if let Some(parts) = &mut self.parts {
+                match parts.next() {
+                    Ok(Some(part)) => return Some(Ok(part)),
+                    // What it was made of is let go before more is read.
+                    Ok(None) => self.parts = None,
                     Err(what) => return Some(Err(what)),
-                };
-                let parts = text_bytes(&batch).div_ceil(BATCH_BYTES_MAX).max(1) as usize;
-                let rows = (batch.num_rows() / parts).max(1);
-                (batch, rows)
+                }
             }
-        };
-        if batch.num_rows() <= part_rows {
-            return Some(Ok(batch));
+            match self.decode()? {
+                Ok(batch) => self.parts = Some(Parts::of(batch)),
+                Err(what) => return Some(Err(what)),
+            }
         }
-        let part = batch.slice(0, part_rows);
-        self.parts = Some((batch.slice(part_rows, batch.num_rows() - part_rows), part_rows));
-        Some(Ok(part))
     }
 
     fn decode(&mut self) -> Option<Result<RecordBatch, String>> {
@@ -181,28 +178,4 @@ fn join(
         batch.schema_ref().metadata().clone(),
     );
     RecordBatch::try_new(schema.into(), columns)
-}
-
-/// Bytes of the texts of a batch, each as often as it stands in a row: their JSON is made
-/// for all rows of a batch before any of it is passed on.
-fn text_bytes(batch: &RecordBatch) -> u64 {
-    batch.columns().iter().map(|column| array_text_bytes(column.as_ref())).sum()
-}
-
-fn array_text_bytes(array: &dyn Array) -> u64 {
-    let inner = |values: &ArrayRef| array_text_bytes(values.as_ref());
-    match array.data_type() {
-        DataType::Utf8View => {
-            let views: &StringViewArray = array.as_string_view();
-            // The low half of the low half of a view is the length of its text.
-            views.views().iter().map(|&view| u64::from(view as u32)).sum()
-        }
-        DataType::List(_) => inner(array.as_list::<i32>().values()),
-        DataType::LargeList(_) => inner(array.as_list::<i64>().values()),
-        DataType::ListView(_) => inner(array.as_list_view::<i32>().values()),
-        DataType::LargeListView(_) => inner(array.as_list_view::<i64>().values()),
-        DataType::Map(..) => inner(array.as_map().keys()) + inner(array.as_map().values()),
-        DataType::Struct(_) => array.as_struct().columns().iter().map(inner).sum(),
-        _ => 0,
-    }
 }

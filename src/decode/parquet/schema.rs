@@ -3,8 +3,13 @@
 use std::{collections::HashSet, sync::Arc};
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, TimeUnit};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use flatbuffers::VerifierOptions;
 use parquet::{
-    arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions},
+    arrow::{
+        ARROW_SCHEMA_META_KEY,
+        arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions},
+    },
     basic::Type as PhysicalType,
     errors::ParquetError,
     file::{
@@ -16,6 +21,11 @@ use parquet::{
     },
     schema::types::SchemaDescriptor,
 };
+
+/// The most that an embedded Arrow schema may take, each part as often as it is used, and
+/// the most parts that it may have.
+const HINT_BYTES_MAX: usize = 16 << 20;
+const HINT_TABLES_MAX: usize = 100_000;
 
 /// The deepest nesting of a column that is read: the server keeps two levels.
 const NESTING_MAX: usize = 32;
@@ -41,7 +51,30 @@ pub(super) fn load(read: &impl ChunkReader) -> Result<Loaded, ParquetError> {
     // The Arrow schema that some writers embed is a hint. The Parquet schema stands
     // by itself where the two disagree.
     let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    if !hint_is_small(&metadata) {
+        return settle(&metadata, plain);
+    }
     settle(&metadata, ArrowReaderOptions::new()).or_else(|_| settle(&metadata, plain))
+}
+
+/// Whether the embedded Arrow schema takes little memory. Its parts can be shared, so that
+/// a few bytes can be gigabytes once it is read.
+fn hint_is_small(metadata: &ParquetMetaData) -> bool {
+    let entries = metadata.file_metadata().key_value_metadata();
+    let mut entries = entries.into_iter().flatten();
+    let Some(entry) = entries.find(|entry| entry.key == ARROW_SCHEMA_META_KEY) else {
+        return true;
+    };
+    let Some(text) = &entry.value else { return true };
+    let Ok(bytes) = BASE64_STANDARD.decode(text) else { return false };
+    // Newer writers put a mark and a length before it.
+    let message = bytes.strip_prefix(&[0xff; 4]).and_then(|rest| rest.get(4..)).unwrap_or(&bytes);
+    let options = VerifierOptions {
+        max_apparent_size: HINT_BYTES_MAX,
+        max_tables: HINT_TABLES_MAX,
+        ..VerifierOptions::default()
+    };
+    arrow_ipc::root_as_message_with_opts(&options, message).is_ok()
 }
 
 /// Some writers leave the file's total at 0, and the crate then reads nothing. Each row
@@ -61,7 +94,8 @@ fn with_total(metadata: ParquetMetaData) -> ParquetMetaData {
         file.schema_descr_ptr(),
         file.column_orders().cloned(),
     );
-    ParquetMetaDataBuilder::new(file).set_row_groups(metadata.row_groups().to_vec()).build()
+    let groups = metadata.into_builder().take_row_groups();
+    ParquetMetaDataBuilder::new(file).set_row_groups(groups).build()
 }
 
 fn settle(

@@ -6,6 +6,7 @@ pub(super) const DEPTH_MAX: u32 = 16;
 
 /// Type codes of fields and elements.
 pub(super) const I32: u8 = 5;
+pub(super) const BINARY: u8 = 8;
 pub(super) const LIST: u8 = 9;
 pub(super) const STRUCT: u8 = 12;
 
@@ -58,7 +59,7 @@ pub(super) fn skip(bytes: &mut &[u8], kind: u8, depth: u32) -> Option<()> {
         3 => _ = byte(bytes)?,
         4..=6 => _ = varint(bytes)?,
         7 => _ = bytes.split_off(..8)?,
-        8 => {
+        BINARY => {
             let len = usize::try_from(varint(bytes)?).ok()?;
             bytes.split_off(..len)?;
         }
@@ -81,7 +82,8 @@ fn byte(bytes: &mut &[u8]) -> Option<u8> {
     bytes.split_off_first().copied()
 }
 
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
+/// An unsigned integer, seven bits a byte.
+pub(super) fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
         let next = byte(bytes)?;

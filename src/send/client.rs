@@ -162,6 +162,22 @@ impl Client {
     }
 }
 
+/// A runtime for requests, in the calling thread.
+///
+/// # Errors
+/// [`ClientError::Build`] where the system has no files left for it.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, ClientError> {
+    let failed = |error: std::io::Error| ClientError::Build(error.to_string());
+    // tokio takes for granted that it can open the sockets that tell it of signals, and panics
+    // where it can't: so as many files as a runtime takes are opened before.
+    #[cfg(unix)]
+    {
+        let [one, two, three] = [(); 3].map(|()| std::os::unix::net::UnixStream::pair());
+        drop((one.map_err(failed)?, two.map_err(failed)?, three.map_err(failed)?));
+    }
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)
+}
+
 impl Transport for Client {
     async fn send(&self, body: Bytes) -> Outcome {
         match self.post(body).await {

@@ -358,10 +358,7 @@ pub fn run_blocking(
     clock: Clock,
     stop: watch::Receiver<bool>,
 ) -> Result<Finished, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| ClientError::Build(error.to_string()))?;
+    let runtime = client::runtime()?;
     let client = Client::new(settings, &clock)?;
     runtime.block_on(run(settings, work, ledger, log, clock, &client, stop))
 }

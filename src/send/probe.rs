@@ -119,10 +119,7 @@ impl Obstacle {
 /// # Errors
 /// Where no request can be made with these settings.
 pub fn probe_blocking(settings: &Settings) -> Result<Probe, ClientError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| ClientError::Build(error.to_string()))?;
+    let runtime = super::client::runtime()?;
     let clock = Clock::system();
     let client = Client::for_authentication(settings, &clock)?;
     let body = document(settings, client.host());

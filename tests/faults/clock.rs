@@ -101,15 +101,13 @@ fn leap_between(library: &Path, before: &str, after: &str) -> (Tally, Duration) 
 
 #[test]
 #[ignore = "a window of a minute, three times"]
-fn a_clock_that_leaps_between_two_lives_costs_at_most_one_window() {
+fn a_clock_that_leaps_between_two_lives_costs_one_window_and_frees_nothing_early() {
     let Some(library) = faketime("clock jumps") else { return };
     let mut tally = Tally::default();
     for (before, after) in [("+0", "+0"), ("+1h", "+0"), ("+0", "+1h")] {
         let (of_leap, waited) = leap_between(&library, before, after);
         println!("from {before} to {after}: the next body after {:.1} s", waited.as_secs_f64());
-        assert!(waited.as_secs() < 75, "{before} to {after}: {waited:?}");
-        // Back by an hour is seen, and waited for. Forward by an hour looks like an hour.
-        assert!(waited.as_secs() >= 58 || after == "+1h", "{before} to {after}: {waited:?}");
+        assert!((58..75).contains(&waited.as_secs()), "{before} to {after}: {waited:?}");
         tally.add(of_leap);
     }
     tally.conclude_without_duplicates("clock jumps of ±1 h, between two runs", "libfaketime");

@@ -191,7 +191,7 @@ impl Scene {
         self.audit(ended)
     }
 
-    /// A crash while the log of the budget is written costs a minute's wait, which is right and
+    /// A crash while the log of the budget is written costs a wait of minutes, which is right and
     /// takes time here: the next life finds no log.
     pub fn forget_the_budget(&self) {
         let _ = fs::remove_dir_all(self.lab.path("state"));

@@ -21,7 +21,7 @@ pub const KEY: &str = "kX7-canary-of-the-key-Qz41";
 pub const DATA: &str = "dW3-canary-of-a-value-Jh58";
 
 /// No run here takes so long, on a loaded machine either.
-const PATIENCE: Duration = Duration::from_secs(150);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// How often a living process is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(40);

@@ -162,8 +162,8 @@ fn a_checkpoint_of_something_else_is_refused() {
 }
 
 #[test]
-#[ignore = "a damaged log of the budget costs a window of a minute"]
-fn a_damaged_log_of_the_budget_costs_one_window() {
+#[ignore = "a damaged log of the budget costs two minutes"]
+fn a_damaged_log_of_the_budget_costs_a_deadline_and_a_window() {
     let scene = stopped();
     let path = crate::lab::files_below(&scene.lab.path("state")).pop().expect("a log");
     let mut file = File::options().append(true).open(path).expect("a log");
@@ -171,6 +171,7 @@ fn a_damaged_log_of_the_budget_costs_one_window() {
     drop(file);
     let before = std::time::Instant::now();
     let tally = scene.finish();
-    assert!(before.elapsed().as_secs() < 80, "{:?}", before.elapsed());
+    // What the lost line may have held: a request whose deadline lay ahead, and then its window.
+    assert!(before.elapsed().as_secs() < 150, "{:?}", before.elapsed());
     tally.conclude_without_duplicates("a damaged log of the budget", "a line of garbage");
 }

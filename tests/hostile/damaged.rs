@@ -61,7 +61,7 @@ fn law(seed: u64) {
     assert!([0, 1].contains(&ran.code), "{seed}: {}", ran.stderr);
 
     let bodies = String::from_utf8(lab.read("bodies")).expect("UTF-8");
-    let mut delivered = vec![false; ROWS];
+    let mut delivered = [false; ROWS];
     for element in bodies.lines().flat_map(crate::support::raw_elements) {
         let element = Json::parse(element.as_bytes());
         let Json::Text(id) = element.get("customer_id") else { panic!("{seed}: an id") };

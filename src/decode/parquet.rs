@@ -107,8 +107,7 @@ struct Stretch {
     row_group: usize,
     projection: ProjectionMask,
     batch_rows: usize,
-    /// Rows to leave out at the start, and rows to read after them.
-    skip: usize,
+    /// Rows to read.
     take: usize,
     watch: Arc<Watch>,
 }
@@ -126,8 +125,7 @@ impl Stretch {
             self.projection,
             Some(fields),
         )?;
-        let selection =
-            RowSelection::from(vec![RowSelector::skip(self.skip), RowSelector::select(self.take)]);
+        let selection = RowSelection::from(vec![RowSelector::select(self.take)]);
         let group = Group {
             read,
             metadata: Arc::clone(metadata.metadata()),
@@ -303,14 +301,13 @@ impl ParquetFile {
         let batch_rows = batch_rows(chunks(), self.row_group_rows(group));
         let begin = |metadata: &ArrowReaderMetadata, roots: &dyn Fn(usize) -> bool| {
             let allowance = Arc::clone(&allowance);
-            let watch = Arc::new(Watch::new(chunks(), batch_rows, start, allowance));
+            let watch = Arc::new(Watch::new(chunks(), batch_rows, allowance));
             let known = (0..inner.columns.len()).filter(|&column| roots(column));
             let stretch = Stretch {
                 row_group: group,
                 projection: ProjectionMask::roots(schema, known),
                 batch_rows,
-                skip: count(start)?,
-                take: count(end - start)?,
+                take: count(end)?,
                 watch: Arc::clone(&watch),
             };
             let start = || (inner.start)(metadata, stretch);
@@ -333,8 +330,8 @@ impl ParquetFile {
             }
             _ => None,
         };
-        let rows = first + start..first + end;
-        Ok(GroupRows::new(inner.file, group, rows, start > 0, main, seconds))
+        let rows = first..first + end;
+        Ok(GroupRows::new(inner.file, group, rows, first + start, main, seconds))
     }
 }
 

@@ -47,8 +47,9 @@ pub struct GroupRows {
     row_group: usize,
     /// Data row in the file, from 1, of the next batch, and the one after the last.
     rows: Range<u64>,
-    /// Rows are passed over before the first batch.
-    skipping: bool,
+    /// The first row to hand out. Those before it are decoded and dropped: where the crate
+    /// skips rows, levels that are damaged keep it in a loop without end.
+    from: u64,
     readers: Option<Readers>,
     /// A batch that is handed out in parts.
     parts: Option<Parts>,
@@ -56,27 +57,20 @@ pub struct GroupRows {
 
 impl GroupRows {
     pub(super) fn empty() -> Self {
-        Self { file: 0, row_group: 0, rows: 0..0, skipping: false, readers: None, parts: None }
+        Self { file: 0, row_group: 0, rows: 0..0, from: 0, readers: None, parts: None }
     }
 
-    /// The rows of a group, read with `main`; those of its columns that have INT96
+    /// The rows of a group from `from` on, read with `main`; those of its columns that have INT96
     /// timestamps are read with `seconds` too.
     pub(super) fn new(
         file: u32,
         row_group: usize,
         rows: Range<u64>,
-        skipping: bool,
+        from: u64,
         main: Watched,
         seconds: Option<Seconds>,
     ) -> Self {
-        Self {
-            file,
-            row_group,
-            rows,
-            skipping,
-            readers: Some(Readers { main, seconds }),
-            parts: None,
-        }
+        Self { file, row_group, rows, from, readers: Some(Readers { main, seconds }), parts: None }
     }
 
     /// The next rows, in a batch that is small enough.
@@ -90,9 +84,17 @@ impl GroupRows {
                     Err(what) => return Some(Err(what)),
                 }
             }
-            match self.decode()? {
-                Ok(batch) => self.parts = Some(Parts::of(batch)),
+            let batch = match self.decode()? {
+                Ok(batch) => batch,
                 Err(what) => return Some(Err(what)),
+            };
+            let rows = batch.num_rows() as u64;
+            let before = self.from.saturating_sub(self.rows.start).min(rows);
+            self.rows.start += before;
+            if before < rows {
+                // No more than there are.
+                let (before, rows) = (before as usize, (rows - before) as usize);
+                self.parts = Some(Parts::of(batch.slice(before, rows)));
             }
         }
     }
@@ -104,12 +106,11 @@ impl GroupRows {
             self.readers = None;
         }
         let Readers { main, seconds } = self.readers.as_mut()?;
-        let skipping = std::mem::take(&mut self.skipping);
         let mut read = || {
-            let batch = main.next(skipping)?;
+            let batch = main.next()?;
             let batch = match seconds {
                 Some(Seconds { reader, columns }) => {
-                    join(&batch, &reader.next(skipping)?, columns).map_err(words)?
+                    join(&batch, &reader.next()?, columns).map_err(words)?
                 }
                 None => batch,
             };
@@ -125,8 +126,8 @@ impl GroupRows {
 }
 
 impl Watched {
-    fn next(&mut self, skipping: bool) -> Result<RecordBatch, String> {
-        self.watch.begin_batch(skipping);
+    fn next(&mut self) -> Result<RecordBatch, String> {
+        self.watch.begin_batch();
         match catch_unwind(AssertUnwindSafe(|| self.reader.next())) {
             Ok(Some(Ok(batch))) => Ok(batch),
             Ok(Some(Err(error))) => Err(words(error)),

@@ -117,8 +117,6 @@ struct Held {
     closed: u64,
     /// What the page under way takes until it is decompressed.
     passing: u64,
-    /// Rows to pass over before the batch: pages that lie within them are let go.
-    skip_rows: u64,
     /// What the allowance knows of.
     told: u64,
     /// The page that was read last.
@@ -133,8 +131,6 @@ struct Open {
     next: Option<(u64, Page)>,
     /// What the last page takes.
     bytes: u64,
-    /// Values up to the end of the last page.
-    values: u64,
 }
 
 /// What a page header says.
@@ -148,12 +144,10 @@ struct Page {
 }
 
 impl Watch {
-    /// A watch over these chunks of one row group, read in batches of `batch_rows` rows
-    /// after the first `skip_rows`.
+    /// A watch over these chunks of one row group, read in batches of `batch_rows` rows.
     pub fn new<'a>(
         chunks: impl Iterator<Item = &'a ColumnChunkMetaData>,
         batch_rows: usize,
-        skip_rows: u64,
         allowance: Arc<Allowance>,
     ) -> Self {
         let mut columns: Vec<_> = chunks
@@ -170,28 +164,17 @@ impl Watch {
             })
             .collect();
         columns.sort_by_key(|column| column.start);
-        let held =
-            Held { columns: vec![Open::default(); columns.len()], skip_rows, ..Held::default() };
+        let held = Held { columns: vec![Open::default(); columns.len()], ..Held::default() };
         Self { columns, batch_rows, held: held.into(), allowance }
     }
 
-    /// A batch begins; the one before is done with. With `skipping`, rows are passed over
-    /// before it.
-    pub fn begin_batch(&self, skipping: bool) {
+    /// A batch begins; the one before is done with.
+    pub fn begin_batch(&self) {
         let mut held = self.held();
         held.closed = 0;
         held.passing = 0;
-        if !skipping {
-            held.skip_rows = 0;
-        }
         // Less than before, which nobody refuses.
         let _ = self.tell(&mut held);
-    }
-
-    /// A page was passed over unread.
-    fn passed(&self, column: usize, values: u64) {
-        let open = &mut self.held().columns[column];
-        open.values = open.values.saturating_add(values);
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -268,16 +251,8 @@ impl Watch {
         if page.is_dictionary {
             held.dictionaries += bytes;
         } else {
-            let skip_rows = held.skip_rows;
-            let open = &mut held.columns[column];
-            let before = std::mem::replace(&mut open.bytes, bytes);
-            // Where the values are rows, it is known whether the page before lies within
-            // those that are passed over. Where they are not, it is likely.
-            let let_go = if watched.nested { skip_rows > 0 } else { open.values <= skip_rows };
-            open.values = open.values.saturating_add(page.values);
-            if !let_go {
-                held.closed += before;
-            }
+            let before = std::mem::replace(&mut held.columns[column].bytes, bytes);
+            held.closed += before;
         }
         self.tell_of(&mut held, column)
     }
@@ -570,10 +545,6 @@ impl<R: ChunkReader + 'static> PageReader for Pages<R> {
     }
 
     fn skip_next_page(&mut self) -> Result<()> {
-        if let Some(page) = self.inner.peek_next_page()? {
-            let values = page.num_levels.or(page.num_rows).unwrap_or(0);
-            self.watch.passed(self.column, values as u64);
-        }
         self.inner.skip_next_page()
     }
 

@@ -114,6 +114,7 @@ impl Scan {
             filled: 0,
             full: from.bytes_max,
             quoted_lines: 0,
+            quotes_end: 0,
             taken: Taken::default(),
         };
         taking.begin_record(0);
@@ -221,6 +222,8 @@ struct Taking<'a> {
     full: usize,
     /// Line ends in quotes in the record so far.
     quoted_lines: u64,
+    /// Behind the last quote that was seen: fields that begin there or later have none so far.
+    quotes_end: usize,
     taken: Taken,
 }
 
@@ -247,26 +250,45 @@ impl Taking<'_> {
             if sound < STEP_BYTES as u32 {
                 ends &= (1 << sound) - 1;
             }
-            if quoted_lines == 0 {
-                while ends != 0 {
-                    let bit = ends.trailing_zeros();
-                    ends &= ends - 1;
-                    if !self.end_field(at + bit as usize) {
-                        return;
-                    }
-                }
-            } else if !self.end_fields_among_lines(at, ends, quoted_lines) {
-                return;
+            if bits.quote != 0 {
+                self.quotes_end = at + STEP_BYTES - bits.quote.leading_zeros() as usize;
             }
-            if sound < STEP_BYTES as u32 {
+            let goes_on = if self.field < self.quotes_end || quoted_lines != 0 {
+                self.end_fields(at, ends, quoted_lines)
+            } else {
+                self.end_plain_fields(at, ends, bits.line_feed)
+            };
+            if !goes_on || sound < STEP_BYTES as u32 {
                 return;
             }
             at += STEP_BYTES;
         }
     }
 
-    /// The same where line ends are among the values.
-    fn end_fields_among_lines(&mut self, at: usize, mut ends: u64, mut quoted_lines: u64) -> bool {
+    /// Ends the fields of a step without quotes; whether to go on.
+    fn end_plain_fields(&mut self, at: usize, mut ends: u64, line_feeds: u64) -> bool {
+        while ends != 0 {
+            let bit = ends.trailing_zeros();
+            ends &= ends - 1;
+            let end = at + bit as usize;
+            if line_feeds >> bit & 1 == 1 {
+                if !self.end_record(end) {
+                    return false;
+                }
+                continue;
+            }
+            self.push(self.field, end, false);
+            self.field = end + 1;
+            self.fields += 1;
+            if self.fields == self.scan.columns {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Ends the fields of any step; whether to go on.
+    fn end_fields(&mut self, at: usize, mut ends: u64, mut quoted_lines: u64) -> bool {
         while ends != 0 {
             let bit = ends.trailing_zeros();
             ends &= ends - 1;
@@ -332,6 +354,10 @@ impl Taking<'_> {
     fn push_field(&mut self, end: usize) {
         let (start, quote) = (self.field, self.scan.quote);
         self.fields += 1;
+        if start >= self.quotes_end {
+            self.push(start, end, false);
+            return;
+        }
         if quote.is_none() || Some(self.data[start]) != quote || start == end {
             self.push(start, end, false);
             return;

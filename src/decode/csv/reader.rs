@@ -24,6 +24,12 @@ const BLOCK_BYTES: usize = 256 * 1024;
 /// Bytes that are at hand at least before they are scanned, unless the file ends.
 const SCANNED_BYTES_MIN: usize = 64 * 1024;
 
+/// Records that are read one by one at most before sound ones are scanned for again.
+const SLOW_RECORDS_MAX: u32 = 255;
+
+/// So many sound records in a row show that the file is sound here.
+const SOUND_RECORDS_MIN: u64 = 16;
+
 /// Byte order marks of other encodings; the longer ones first.
 pub(super) const FOREIGN_MARKS: [(&[u8], &str); 4] = [
     (b"\xff\xfe\0\0", "UTF-32LE"),
@@ -49,6 +55,9 @@ pub struct CsvReader<R: Read> {
     block_bytes: usize,
     /// Record by record, for tests of the fast way against this one.
     pub(super) is_slow: bool,
+    /// Records to read before sound ones are scanned for again, and after the next time in vain.
+    slow_records: u32,
+    slow_next: u32,
     held: HeldRows,
     /// The block in the making; empty but for held rows between two calls.
     block: Block,
@@ -108,6 +117,8 @@ impl<R: Read> CsvReader<R> {
             line: 1,
             block_bytes,
             is_slow: false,
+            slow_records: 0,
+            slow_next: 0,
             held: HeldRows::default(),
             block: Block::default(),
         };
@@ -186,6 +197,10 @@ impl<R: Read> CsvReader<R> {
     /// there were any.
     fn take_sound(&mut self, block: &mut Block) -> Result<bool, Error> {
         let columns = self.header.len();
+        if self.slow_records > 0 {
+            self.slow_records -= 1;
+            return Ok(false);
+        }
         let Some(scan) = Scan::of(&self.dialect, columns).filter(|_| !self.is_slow) else {
             return Ok(false);
         };
@@ -199,6 +214,13 @@ impl<R: Read> CsvReader<R> {
             bytes_max: self.block_bytes.saturating_sub(before.filled()),
         };
         let taken = scan.take(data, from, &mut block.rows);
+        // Where little is sound, looking ahead in vain would cost more than it saves.
+        self.slow_next = match taken.records {
+            0 => (self.slow_next * 2 + 1).min(SLOW_RECORDS_MAX),
+            1..SOUND_RECORDS_MIN => self.slow_next,
+            _ => 0,
+        };
+        self.slow_records = self.slow_next;
         let Some(last) = taken.last else {
             // Blank lines alone.
             self.line += taken.lines;

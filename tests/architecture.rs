@@ -66,6 +66,23 @@ fn only_the_command_line_knows_clap() {
     }
 }
 
+/// Pacing, pauses and deadlines can be simulated only where nothing goes past the clock.
+#[test]
+fn the_sender_has_one_clock_one_sleep_and_one_chance() {
+    let room = source().join("send");
+    for file in files(&room) {
+        let text = fs::read_to_string(&file).expect("source");
+        let is_clock = file.starts_with(room.join("clock")) || file == room.join("clock.rs");
+        for word in ["tokio::time", "SystemTime", "Instant", "thread::sleep"] {
+            assert!(is_clock || !text.contains(word), "{} names {word}", file.display());
+        }
+        // Drawn once, as the seed of all that is left to chance.
+        let globals = text.matches("fastrand::").count() - text.matches("fastrand::Rng").count();
+        let allowed = usize::from(file == room.join("mod.rs"));
+        assert_eq!(globals, allowed, "{} draws without a seed", file.display());
+    }
+}
+
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }

@@ -46,7 +46,7 @@ pub fn deliver(
         journal,
         job,
         around,
-        clock,
+        clock: clock.clone(),
         rows_before,
         totals,
         announced_ms: 0,

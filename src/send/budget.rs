@@ -88,6 +88,11 @@ impl Budget {
         self.shut_until_ms = self.shut_until_ms.max(ms);
     }
 
+    /// Until when nothing is let through, where that lies ahead.
+    pub fn shut_after(&self, now_ms: u64) -> Option<u64> {
+        (self.shut_until_ms > now_ms).then_some(self.shut_until_ms)
+    }
+
     /// Takes over a charge of an earlier process.
     pub fn inherit(&mut self, users: u64, events: u64, release_ms: u64) {
         let answered = true;

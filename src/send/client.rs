@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::wire::replies::REPLY_BYTES_MAX;
 
+use super::clock::Clock;
 use super::verdict::{Answer, AnswerBody, Outcome};
 use super::{Settings, Transport};
 
@@ -51,6 +52,8 @@ pub struct Client {
     url: Url,
     api_id: String,
     key: SecretString,
+    clock: Clock,
+    idle_ms: u64,
 }
 
 impl Client {
@@ -58,20 +61,23 @@ impl Client {
     ///
     /// # Errors
     /// Where the endpoint or the credentials can't be used, or TLS can't be set up.
-    pub fn new(settings: &Settings) -> Result<Self, ClientError> {
+    pub fn new(settings: &Settings, clock: &Clock) -> Result<Self, ClientError> {
         let path = [settings.api.path(), settings.app_id.as_str()];
-        Self::to(api_url(&settings.endpoint, &settings.app_id, path)?, settings)
+        Self::to(api_url(&settings.endpoint, &settings.app_id, path)?, settings, clock)
     }
 
     /// A client of the test of a connection (Data API, U: paths), which names the app id in its
     /// header.
-    pub(super) fn for_authentication(settings: &Settings) -> Result<Self, ClientError> {
+    pub(super) fn for_authentication(
+        settings: &Settings,
+        clock: &Clock,
+    ) -> Result<Self, ClientError> {
         let path = ["integrations", "authentication"];
-        Self::to(api_url(&settings.endpoint, &settings.app_id, path)?, settings)
+        Self::to(api_url(&settings.endpoint, &settings.app_id, path)?, settings, clock)
     }
 
     /// A client of one address.
-    fn to(url: Url, settings: &Settings) -> Result<Self, ClientError> {
+    fn to(url: Url, settings: &Settings, clock: &Clock) -> Result<Self, ClientError> {
         let credential = |name, reason| ClientError::Credential { name, reason };
         if settings.api_id.is_empty() || settings.api_id.contains(':') {
             // Data API, S rule: Basic credentials split at the first colon.
@@ -100,7 +106,14 @@ impl Client {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|error| ClientError::Build(reason(error)))?;
-        Ok(Self { http, url, api_id: settings.api_id.clone(), key: settings.key.clone() })
+        Ok(Self {
+            http,
+            url,
+            api_id: settings.api_id.clone(),
+            key: settings.key.clone(),
+            clock: clock.clone(),
+            idle_ms: settings.idle_timeout.as_millis() as u64,
+        })
     }
 
     /// One request with the account's credentials.
@@ -118,8 +131,9 @@ impl Client {
         self.url.host_str().unwrap_or_default()
     }
 
-    /// Reads an answer, of any length up to the bound.
-    pub(super) async fn read(mut response: Response) -> Outcome {
+    /// Reads an answer, of any length up to the bound. One that comes to a halt counts as cut: its
+    /// rest would be no use after so long, and the deadline is far.
+    pub(super) async fn read(&self, mut response: Response) -> Outcome {
         let header = |name: &str| {
             response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned)
         };
@@ -131,7 +145,11 @@ impl Client {
         };
         let mut bytes = Vec::new();
         answer.body = loop {
-            match response.chunk().await {
+            let idle_ms = self.clock.now_ms() + self.idle_ms;
+            let Some(read) = self.clock.deadline(idle_ms, response.chunk()).await else {
+                break AnswerBody::Cut;
+            };
+            match read {
                 Ok(Some(chunk)) if bytes.len() + chunk.len() > REPLY_BYTES_MAX => {
                     break AnswerBody::TooLong;
                 }
@@ -147,7 +165,7 @@ impl Client {
 impl Transport for Client {
     async fn send(&self, body: Bytes) -> Outcome {
         match self.post(body).await {
-            Ok(response) => Self::read(response).await,
+            Ok(response) => self.read(response).await,
             Err(error) if error.is_connect() => Outcome::NeverConnected(reason(error)),
             Err(error) => Outcome::Broken(reason(error)),
         }

@@ -137,14 +137,21 @@ impl Jobs {
         self.open.get(&seq)
     }
 
-    /// The job that should go next: the first that is due again, else the next new body, unless
-    /// one of its users is still under way.
-    pub fn candidate(&self, now_ms: u64) -> Option<&Job> {
+    /// The jobs that may go next, the one that should first: those that are due again, in the
+    /// order of the file, else the next new body, unless one of its users is still under way.
+    /// For a probe, the one that failed least is first, so that no body keeps the others from
+    /// trying.
+    pub fn candidates(&self, now_ms: u64, is_probe: bool) -> Vec<&Job> {
         let is_due = |job: &&Job| matches!(job.state, State::Due(due_ms) if due_ms <= now_ms);
-        self.open.values().find(is_due).or_else(|| {
-            let fresh = self.fresh.as_ref().filter(|_| self.open.len() < self.open_max)?;
-            fresh.keys().all(|key| !self.keys.contains(&key)).then_some(fresh)
-        })
+        let mut due: Vec<_> = self.open.values().filter(is_due).collect();
+        if due.is_empty() {
+            let fresh = self.fresh.iter().filter(|_| self.open.len() < self.open_max);
+            return fresh.filter(|job| job.keys().all(|key| !self.keys.contains(&key))).collect();
+        }
+        if is_probe {
+            due.sort_by_key(|job| job.failures);
+        }
+        due
     }
 
     /// When the next retry is due, where all of them wait.
@@ -156,15 +163,15 @@ impl Jobs {
         due.min()
     }
 
-    /// Marks a candidate as under way.
-    pub fn launch(&mut self, seq: u64) {
+    /// Marks a candidate as under way, and gives it.
+    pub fn launch(&mut self, seq: u64) -> Option<&Job> {
         if let Some(job) = self.fresh.take_if(|job| job.body.seq == seq) {
             self.keys.extend(job.keys());
             self.open.insert(seq, job);
         }
-        if let Some(job) = self.open.get_mut(&seq) {
-            job.state = State::InFlight;
-        }
+        let job = self.open.get_mut(&seq)?;
+        job.state = State::InFlight;
+        Some(job)
     }
 
     /// The stretch under way is settled; gives the body where it was the last one.

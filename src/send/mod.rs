@@ -72,6 +72,8 @@ pub struct Settings {
     pub request_deadline: Duration,
     /// For a connection to be made.
     pub connect_timeout: Duration,
+    /// Between two pieces of an answer, once it has begun.
+    pub idle_timeout: Duration,
     /// Users of the largest body: a lowered rate stops there.
     pub largest_users: u64,
     /// Events of the largest body.
@@ -82,6 +84,8 @@ pub struct Settings {
     pub mean_events: f64,
     /// Go straight to the server, whatever the system says of proxies.
     pub no_proxy: bool,
+    /// Seeds all that the sender leaves to chance: the length of its pauses.
+    pub seed: u64,
 }
 
 impl Settings {
@@ -105,11 +109,13 @@ impl Settings {
             retry_for: Duration::from_secs(3600),
             request_deadline: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(15),
             largest_users: 0,
             largest_events: 0,
             mean_users: 0.0,
             mean_events: 0.0,
             no_proxy: false,
+            seed: fastrand::u64(..),
         }
     }
 
@@ -356,6 +362,6 @@ pub fn run_blocking(
         .enable_all()
         .build()
         .map_err(|error| ClientError::Build(error.to_string()))?;
-    let client = Client::new(settings)?;
+    let client = Client::new(settings, &clock)?;
     runtime.block_on(run(settings, work, ledger, log, clock, &client, stop))
 }

@@ -2,7 +2,7 @@
 //! what it tells of the way to the server, the credentials and the clocks.
 
 use std::io;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use secrecy::ExposeSecret;
@@ -12,6 +12,7 @@ use crate::wire::replies::{Reply, State};
 
 use super::Settings;
 use super::client::{Client, ClientError, chain, reason};
+use super::clock::Clock;
 use super::verdict::{AnswerBody, Outcome, advice};
 
 /// What came of the test.
@@ -122,9 +123,10 @@ pub fn probe_blocking(settings: &Settings) -> Result<Probe, ClientError> {
         .enable_all()
         .build()
         .map_err(|error| ClientError::Build(error.to_string()))?;
-    let client = Client::for_authentication(settings)?;
+    let clock = Clock::system();
+    let client = Client::for_authentication(settings, &clock)?;
     let body = document(settings, client.host());
-    Ok(runtime.block_on(probe(&client, body, settings.request_deadline)))
+    Ok(runtime.block_on(probe(&client, &clock, body, settings.request_deadline)))
 }
 
 /// Data API, U rule (test of a connection): the workspace id and the key once more, what asks, and
@@ -140,34 +142,35 @@ fn document(settings: &Settings, host: &str) -> Bytes {
     Bytes::from(document.to_string())
 }
 
-async fn probe(client: &Client, body: Bytes, deadline: Duration) -> Probe {
+async fn probe(client: &Client, clock: &Clock, body: Bytes, deadline: Duration) -> Probe {
     let unreachable = |obstacle, reason| Probe {
         finding: Finding::Unreachable { obstacle, host: client.host().to_owned(), reason },
         round_trip: None,
         clock_ahead_seconds: None,
     };
-    let start = Instant::now();
+    let start_ms = clock.now_ms();
     let asked = async {
         let response = client.post(body).await?;
         let date = response.headers().get(reqwest::header::DATE);
-        let ahead = date.and_then(|date| clock_ahead_seconds(date.to_str().ok()?));
-        Ok((Client::read(response).await, ahead))
+        let ahead = date.and_then(|date| clock_ahead_seconds(date.to_str().ok()?, clock.wall_ms()));
+        Ok((client.read(response).await, ahead))
     };
-    let (outcome, clock_ahead_seconds) = match tokio::time::timeout(deadline, asked).await {
-        Ok(Ok(answered)) => answered,
-        Ok(Err(error)) => {
+    let deadline_ms = start_ms + deadline.as_millis() as u64;
+    let (outcome, clock_ahead_seconds) = match clock.deadline(deadline_ms, asked).await {
+        Some(Ok(answered)) => answered,
+        Some(Err(error)) => {
             let obstacle = obstacle(&error);
             return unreachable(obstacle, reason(error));
         }
-        Err(_) => {
+        None => {
             let words = format!("no answer within {} s", deadline.as_secs());
             return unreachable(Obstacle::Time, words);
         }
     };
-    let round_trip = Some(start.elapsed());
+    let ms = clock.now_ms() - start_ms;
+    let round_trip = Some(Duration::from_millis(ms));
     match outcome {
         Outcome::Answered(answer) => {
-            let ms = start.elapsed().as_millis() as u64;
             tracing::debug!(status = answer.status, ms, "test of the connection answered");
             let body: &[u8] = match &answer.body {
                 AnswerBody::Whole(body) => body,
@@ -199,14 +202,10 @@ fn finding(status: u16, body: &[u8]) -> Finding {
 }
 
 /// HTTP dates have whole seconds, so half a second is meant.
-fn clock_ahead_seconds(date: &str) -> Option<i64> {
-    let server = httpdate::parse_http_date(date).ok()?;
-    let now = SystemTime::now();
-    let whole = |gap: Duration| i64::try_from(gap.as_secs()).ok();
-    match now.duration_since(server) {
-        Ok(ahead) => whole(ahead),
-        Err(behind) => whole(behind.duration()).map(|seconds| -seconds),
-    }
+fn clock_ahead_seconds(date: &str, wall_ms: u64) -> Option<i64> {
+    let server = httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    let ahead_ms = i128::from(wall_ms) - i128::try_from(server.as_millis()).ok()?;
+    i64::try_from(ahead_ms / 1000).ok()
 }
 
 fn obstacle(error: &reqwest::Error) -> Obstacle {
@@ -271,14 +270,13 @@ mod tests {
 
     #[test]
     fn clocks_are_compared_in_seconds() {
-        let at =
-            |seconds| httpdate::fmt_http_date(SystemTime::now() - Duration::from_secs(seconds));
-        let ahead = clock_ahead_seconds(&at(95)).unwrap();
-        assert!((95..=97).contains(&ahead), "{ahead}");
-        let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(95));
-        let ahead = clock_ahead_seconds(&date).unwrap();
-        assert!((-95..=-93).contains(&ahead), "{ahead}");
-        assert_eq!(clock_ahead_seconds("yesterday"), None);
+        const AT_MS: u64 = 1_795_478_400_000;
+        let date = "Tue, 24 Nov 2026 00:00:00 GMT";
+        for (ms, seconds) in [(95_400, 95), (999, 0), (0, 0), (-999, 0), (-95_400, -95)] {
+            let wall_ms = AT_MS.saturating_add_signed(ms);
+            assert_eq!(clock_ahead_seconds(date, wall_ms), Some(seconds), "{ms}");
+        }
+        assert_eq!(clock_ahead_seconds("yesterday", AT_MS), None);
     }
 
     #[test]

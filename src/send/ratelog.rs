@@ -19,11 +19,16 @@ use crate::private;
 use super::budget::{Budget, Charge, ChargeId};
 use super::clock::Clock;
 use lines::{
-    Held, MAGIC, Past, VERSION, charge_line, header_of, held_line, is_newer, line, replay,
+    Held, Past, charge_line, clock_line, header_line, header_of, held_line, is_newer, line, replay,
+    shut_line,
 };
 
 /// Size at which the file is written anew with what still counts, in bytes.
 const COMPACT_BYTES: u64 = 1 << 20;
+
+/// From how far on a wall clock that drifts against the machine's is noted, in milliseconds:
+/// less than what counts as set.
+const DRIFT_MS: u64 = 20;
 
 /// Why the rate log can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +64,8 @@ pub enum RateLogError {
 #[derive(Debug)]
 pub struct RateLog {
     store: Option<Store>,
+    /// What earlier processes left, in times of the clock that the log was opened with: the wall
+    /// clock may be set until the budget takes it over.
     past: Past,
 }
 
@@ -69,6 +76,8 @@ struct Store {
     bytes: u64,
     compact_at: u64,
     lines: String,
+    /// [`Clock::booted_ms`] as it was written last.
+    booted_ms: u64,
 }
 
 impl RateLog {
@@ -112,11 +121,14 @@ impl RateLog {
         if is_newer(&text) {
             return Err(RateLogError::Newer { path });
         }
-        let past = if is_new { Past::default() } else { replay(&text, clock.wall_ms()) };
-        let store = Store { file, path, bytes: 0, compact_at: 0, lines: String::new() };
-        let mut log = Self { store: Some(store), past };
-        let held = log.past.held.iter().map(|held| held_line(held.release_ms, held)).collect();
-        log.rewrite(clock, held)?;
+        let (booted_ms, wall_ms, now_ms) = (clock.booted_ms(), clock.wall_ms(), clock.now_ms());
+        let past = if is_new { Past::default() } else { replay(&text, wall_ms, booted_ms) };
+        let mut lines: Vec<_> =
+            past.held.iter().map(|held| held_line(held.release_ms, held)).collect();
+        lines.extend((past.shut_until_ms > wall_ms).then(|| shut_line(past.shut_until_ms)));
+        let store = Store { file, path, bytes: 0, compact_at: 0, lines: String::new(), booted_ms };
+        let mut log = Self { store: Some(store), past: past.moved(wall_ms, now_ms) };
+        log.rewrite(clock, lines)?;
         if is_new && let Err(source) = private::sync_dir(directory) {
             return Err(RateLogError::Io { path: directory.to_owned(), source });
         }
@@ -124,12 +136,10 @@ impl RateLog {
     }
 
     /// Charges the budget with what earlier processes left.
-    pub(super) fn replay_into(&self, budget: &mut Budget, clock: &Clock) {
-        let (now_ms, wall_ms) = (clock.now_ms(), clock.wall_ms());
-        let steady = |ms: u64| now_ms + ms.saturating_sub(wall_ms);
-        budget.shut_until(steady(self.past.shut_until_ms));
-        for held in self.past.held.iter().filter(|held| held.release_ms > wall_ms) {
-            budget.inherit(held.users, held.events, steady(held.release_ms));
+    pub(super) fn replay_into(&self, budget: &mut Budget) {
+        budget.shut_until(self.past.shut_until_ms);
+        for held in &self.past.held {
+            budget.inherit(held.users, held.events, held.release_ms);
         }
     }
 
@@ -145,6 +155,7 @@ impl RateLog {
         for (id, charge) in charges {
             store.lines.push_str(&charge_line(clock, *id, charge));
         }
+        store.note_clock(clock);
         store.flush(true)
     }
 
@@ -168,6 +179,7 @@ impl RateLog {
         let Some(store) = &mut self.store else {
             return Ok(());
         };
+        store.note_clock(clock);
         store.flush(false)?;
         if store.bytes < store.compact_at {
             return Ok(());
@@ -180,7 +192,8 @@ impl RateLog {
                 charge_line(clock, id, &charge)
             }
         });
-        let lines = lines.collect();
+        let shut = budget.shut_after(clock.now_ms()).map(|ms| shut_line(clock.wall_at(ms)));
+        let lines = lines.chain(shut).collect();
         self.rewrite(clock, lines)
     }
 
@@ -190,9 +203,8 @@ impl RateLog {
         let Some(store) = &mut self.store else {
             return Ok(());
         };
-        let (wall_ms, pid, count) = (clock.wall_ms(), std::process::id(), lines.len());
-        let header = line(format_args!("{MAGIC} {VERSION} {wall_ms} {pid} {count}"));
-        let text = header + &lines.concat();
+        store.booted_ms = clock.booted_ms();
+        let text = header_line(clock, store.booted_ms, lines.len()) + &lines.concat();
         let write = |file: &mut File| {
             file.seek(SeekFrom::Start(0))?;
             file.set_len(0)?;
@@ -208,6 +220,15 @@ impl RateLog {
 }
 
 impl Store {
+    /// Notes a wall clock that has moved against the machine's.
+    fn note_clock(&mut self, clock: &Clock) {
+        let booted_ms = clock.booted_ms();
+        if booted_ms.abs_diff(self.booted_ms) > DRIFT_MS {
+            self.booted_ms = booted_ms;
+            self.lines.push_str(&clock_line(booted_ms));
+        }
+    }
+
     fn flush(&mut self, durable: bool) -> Result<(), RateLogError> {
         if self.lines.is_empty() {
             return Ok(());

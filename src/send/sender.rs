@@ -7,6 +7,7 @@ mod settle;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use fastrand::Rng;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -32,6 +33,8 @@ const SHOWN_EVERY_MS: u64 = 1_000;
 /// One request under way.
 struct Flight {
     charge: ChargeId,
+    /// Its ordinal among the requests of the run.
+    request: u64,
     sent_ms: u64,
     sent: log::Sent,
 }
@@ -49,6 +52,20 @@ struct Ending {
     error: Option<Error>,
 }
 
+/// What goes next.
+enum Choice {
+    /// This body, which is charged.
+    Send(u64, ChargeId),
+    /// Nothing before the budget allows it.
+    Budget(u64),
+    /// A body that the budget never allows.
+    Never {
+        seq: u64,
+        weight: (u64, u64),
+    },
+    Nothing,
+}
+
 /// One run.
 pub(super) struct Sender<'a, T> {
     ledger: &'a mut dyn Ledger,
@@ -60,6 +77,7 @@ pub(super) struct Sender<'a, T> {
     log: RateLog,
     jobs: Jobs,
     health: Health,
+    jitter: Rng,
     breaker: Breaker,
     requests: JoinSet<Landed>,
     flights: BTreeMap<u64, Flight>,
@@ -87,7 +105,7 @@ impl<'a, T: Transport> Sender<'a, T> {
         let Settings { users, events, largest_users, largest_events, .. } = *settings;
         let connections = settings.connections();
         let mut budget = Budget::new(users, events, largest_users, largest_events);
-        log.replay_into(&mut budget, &clock);
+        log.replay_into(&mut budget);
         Self {
             ledger,
             clock,
@@ -98,6 +116,7 @@ impl<'a, T: Transport> Sender<'a, T> {
             log,
             jobs: Jobs::new(connections),
             health: Health::new(settings.retry_for.as_millis() as u64),
+            jitter: Rng::with_seed(settings.seed),
             breaker: Breaker::default(),
             requests: JoinSet::new(),
             flights: BTreeMap::new(),
@@ -124,6 +143,9 @@ impl<'a, T: Transport> Sender<'a, T> {
             }
             if self.ending.is_none() {
                 self.launch(&mut work)?;
+            } else {
+                // Nothing of it is sent, but it tells whether anything was left to send.
+                self.fetch(&mut work);
             }
             self.report();
             if let Some(result) = self.result() {
@@ -150,15 +172,11 @@ impl<'a, T: Transport> Sender<'a, T> {
         }
         while self.flights.len() < self.health.permits(self.connections) {
             self.fetch(work);
-            let Some(job) = self.jobs.candidate(now_ms) else {
-                self.wake_ms = self.jobs.next_due_ms();
-                let until_ms = self.wake_ms.filter(|_| self.flights.is_empty());
-                self.progress.waiting = until_ms.map(|until_ms| Waiting::BackOff { until_ms });
-                break;
-            };
-            let (seq, (users, events)) = (job.body.seq, job.weight());
-            match self.budget.charge(now_ms, (users, events), deadline_ms) {
-                Ok(charge) => {
+            match self.choose(now_ms, deadline_ms) {
+                Choice::Send(seq, charge) => {
+                    let Some(job) = self.jobs.launch(seq) else {
+                        break;
+                    };
                     intents.extend(job.intent());
                     let (bytes, range) = (job.bytes(), job.range());
                     let sent = log::Sent {
@@ -169,17 +187,23 @@ impl<'a, T: Transport> Sender<'a, T> {
                     };
                     chosen.push((sent, bytes));
                     charges.push(charge);
-                    self.flights.insert(seq, Flight { charge, sent_ms: now_ms, sent });
-                    self.jobs.launch(seq);
+                    let request = self.health.launch();
+                    self.flights.insert(seq, Flight { charge, request, sent_ms: now_ms, sent });
                 }
-                Err(Refused::Until(until_ms)) => {
+                Choice::Nothing => {
+                    self.wake_ms = self.jobs.next_due_ms();
+                    let until_ms = self.wake_ms.filter(|_| self.flights.is_empty());
+                    self.progress.waiting = until_ms.map(|until_ms| Waiting::BackOff { until_ms });
+                    break;
+                }
+                Choice::Budget(until_ms) => {
                     // A retry that comes due before may be smaller, and goes first.
                     let due_ms = self.jobs.next_due_ms().filter(|&due_ms| due_ms > now_ms);
                     self.wake_ms = Some(due_ms.map_or(until_ms, |due_ms| due_ms.min(until_ms)));
                     self.progress.waiting = Some(Waiting::Budget { until_ms });
                     break;
                 }
-                Err(Refused::Never) => {
+                Choice::Never { seq, weight: (users, events) } => {
                     self.end(Some(Error::OverRate { seq, users, events }));
                     break;
                 }
@@ -192,18 +216,35 @@ impl<'a, T: Transport> Sender<'a, T> {
         // may be sent twice; never a body that nobody knows of.
         self.log.charge(&self.clock, &self.budget.select(&charges))?;
         self.ledger.intend(&intents).map_err(Error::Ledger)?;
-        let (clock, deadline) = (self.clock, self.clock.instant(deadline_ms));
         for (sent, bytes) in chosen {
             log::leaving(&sent);
             let seq = sent.body;
-            let transport = self.transport.clone();
+            let (transport, clock) = (self.transport.clone(), self.clock.clone());
             self.requests.spawn(async move {
-                let answered = tokio::time::timeout_at(deadline, transport.send(bytes)).await;
+                let answered = clock.deadline(deadline_ms, transport.send(bytes)).await;
                 let outcome = answered.unwrap_or(Outcome::TimedOut);
                 Landed { seq, outcome, at_ms: clock.now_ms() }
             });
         }
         Ok(())
+    }
+
+    /// Chooses and charges the request that goes next. Where the first of those that are due again
+    /// doesn't fit the budget, a later one may: none of their users is shared.
+    fn choose(&mut self, now_ms: u64, deadline_ms: u64) -> Choice {
+        let mut choice = Choice::Nothing;
+        for job in self.jobs.candidates(now_ms, self.health.is_probing()) {
+            let (seq, weight) = (job.body.seq, job.weight());
+            match (self.budget.charge(now_ms, weight, deadline_ms), &choice) {
+                (Ok(charge), _) => return Choice::Send(seq, charge),
+                (Err(Refused::Never), _) => return Choice::Never { seq, weight },
+                (Err(Refused::Until(ms)), &Choice::Budget(until_ms)) => {
+                    choice = Choice::Budget(until_ms.min(ms));
+                }
+                (Err(Refused::Until(ms)), _) => choice = Choice::Budget(ms),
+            }
+        }
+        choice
     }
 
     /// Takes the next body where one is wanted and there.
@@ -256,7 +297,12 @@ impl<'a, T: Transport> Sender<'a, T> {
                 if let Some(error) = ending.error.take() {
                     return Some(Err(error));
                 }
-                Ended::Interrupted
+                // The stop came when everything was on its way.
+                if self.work_closed && self.jobs.is_empty() {
+                    Ended::Complete
+                } else {
+                    Ended::Interrupted
+                }
             }
             None if self.work_closed && self.jobs.is_empty() => Ended::Complete,
             None => return None,
@@ -272,7 +318,6 @@ impl<'a, T: Transport> Sender<'a, T> {
         // While it waits, what is shown of the wait counts down.
         let shown_ms = self.progress.waiting.map(|_| self.clock.now_ms() + SHOWN_EVERY_MS);
         let wake_ms = wake_ms.into_iter().chain(shown_ms).min();
-        let wake = wake_ms.map(|wake_ms| self.clock.instant(wake_ms));
         let wants_work = !is_ending && !self.work_closed && self.jobs.wants_work();
         tokio::select! {
             biased;
@@ -286,8 +331,8 @@ impl<'a, T: Transport> Sender<'a, T> {
                 None => self.work_closed = true,
             },
             () = async {
-                match wake {
-                    Some(wake) => tokio::time::sleep_until(wake).await,
+                match wake_ms {
+                    Some(wake_ms) => self.clock.sleep_until(wake_ms).await,
                     None => std::future::pending().await,
                 }
             } => {}

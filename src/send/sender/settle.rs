@@ -68,14 +68,15 @@ impl<T: Transport> Sender<'_, T> {
             Verdict::Wait { asked_ms } => {
                 self.budget.ease(flight.sent_ms, at_ms);
                 let failures = self.jobs.fail(seq);
-                let due_ms = self.health.asked(at_ms, asked_ms, failures, fastrand::f64());
+                let due_ms = self.health.asked(at_ms, asked_ms, failures, self.jitter.f64());
                 log::told_to_wait(seq, asked_ms, pause(at_ms, due_ms));
                 self.jobs.retry(seq, due_ms);
                 Settled::NotTaken
             }
             Verdict::Retry { cause, in_doubt } => {
                 let failures = self.jobs.fail(seq);
-                match self.health.failure(at_ms, failures, fastrand::f64()) {
+                let jitter = self.jitter.f64();
+                match self.health.failure(flight.request, at_ms, failures, jitter) {
                     Some(due_ms) => {
                         log::retry(seq, failures, &outcome, pause(at_ms, due_ms));
                         self.jobs.retry(seq, due_ms);

@@ -18,8 +18,8 @@ use crate::model::Body;
 use crate::private;
 use crate::source;
 
-/// Bodies are written in pieces of this size.
-const OUT_BUFFER_BYTES: usize = 1 << 20;
+/// Small bodies are written together; one of this size goes as it is.
+const OUT_BUFFER_BYTES: usize = 64 << 10;
 
 /// Checks everything and sends nothing.
 ///

@@ -3,6 +3,7 @@
 use super::{
     arrow_cells::ArrowColumn,
     cell::Cell,
+    encode::Span,
     plan::{Binding, Plan},
 };
 use crate::model::{ArrowRows, TextRows, unguarded};
@@ -15,6 +16,9 @@ pub trait Cells {
 
     /// One cell. `scratch` holds its text where that has to be made.
     fn cell<'a>(&'a self, row: usize, column: usize, scratch: &'a mut String) -> Cell<'a>;
+
+    /// Where a cell lies that is text as it stands in its file; `None` where it has to be made.
+    fn span(&self, row: usize, column: usize) -> Option<Span<'_>>;
 }
 
 /// The cells of CSV records.
@@ -29,7 +33,7 @@ pub struct TextCells<'a> {
 impl<'a> TextCells<'a> {
     /// The cells of a block. `Err` holds what is wrong, which the reader has ruled out.
     pub fn new(rows: &'a TextRows, binding: &'a Binding) -> Result<Self, String> {
-        let text = |bytes| std::str::from_utf8(bytes).map_err(|error| error.to_string());
+        let text = |bytes| simdutf8::basic::from_utf8(bytes).map_err(|error| error.to_string());
         Ok(Self {
             rows,
             bytes: text(&rows.bytes)?,
@@ -49,6 +53,13 @@ impl Cells for TextCells<'_> {
         let text = if field.unescaped { self.unescaped } else { self.bytes };
         let text = &text[field.start as usize..(field.start + field.len) as usize];
         Cell::Text(if self.guarded { unguarded(text) } else { text })
+    }
+
+    fn span(&self, row: usize, column: usize) -> Option<Span<'_>> {
+        let source = self.sources[column].filter(|_| !self.guarded)?;
+        let field = self.rows.fields[row * self.rows.columns + source];
+        let text = if field.unescaped { self.unescaped } else { self.bytes };
+        Some(Span { bytes: text.as_bytes(), start: field.start as usize, len: field.len as usize })
     }
 }
 
@@ -85,5 +96,9 @@ impl Cells for ArrowCells<'_> {
             Some(array) => array.cell(row, scratch),
             None => Cell::Absent,
         }
+    }
+
+    fn span(&self, _: usize, _: usize) -> Option<Span<'_>> {
+        None
     }
 }

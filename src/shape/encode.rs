@@ -4,13 +4,15 @@
 //! - `layout`: which columns feed which part of an element;
 //! - `identity`: who a row is about;
 //! - `event`: an action's own fields;
-//! - `value`, `date_like`: attributes by their type.
+//! - `value`, `date_like`: attributes by their type;
+//! - `plain`: the same for cells that are sent as they stand, which are most.
 
 mod census;
 mod date_like;
 mod event;
 mod identity;
 mod layout;
+mod plain;
 mod value;
 
 use std::sync::Arc;
@@ -26,10 +28,11 @@ use crate::model::{Code, Element, Kind, Problem, Reject, Rows, Severity, Shaped,
 use crate::wire::envelope;
 use census::Census;
 use layout::{Layout, Node};
+pub(super) use plain::Span;
 
 /// Checks a block and encodes its sound rows. `Err` names a column that cannot be read.
 pub fn shape(plan: &Plan, binding: &Binding, rows: Arc<Rows>) -> Result<Shaped, String> {
-    let encoder = Encoder::new(plan);
+    let encoder = Encoder::new(plan, &rows);
     let block = match rows.as_ref() {
         Rows::Text(text) => encoder.block(&rows, binding, &TextCells::new(text, binding)?),
         Rows::Arrow(arrow) => {
@@ -109,11 +112,16 @@ struct Written {
 }
 
 impl<'p> Encoder<'p> {
-    fn new(plan: &'p Plan) -> Self {
+    fn new(plan: &'p Plan, rows: &Rows) -> Self {
+        // Names and quotes make about twice of the cells; what is more grows.
+        let json_bytes = match rows {
+            Rows::Text(text) => text.bytes.len() * 5 / 2,
+            Rows::Arrow(_) => 0,
+        };
         Self {
             plan,
-            json: Vec::new(),
-            elements: Vec::new(),
+            json: Vec::with_capacity(json_bytes),
+            elements: Vec::with_capacity(rows.len()),
             rejects: Vec::new(),
             tally: Tally::default(),
             census: Census::default(),

@@ -96,36 +96,44 @@ impl CheckedFile {
         if start >= end {
             return Ok(Bytes::new());
         }
-        let Some(fingerprint) = &self.fingerprint else {
-            return Ok(self.read_exactly(start, (end - start) as usize)?.freeze());
-        };
+        if self.fingerprint.is_none() {
+            let mut bytes = BytesMut::zeroed((end - start) as usize);
+            self.read_exactly(start, &mut bytes)?;
+            return Ok(bytes.freeze());
+        }
         // A hash covers a whole block, so whole blocks have to be read.
         let block_bytes = BLOCK_BYTES as u64;
         let aligned = start / block_bytes * block_bytes;
         let aligned_end = end.div_ceil(block_bytes).saturating_mul(block_bytes).min(self.bytes);
-        let bytes = self.read_exactly(aligned, (aligned_end - aligned) as usize)?.freeze();
-        let first = (aligned / block_bytes) as usize;
+        let mut bytes = BytesMut::zeroed((aligned_end - aligned) as usize);
+        self.read_exactly(aligned, &mut bytes)?;
+        let bytes = bytes.freeze();
+        let first = aligned / block_bytes;
         for (block, at) in bytes.chunks(BLOCK_BYTES).zip(first..) {
-            if fingerprint.blocks.get(at) != Some(&xxh3_64(block)) {
-                return Err(changed());
-            }
+            self.check_block(at, block)?;
         }
         Ok(bytes.slice((start - aligned) as usize..(end - aligned) as usize))
     }
 
     /// Reads the file from its start to its end.
     pub fn reader(&self) -> CheckedReader {
-        CheckedReader { file: self.clone(), position: 0, block: Bytes::new() }
+        CheckedReader { file: self.clone(), position: 0, block: Vec::new(), at: 0 }
     }
 
-    fn read_exactly(&self, start: u64, len: usize) -> io::Result<BytesMut> {
-        let mut bytes = BytesMut::zeroed(len);
-        read_exact_at(&self.file, &mut bytes, start).map_err(|error| match error.kind() {
+    fn read_exactly(&self, start: u64, bytes: &mut [u8]) -> io::Result<()> {
+        read_exact_at(&self.file, bytes, start).map_err(|error| match error.kind() {
             // Shorter than a moment ago.
             io::ErrorKind::UnexpectedEof => changed(),
             _ => error,
-        })?;
-        Ok(bytes)
+        })
+    }
+
+    /// Holds a block against its hash, where there is one.
+    fn check_block(&self, at: u64, block: &[u8]) -> io::Result<()> {
+        match &self.fingerprint {
+            Some(print) if print.blocks.get(at as usize) != Some(&xxh3_64(block)) => Err(changed()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -161,24 +169,49 @@ pub struct Changed;
 pub struct CheckedReader {
     file: CheckedFile,
     position: u64,
-    block: Bytes,
+    /// The block at hand, and how much of it was handed out.
+    block: Vec<u8>,
+    at: usize,
 }
 
 impl CheckedReader {
     /// Bytes handed out so far.
     pub fn position(&self) -> u64 {
-        self.position - self.block.len() as u64
+        self.position - (self.block.len() - self.at) as u64
+    }
+}
+
+impl CheckedReader {
+    /// Reads up to the end of the block that is next, into the same memory.
+    fn next_block(&mut self) -> io::Result<()> {
+        let block_bytes = BLOCK_BYTES as u64;
+        let end = (self.position / block_bytes + 1).saturating_mul(block_bytes);
+        let len = end.min(self.file.bytes).saturating_sub(self.position) as usize;
+        if self.file.fingerprint.is_some() && !self.position.is_multiple_of(block_bytes) {
+            // A hash covers a whole block, the start of which is not asked for.
+            self.block = self.file.read_at(self.position, len)?.into();
+        } else {
+            self.block.resize(len, 0);
+            self.file.read_exactly(self.position, &mut self.block)?;
+            if len > 0 {
+                self.file.check_block(self.position / block_bytes, &self.block)?;
+            }
+        }
+        self.at = 0;
+        self.position += len as u64;
+        Ok(())
     }
 }
 
 impl Read for CheckedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.block.is_empty() {
-            self.block = self.file.read_at(self.position, BLOCK_BYTES)?;
-            self.position += self.block.len() as u64;
+        if self.at == self.block.len() {
+            self.next_block()?;
         }
-        let len = buffer.len().min(self.block.len());
-        buffer[..len].copy_from_slice(&self.block.split_to(len));
+        let rest = &self.block[self.at..];
+        let len = buffer.len().min(rest.len());
+        buffer[..len].copy_from_slice(&rest[..len]);
+        self.at += len;
         Ok(len)
     }
 }
@@ -193,7 +226,8 @@ impl parquet::file::reader::ChunkReader for CheckedFile {
     type T = io::BufReader<CheckedReader>;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        let reader = CheckedReader { file: self.clone(), position: start, block: Bytes::new() };
+        let reader =
+            CheckedReader { file: self.clone(), position: start, block: Vec::new(), at: 0 };
         Ok(io::BufReader::new(reader))
     }
 

@@ -1,5 +1,6 @@
 //! A block of rows being built.
 
+use super::scan::Last;
 use crate::model::{Damage, TextRecord, TextRows};
 
 /// A block in the making, and how full it is.
@@ -62,6 +63,23 @@ impl Block {
         let raw = start..self.rows.bytes.len() as u32;
         self.filled += raw.len().max(self.record_bytes_min) + size_of::<TextRecord>();
         self.rows.records.push(TextRecord { row, line, raw });
+    }
+
+    /// Adds the bytes of records whose fields and bounds are in the block already, the place
+    /// before them being `before`; gives the place before the last of them.
+    pub(super) fn extend(&mut self, before: Mark, raw: &[u8], records: u64, last: Last) -> Mark {
+        self.rows.bytes.extend_from_slice(raw);
+        let added = &self.rows.records[before.records..];
+        let bytes: usize = added.iter().map(|record| record.raw.len()).sum();
+        self.filled += bytes + records as usize * size_of::<TextRecord>();
+        Mark {
+            bytes: before.bytes + last.start,
+            unescaped: last.unescaped,
+            fields: last.fields,
+            records: self.rows.records.len() - 1,
+            damage: self.rows.damage.len(),
+            filled: self.filled - last.bytes - size_of::<TextRecord>(),
+        }
     }
 
     pub(super) fn push_damage(&mut self, damage: Damage) {

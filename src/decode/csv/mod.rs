@@ -2,6 +2,7 @@
 //!
 //! - `reader` streams blocks of records and damage, in file order;
 //! - `grammar` reads one record at the start of a slice (RFC 4180, with LF or CRLF);
+//! - `scan` takes sound records as fast as bits allow, and leaves the others to the reader;
 //! - `resync` weighs where records go on after broken quoting;
 //! - `block` and `held` build a block and take back its last rows where what follows
 //!   shows that they were pieces of a damaged record;
@@ -20,6 +21,7 @@ mod input;
 mod raw;
 mod reader;
 mod resync;
+mod scan;
 mod transcode;
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::{
     input::Input,
     raw::{Raw, line_ends},
     resync::{self, Tail, Verdict},
+    scan::{Scan, Start},
 };
 use crate::model::{
     Code, Damage, GUARDED_COLUMN, Place, Position, TextEncoding, TextRows, unguarded,
@@ -19,6 +20,15 @@ use crate::model::{
 
 /// Raw bytes in a block, about: enough work for a task, few enough to keep many in flight.
 const BLOCK_BYTES: usize = 256 * 1024;
+
+/// Bytes that are at hand at least before they are scanned, unless the file ends.
+const SCANNED_BYTES_MIN: usize = 64 * 1024;
+
+/// Records that are read one by one at most before sound ones are scanned for again.
+const SLOW_RECORDS_MAX: u32 = 255;
+
+/// So many sound records in a row show that the file is sound here.
+const SOUND_RECORDS_MIN: u64 = 16;
 
 /// Byte order marks of other encodings; the longer ones first.
 pub(super) const FOREIGN_MARKS: [(&[u8], &str); 4] = [
@@ -43,6 +53,11 @@ pub struct CsvReader<R: Read> {
     /// The line on which the unread bytes start.
     line: u64,
     block_bytes: usize,
+    /// Record by record, for tests of the fast way against this one.
+    pub(super) is_slow: bool,
+    /// Records to read before sound ones are scanned for again, and after the next time in vain.
+    slow_records: u32,
+    slow_next: u32,
     held: HeldRows,
     /// The block in the making; empty but for held rows between two calls.
     block: Block,
@@ -105,6 +120,9 @@ impl<R: Read> CsvReader<R> {
             rows_read: 0,
             line: 1,
             block_bytes,
+            is_slow: false,
+            slow_records: 0,
+            slow_next: 0,
             held: HeldRows::default(),
             block: Block::default(),
         };
@@ -167,6 +185,9 @@ impl<R: Read> CsvReader<R> {
                 self.held.rebase(&settled);
                 break;
             }
+            if self.take_sound(&mut block)? {
+                continue;
+            }
             if !self.read_row(&mut block)? {
                 self.held.clear();
                 self.block = Block::new(self.file, &self.header);
@@ -174,6 +195,58 @@ impl<R: Read> CsvReader<R> {
             }
         }
         Ok((!block.is_empty()).then_some(block.rows))
+    }
+
+    /// Takes what sound records stand at the start of the unread bytes, the fast way; whether
+    /// there were any.
+    fn take_sound(&mut self, block: &mut Block) -> Result<bool, Error> {
+        let columns = self.header.len();
+        if self.slow_records > 0 {
+            self.slow_records -= 1;
+            return Ok(false);
+        }
+        let Some(scan) = Scan::of(&self.dialect, columns).filter(|_| !self.is_slow) else {
+            return Ok(false);
+        };
+        self.input.ensure(SCANNED_BYTES_MIN.min(self.block_bytes))?;
+        let (data, _) = self.input.window(usize::MAX);
+        let before = block.mark();
+        let start = self.input.offset();
+        let from = Start {
+            rows: self.rows_read,
+            line: self.line,
+            bytes_max: self.block_bytes.saturating_sub(before.filled()),
+        };
+        let taken = scan.take(data, from, &mut block.rows);
+        // Where little is sound, looking ahead in vain would cost more than it saves.
+        self.slow_next = match taken.records {
+            0 => (self.slow_next * 2 + 1).min(SLOW_RECORDS_MAX),
+            1..SOUND_RECORDS_MIN => self.slow_next,
+            _ => 0,
+        };
+        self.slow_records = self.slow_next;
+        let Some(last) = taken.last else {
+            // Blank lines alone.
+            self.line += taken.lines;
+            self.input.consume(taken.end);
+            return Ok(false);
+        };
+        let mark = block.extend(before, &data[..taken.end], taken.records, last);
+        self.rows_read += taken.records;
+        self.line += taken.lines;
+        self.input.consume(taken.end);
+        let row = Held {
+            mark,
+            start: start + last.start as u64,
+            row: self.rows_read,
+            line: block.rows.records.last().map_or(self.line, |record| record.line),
+            fields: columns,
+        };
+        self.held.clear();
+        let end = row.start + last.bytes as u64;
+        self.held.push(row, end, columns, self.dialect.record_bytes_max);
+        self.input.keep_from(Some(row.start));
+        Ok(true)
     }
 
     /// Reads a record or a damaged stretch; whether there was one.

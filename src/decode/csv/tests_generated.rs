@@ -146,6 +146,29 @@ fn locate(data: &[u8], rows: &[Row]) -> Vec<(usize, usize)> {
     spans
 }
 
+/// Every place in which a small file can be cut in two reads.
+#[test]
+fn the_fast_way_minds_no_cut() {
+    let data = "id,a,b\n1,\"x\"\"y\",\"two\r\nlines\"\r\n\n2,é,\"\"\n\r\n3,\"a,\"\"\"\"\nb\",\n\
+                4,a\"b,c\n5,\"q\"r,s\n6,7\n8,\"\",\"\"\"\"\r\n9,\u{1F600},z";
+    let slow = |sizes: Vec<usize>| {
+        let trickle = Trickle::new(data.as_bytes(), sizes);
+        let mut reader = CsvReader::open_sized(trickle, 0, Dialect::default(), 40).unwrap();
+        reader.is_slow = true;
+        rows_of(&mut reader)
+    };
+    let whole = slow(vec![data.len()]);
+    assert_eq!(whole.len(), 6);
+    for cut in 1..data.len() {
+        for block_bytes in [1, 40, 4_096] {
+            let trickle = Trickle::new(data.as_bytes(), vec![data.len() - cut, cut]);
+            let mut reader =
+                CsvReader::open_sized(trickle, 0, Dialect::default(), block_bytes).unwrap();
+            assert_eq!(rows_of(&mut reader), whole, "cut at {cut}, blocks of {block_bytes}");
+        }
+    }
+}
+
 proptest! {
     // The same cases on every machine; PROPTEST_CASES and another seed explore further.
     #![proptest_config(ProptestConfig {
@@ -203,6 +226,42 @@ proptest! {
         let trickle = Trickle::new(&data, sizes);
         let mut reader = CsvReader::open_sized(trickle, 0, dialect, block_bytes).unwrap();
         prop_assert_eq!(rows_of(&mut reader), whole);
+    }
+
+    #[test]
+    fn the_fast_way_takes_what_the_slow_one_takes(
+        file in file(1..60, 1..6usize, false, b','),
+        mutations in vec(mutation(), 0..6),
+        sizes in vec(1..400usize, 1..6),
+        block_bytes in 1..3_000usize,
+        record_bytes_max in prop_oneof![3 => Just(1_048_576), 1 => 24..200usize],
+        lenient_quotes in any::<bool>(),
+        quote in prop_oneof![5 => Just(Some(b'"')), 1 => Just(None)],
+    ) {
+        let mut data = file.data;
+        let header = file.spans[0].0;
+        for mutation in mutations {
+            if data.len() > header {
+                mutate(&mut data, header, mutation);
+            }
+        }
+        let dialect = Dialect { lenient_quotes, quote, record_bytes_max, ..Dialect::default() };
+        let blocks = |is_slow: bool| {
+            let trickle = Trickle::new(&data, sizes.clone());
+            let mut reader =
+                CsvReader::open_sized(trickle, 0, dialect.clone(), block_bytes).unwrap();
+            reader.is_slow = is_slow;
+            let mut blocks = Vec::new();
+            while let Some(block) = reader.next_block().unwrap() {
+                blocks.push((block.records.len(), block.damage.len()));
+            }
+            let trickle = Trickle::new(&data, sizes.clone());
+            let mut reader =
+                CsvReader::open_sized(trickle, 0, dialect.clone(), block_bytes).unwrap();
+            reader.is_slow = is_slow;
+            (blocks, rows_of(&mut reader))
+        };
+        prop_assert_eq!(blocks(false), blocks(true));
     }
 
     /// An accepted row is a row of the original, unless it is of the changed record

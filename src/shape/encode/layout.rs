@@ -1,5 +1,6 @@
 //! Which columns of a plan feed which part of an element.
 
+use super::plain::PlainColumn;
 use crate::shape::{
     json,
     plan::{Plan, Target},
@@ -15,6 +16,8 @@ pub(super) struct Layout {
     pub(super) fields: Vec<usize>,
     /// What stands in `attributes`.
     pub(super) attributes: Vec<Node>,
+    /// Of each column of the plan how its plain cells are written.
+    pub(super) plain: Vec<Option<PlainColumn>>,
 }
 
 /// One member of an object of attributes.
@@ -81,6 +84,7 @@ impl Layout {
                 Vec::new()
             },
             attributes,
+            plain: plan.columns.iter().map(|column| PlainColumn::of(plan, column)).collect(),
         }
     }
 }

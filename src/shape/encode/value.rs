@@ -3,6 +3,7 @@
 use super::{
     Encoder, Layout, Node, Row, bool_text, cell_text,
     date_like::{is_kept_as_date, looks_like_date},
+    plain::Plain,
 };
 use crate::model::{Code, CodeSet, Kind};
 use crate::shape::{
@@ -24,7 +25,7 @@ impl Encoder<'_> {
         scratch: &mut String,
     ) {
         self.unset.clear();
-        let written = self.object(&layout.attributes, row, scratch, 0);
+        let written = self.object(layout, &layout.attributes, row, scratch, 0);
         if self.plan.kind == Kind::Events && written > limits::EVENT_ATTRIBUTES_MAX {
             self.problem(Code::EventAttributeCount, None, || format!("it has {written}"));
         }
@@ -34,6 +35,7 @@ impl Encoder<'_> {
     /// around it, `attributes` itself left out.
     fn object<C: Cells>(
         &mut self,
+        layout: &Layout,
         members: &[Node],
         row: &Row<'_, C>,
         scratch: &mut String,
@@ -44,6 +46,19 @@ impl Encoder<'_> {
         let mut written = 0;
         for node in members {
             let before = self.json.len();
+            if let Node::Value(at) = node
+                && let Some(column) = &layout.plain[*at]
+                && let Some(cell) = row.cells.span(row.at, *at)
+            {
+                match self.plain(column, cell, before == start) {
+                    Plain::Written => {
+                        written += 1;
+                        continue;
+                    }
+                    Plain::Absent => continue,
+                    Plain::Declined => {}
+                }
+            }
             if before > start {
                 self.json.push(b',');
             }
@@ -56,7 +71,7 @@ impl Encoder<'_> {
                 Node::Object { key, members, .. } => {
                     self.json.extend_from_slice(key);
                     let begin = self.json.len();
-                    let keys = self.object(members, row, scratch, level + 1);
+                    let keys = self.object(layout, members, row, scratch, level + 1);
                     self.object_limits(node, keys, self.json.len() - begin, level);
                     keys > 0
                 }

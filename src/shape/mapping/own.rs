@@ -140,9 +140,10 @@ pub(super) fn parse(text: &str, flag: Option<Kind>) -> Result<Mapping, Error> {
 
 fn kind(name: &str) -> Result<Kind, Error> {
     let kinds = [Kind::Users, Kind::Events, Kind::Devices];
-    kinds.into_iter().find(|kind| kind.as_str() == name).ok_or_else(|| {
-        Error::Toml(format!("kind `{name}` is none of users, events and devices"))
-    })
+    kinds
+        .into_iter()
+        .find(|kind| kind.as_str() == name)
+        .ok_or_else(|| Error::Toml(format!("kind `{name}` is none of users, events and devices")))
 }
 
 fn zone(name: &str) -> Result<Zone, String> {

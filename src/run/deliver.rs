@@ -118,6 +118,7 @@ fn settings(job: &Job, delivery: &Delivery, totals: &BodyTotals) -> Settings {
         connections: delivery.connections,
         retry_for: delivery.retry_for,
         no_proxy: delivery.no_proxy,
+        show_values: job.rules.show_values,
         largest_users: totals.users_max,
         largest_events: totals.events_max,
         mean_users: mean(totals.users),

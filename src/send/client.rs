@@ -182,6 +182,7 @@ impl Transport for Client {
     async fn send(&self, body: Bytes) -> Outcome {
         match self.post(body).await {
             Ok(response) => self.read(response).await,
+            Err(error) if has_bad_certificate(&error) => Outcome::Untrusted(reason(error)),
             Err(error) if error.is_connect() => Outcome::NeverConnected(reason(error)),
             Err(error) => Outcome::Broken(reason(error)),
         }
@@ -237,6 +238,16 @@ pub(super) fn reason(error: reqwest::Error) -> String {
         }
     }
     text
+}
+
+/// Whether the server's certificate was refused. An error of the system may hold that one,
+/// which is then not among its sources.
+fn has_bad_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    chain(error).any(|error| {
+        let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))
+            || held.is_some_and(|held| has_bad_certificate(held))
+    })
 }
 
 /// An error, then what caused it, down to the innermost.

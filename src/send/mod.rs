@@ -5,7 +5,7 @@
 //! - `jobs`: open bodies, their retries and halves, the order per user
 //! - `budget`, `ratelog`: what is charged to the account, in memory and across processes
 //! - `health`, `breaker`: pauses, and when to give up
-//! - `verdict`: what a reply means for its body
+//! - `verdict`: what a reply means for its body; `mask`: its words without the rows' values
 //! - `client`: HTTP; `probe`: the test of a connection; `clock`: time
 //!
 //! Knows nothing of files, mappings or the journal's format. The only async room besides the
@@ -17,6 +17,7 @@ mod client;
 mod clock;
 mod health;
 mod jobs;
+mod mask;
 mod probe;
 mod ratelog;
 mod sender;
@@ -82,6 +83,8 @@ pub struct Settings {
     pub mean_users: f64,
     /// Events of a body on average.
     pub mean_events: f64,
+    /// Whether the server's words may quote values of the rows.
+    pub show_values: bool,
     /// Go straight to the server, whatever the system says of proxies.
     pub no_proxy: bool,
     /// Seeds all that the sender leaves to chance: the length of its pauses.
@@ -114,6 +117,7 @@ impl Settings {
             largest_events: 0,
             mean_users: 0.0,
             mean_events: 0.0,
+            show_values: false,
             no_proxy: false,
             seed: fastrand::u64(..),
         }
@@ -269,6 +273,15 @@ pub enum Error {
         request_id: Option<String>,
         /// What to do.
         advice: &'static str,
+    },
+    /// The server has no certificate that can be trusted. Nothing was sent to it.
+    #[error(
+        "the server can't be trusted: {cause}; check --endpoint, this machine's certificates and \
+         clock, and whether a proxy opens TLS on the way"
+    )]
+    Untrusted {
+        /// What is wrong with it.
+        cause: String,
     },
     /// The server was in trouble, or out of reach, for too long.
     #[error(

@@ -177,6 +177,7 @@ async fn probe(client: &Client, clock: &Clock, body: Bytes, deadline: Duration) 
             Probe { finding: finding(answer.status, body), round_trip, clock_ahead_seconds }
         }
         Outcome::NeverConnected(why) | Outcome::Broken(why) => unreachable(Obstacle::Other, why),
+        Outcome::Untrusted(why) => unreachable(Obstacle::Tls, why),
         Outcome::TimedOut => unreachable(Obstacle::Time, "no answer".to_owned()),
     }
 }

@@ -22,6 +22,8 @@ pub enum Outcome {
     Answered(Answer),
     /// No connection was made, so the server saw nothing; with the reason.
     NeverConnected(String),
+    /// The server's certificate can't be trusted, so it was shown nothing; with the reason.
+    Untrusted(String),
     /// The connection broke before an answer; with the reason.
     Broken(String),
     /// No whole answer came before the deadline.
@@ -87,6 +89,8 @@ pub(super) enum Verdict {
     Retry { cause: String, in_doubt: bool },
     /// No body will pass: stop.
     Stop(Refusal),
+    /// No body may be shown to this server: stop.
+    Distrust(String),
 }
 
 /// The verdict on an outcome; `wall_ms` is the time in milliseconds since 1970.
@@ -97,6 +101,7 @@ pub(super) fn judge(outcome: &Outcome, wall_ms: u64) -> Verdict {
         Outcome::NeverConnected(why) => {
             return Verdict::Retry { cause: why.clone(), in_doubt: false };
         }
+        Outcome::Untrusted(why) => return Verdict::Distrust(why.clone()),
         Outcome::Broken(why) => return in_doubt(why.clone()),
         Outcome::TimedOut => return in_doubt("no answer before the deadline".to_owned()),
     };
@@ -126,6 +131,22 @@ fn refused(reply: Reply) -> Verdict {
     match class_of(&reply.kind) {
         Some(Class::Element) | None => Verdict::Isolate(reply.into()),
         Some(Class::Request | Class::RateLimit | Class::Server) => Verdict::Stop(reply.into()),
+    }
+}
+
+impl Verdict {
+    /// The same with its words changed.
+    pub fn with_words(self, change: impl Fn(&str) -> String) -> Self {
+        let of = |refusal: Refusal| {
+            let (kind, message) = (change(&refusal.kind), change(&refusal.message));
+            Refusal { kind, message, ..refusal }
+        };
+        match self {
+            Self::Isolate(refusal) => Self::Isolate(of(refusal)),
+            Self::Stop(refusal) => Self::Stop(of(refusal)),
+            Self::Retry { cause, in_doubt } => Self::Retry { cause: change(&cause), in_doubt },
+            Self::Delivered { .. } | Self::Wait { .. } | Self::Distrust(_) => self,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     job::{Job, Scene},
+    lab::DATA,
     oracle::{Tally, side_by_side},
     server::{Act, Answer, Loss, Rules, Server},
 };
@@ -165,6 +166,28 @@ fn exactly_the_poison_rows_of_a_batch_are_refused() {
         scene.finish()
     });
     tally.conclude_without_duplicates("poison rows in a batch", "five forms of refusal");
+}
+
+#[test]
+fn a_value_that_the_server_quotes_goes_nowhere() {
+    for (status, code) in [(400, 1), (401, 3)] {
+        let poison = BTreeSet::from([2, 13]);
+        let quoted = poison.clone();
+        let rules = Rules::act(move |_, rows| {
+            let Some(n) = rows.iter().find(|row| quoted.contains(row)) else { return Act::Take };
+            let words = format!("{DATA}-user-{n:06}: `{DATA}-{n}` is no date");
+            Act::Refuse(Answer::fail_with(status, "TypeError", &words))
+        });
+        let mut scene = Scene::new(Job { poison, ..Job::small() }, rules);
+        // Every output and file is searched for canaries after each life.
+        let ended = scene.live(&[], &["--log-level", "trace"]);
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+        let said = match status {
+            400 => std::fs::read_to_string(scene.lab.path("run/rejects.csv")).expect("rejects"),
+            _ => ended.stderr,
+        };
+        assert!(said.contains("…: `…` is no date"), "{said}");
+    }
 }
 
 #[test]

@@ -68,7 +68,12 @@ impl Answer {
 
     /// A failure as the API words it.
     pub fn fail(status: u16, kind: &str) -> Self {
-        let error = serde_json::json!({"type": kind, "message": "as scripted"});
+        Self::fail_with(status, kind, "as scripted")
+    }
+
+    /// The same with words of its own.
+    pub fn fail_with(status: u16, kind: &str, message: &str) -> Self {
+        let error = serde_json::json!({"type": kind, "message": message});
         Self::new(status, serde_json::json!({"status": "fail", "error": error}).to_string())
     }
 

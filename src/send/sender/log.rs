@@ -119,6 +119,7 @@ fn cause(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Answered(answer) => format!("status {}", answer.status),
         Outcome::NeverConnected(why) => format!("no connection: {why}"),
+        Outcome::Untrusted(why) => format!("not trusted: {why}"),
         Outcome::Broken(why) => format!("broken connection: {why}"),
         Outcome::TimedOut => "no answer before the deadline".to_owned(),
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::model::{Settled, Settlement};
 use crate::send::breaker::Breaker;
 use crate::send::budget::ChargeId;
+use crate::send::mask::masked;
 use crate::send::verdict::{Outcome, Refusal, Verdict, advice, judge};
 use crate::send::{Error, Transport};
 
@@ -46,7 +47,13 @@ impl<T: Transport> Sender<'_, T> {
         log::landed(&flight.sent, &outcome, at_ms.saturating_sub(flight.sent_ms));
         self.count(seq, &outcome);
         self.book(&flight, &outcome, at_ms);
-        let settled = match judge(&outcome, self.clock.wall_ms()) {
+        let mut verdict = judge(&outcome, self.clock.wall_ms());
+        if !self.show_values && !matches!(verdict, Verdict::Delivered { .. } | Verdict::Wait { .. })
+        {
+            let body = self.jobs.get(seq)?.bytes();
+            verdict = verdict.with_words(|words| masked(words, &body));
+        }
+        let settled = match verdict {
             Verdict::Delivered { request_id } => {
                 self.health.success();
                 self.breaker.delivered(u64::from(range.end - range.start));
@@ -92,6 +99,10 @@ impl<T: Transport> Sender<'_, T> {
                 }
                 Settled::NotTaken
             }
+            Verdict::Distrust(cause) => {
+                self.end(Some(Error::Untrusted { cause }));
+                Settled::NotTaken
+            }
             Verdict::Stop(Refusal { status, kind, message, request_id }) => {
                 let advice = advice(status, &kind);
                 self.end(Some(Error::Fatal { status, kind, message, request_id, advice }));
@@ -121,7 +132,7 @@ impl<T: Transport> Sender<'_, T> {
     }
 
     fn count(&mut self, seq: u64, outcome: &Outcome) {
-        if matches!(outcome, Outcome::NeverConnected(_)) {
+        if matches!(outcome, Outcome::NeverConnected(_) | Outcome::Untrusted(_)) {
             return;
         }
         let Some(job) = self.jobs.get(seq) else {
@@ -147,7 +158,7 @@ impl<T: Transport> Sender<'_, T> {
                 self.budget.answer(flight.charge, at_ms);
                 self.log.answer(&self.clock, flight.charge, at_ms);
             }
-            Outcome::NeverConnected(_) => {
+            Outcome::NeverConnected(_) | Outcome::Untrusted(_) => {
                 self.budget.take_back(flight.charge);
                 self.log.void(flight.charge);
             }

@@ -21,6 +21,7 @@ fn name(verdict: &Verdict) -> &'static str {
         Verdict::Retry { in_doubt: true, .. } => "retry",
         Verdict::Retry { in_doubt: false, .. } => "retry, not sent",
         Verdict::Stop(_) => "stop",
+        Verdict::Distrust(_) => "stop, not sent",
     }
 }
 

@@ -517,3 +517,60 @@ fn an_event_keeps_its_first_hundred_attributes() {
     let block = shape(&plan, &binding, rows).expect("readable");
     assert_eq!(block.tally.count(Code::EventAttributeCount), 1);
 }
+
+mod both_ways {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    /// Cells that are plain, nearly so, and not at all.
+    fn cell() -> impl Strategy<Value = String> {
+        prop_oneof![
+            3 => "[ -~]{0,40}",
+            2 => "\\PC{0,20}",
+            1 => "[a-z\"\\\\\n\t]{0,20}",
+            2 => "[-+]?[0-9]{0,4}\\.?[0-9]{0,14}(e[0-9]{1,3})?",
+            2 => "(1[89]|20|21)[0-9]{2}-[01][0-9]-[0-3][0-9]([T ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{1,4})?(Z|\\+05:30)?)?",
+            1 => "(true|false|TRUE|yes|null|guest)",
+            1 => "\\[[a-c|1]{0,6}\\]",
+            1 => "[x]{505,520}",
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Cells of a guarded file never go the plain way, and those without a guard mean what
+        /// they mean in any other: so one block can go both ways.
+        #[test]
+        fn plain_cells_are_written_as_the_general_way_writes_them(
+            rows in vec(vec(cell(), 6), 1..12),
+            inferred in any::<bool>(),
+            omit in any::<bool>(),
+            strict in any::<bool>(),
+            null_values in prop_oneof![3 => Just(vec![]), 1 => Just(vec!["null".to_owned()])],
+        ) {
+            prop_assume!(rows.iter().flatten().all(|cell| !cell.starts_with('\'')));
+            let columns = vec![
+                id(),
+                PlanColumn { inferred, ..attribute("text", ValueType::Text) },
+                attribute("number", ValueType::Number),
+                attribute("bool", ValueType::Bool),
+                attribute("date", DATE),
+                attribute("a name that is longer than a key may be to be copied at once, by far", ValueType::Text),
+            ];
+            let rules = Rules { omit_on_type_error: omit, strict, null_values, ..Rules::default() };
+            let (plan, plain) = plan(Kind::Users, columns, rules);
+            let general = Binding { guarded: true, ..plain.clone() };
+            let records: Vec<Vec<&str>> =
+                rows.iter().map(|row| row.iter().map(String::as_str).collect()).collect();
+            let records: Vec<&[&str]> = records.iter().map(Vec::as_slice).collect();
+            let block = Arc::new(text_rows(6, &records));
+            let one = shape(&plan, &plain, Arc::clone(&block)).expect("readable");
+            let other = shape(&plan, &general, block).expect("readable");
+            prop_assert_eq!(results(&one), results(&other));
+            let tally = |shaped: &Shaped| format!("{:?}", shaped.tally);
+            prop_assert_eq!(tally(&one), tally(&other));
+        }
+    }
+}

@@ -36,17 +36,20 @@ mod delta;
 mod error;
 mod footer;
 mod group;
+mod header;
 mod int96;
 mod pages;
 mod schema;
 mod thrift;
+mod watch;
 
 use compact::BATCH_BYTES_MAX;
 pub use error::Error;
 use error::{panic_words, words};
 pub use group::GroupRows;
-use pages::{Allowance, Chunk, Pages, Watch, value_bytes};
+use pages::{Chunk, Pages};
 pub use schema::refusal;
+use watch::{Allowance, Watch, value_bytes};
 
 use super::Turn;
 

@@ -54,10 +54,10 @@ fn hide(words: &str, value: &str) -> String {
         let (before, from) = rest.split_at(at);
         let after = &from[value.len()..];
         let inside = |edge: Option<char>| edge.is_some_and(char::is_alphanumeric);
-        let is_whole = !(inside(before.chars().next_back()) && inside(value.chars().next()))
-            && !(inside(after.chars().next()) && inside(value.chars().next_back()));
+        let goes_on_before = inside(before.chars().next_back()) && inside(value.chars().next());
+        let goes_on_after = inside(after.chars().next()) && inside(value.chars().next_back());
         out.push_str(before);
-        out.push_str(if is_whole { MASK } else { value });
+        out.push_str(if goes_on_before || goes_on_after { value } else { MASK });
         rest = after;
     }
     out + rest

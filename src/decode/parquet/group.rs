@@ -18,7 +18,7 @@ use super::{
     compact::Parts,
     error::{panic_words, words},
     int96,
-    pages::Watch,
+    watch::Watch,
 };
 use crate::model::ArrowRows;
 

@@ -119,14 +119,16 @@ pub fn import(
     doubt.settle(&mut journal)?;
     let sent = deliver::deliver(&prepared, delivery, &checked.bodies, &mut journal);
     let failures = known_failures(&journal);
-    if failures.len() > found && !around.stop.is_asked() {
-        // Rows that the server refused belong into the rejects, in file order. Where the
-        // inputs cannot be read again, the report still counts them.
-        if let Ok(again) = prepared.check(&failures, dir.path(), |_| Ok(())) {
-            checked = again;
+    let mut written = Ok(());
+    if failures.len() > found {
+        // Rows that the server refused belong into the rejects, in file order.
+        match prepared.check(&failures, dir.path(), |_| Ok(())) {
+            Ok(again) => checked = again,
+            Err(error) => written = Err(error),
         }
     }
-    match sent {
+    // Without their rejects an import is not complete: the same command writes them.
+    match sent.and(written) {
         Ok(()) => {
             let code = i32::from(checked.rows.rejected > 0 || !failures.is_empty());
             Failpoint::Finish.reach();

@@ -1,12 +1,12 @@
 //! SIGINT and SIGTERM while bodies are under way.
 
-use std::{thread, time::Duration};
+use std::{collections::BTreeSet, thread, time::Duration};
 
 use crate::{
-    job::Scene,
+    job::{Job, Scene},
     lab::until,
     oracle::Tally,
-    server::{Act, Loss, Rules},
+    server::{Act, Answer, Loss, Rules},
 };
 
 /// Sends a signal when the `nth` request is under way; answers come 300 ms after their requests.
@@ -33,6 +33,30 @@ fn a_signal_waits_for_answers_and_nothing_comes_twice() {
         tally.add(stop_at(nth, "TERM", 143));
     }
     tally.conclude_without_duplicates("SIGINT, SIGTERM mid-send", "at each of five bodies");
+}
+
+#[test]
+fn a_stop_while_the_last_row_is_refused_is_no_end_without_its_reject() {
+    let rules = Rules::act(|_, _| {
+        let refused = Act::Refuse(Answer::fail(400, "TypeError"));
+        Act::Late(Duration::from_millis(1_500), Box::new(refused))
+    });
+    // Three rows that the check rejects, and one that the server refuses.
+    let poison = BTreeSet::from([3]);
+    let mut scene = Scene::new(Job { poison: poison.clone(), ..Job::new(1, 1) }, rules);
+    assert_eq!(scene.job.bodies, [[3]], "the row of the only body");
+    let mut process = scene.start(&[], &[]);
+    until("it is under way", || scene.server.requests() == 1 || process.has_ended());
+    process.signal("INT");
+    let ended = process.wait();
+    let ended = scene.audit(ended);
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    assert_eq!(scene.claims().failed, poison);
+    // The next run sends nothing, writes the reject and is complete; the oracle reads it.
+    let ended = scene.live(&[], &[]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(scene.server.requests(), 1);
+    scene.finish().conclude_without_duplicates("SIGINT while the last row is refused", "once");
 }
 
 #[test]

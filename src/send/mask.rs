@@ -18,6 +18,10 @@ pub(super) fn masked(words: &str, body: &[u8]) -> String {
     if let Ok(body) = serde_json::from_slice(body) {
         collect(&body, &mut values);
     }
+    // A number may be quoted as it is written, or as it is read.
+    let is_part = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+' | 'e' | 'E');
+    let numbers = words.split(|c: char| !is_part(c)).map(|part| part.trim_end_matches('.'));
+    values.extend(numbers.filter(|part| is_number_of(part, body)).map(str::to_owned));
     let mut found: Vec<String> =
         values.into_iter().filter(|value| words.contains(value.as_str())).collect();
     // A value can be a part of another.
@@ -46,6 +50,15 @@ fn collect(value: &Value, values: &mut BTreeSet<String>) {
     }
 }
 
+/// Whether a text stands as a number in a document.
+fn is_number_of(text: &str, document: &[u8]) -> bool {
+    let begins = |byte: Option<&u8>| matches!(byte, Some(b':' | b',' | b'['));
+    let ends = |byte: Option<&u8>| matches!(byte, Some(b',' | b'}' | b']'));
+    text.len() >= CHARS_MIN
+        && memchr::memmem::find_iter(document, text)
+            .any(|at| begins(document[..at].last()) && ends(document.get(at + text.len())))
+}
+
 /// Puts the mask in the place of a value wherever it stands as words of its own.
 fn hide(words: &str, value: &str) -> String {
     let mut out = String::with_capacity(words.len());
@@ -69,7 +82,7 @@ mod tests {
 
     const BODY: &[u8] = br#"{"type":"transition","elements":[{"type":"customer",
         "customer_id":"user-17","attributes":{"name":"Ana Lima","city":"Ana","age":"12a",
-        "score":17.25,"ok":true,"short":"no"}}]}"#;
+        "score":17.25,"price":1.50,"id":9223372036854775899,"ok":true,"short":"no"}}]}"#;
 
     #[test]
     fn values_are_hidden_and_words_are_kept() {
@@ -77,6 +90,7 @@ mod tests {
             ("expected number for age, found '12a'", "expected number for age, found '…'"),
             ("customer user-17 (Ana Lima): 17.25 is no date", "customer … (…): … is no date"),
             ("Banana user-171 no true", "Banana user-171 no true"),
+            ("1.50 and 1.5, 9223372036854775899.", "… and …, …."),
             ("", ""),
         ] {
             assert_eq!(masked(words, BODY), expected);

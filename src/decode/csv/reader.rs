@@ -221,7 +221,7 @@ impl<R: Read> CsvReader<R> {
         // Where little is sound, looking ahead in vain would cost more than it saves.
         self.slow_next = match taken.records {
             0 => (self.slow_next * 2 + 1).min(SLOW_RECORDS_MAX),
-            1..SOUND_RECORDS_MIN => self.slow_next,
+            1..SOUND_RECORDS_MIN => self.slow_next / 2,
             _ => 0,
         };
         self.slow_records = self.slow_next;

@@ -185,6 +185,17 @@ async fn a_body_at_which_the_server_falls_over_keeps_no_other_from_being_sent() 
     assert!(last_ms - START_MS < 60_000, "{last_ms}");
 }
 
+/// Asks for a stop half a second after the start.
+fn stop_after_500_ms(clock: &Clock) -> watch::Receiver<bool> {
+    let (stop, stopped) = watch::channel(false);
+    let clock = clock.clone();
+    tokio::spawn(async move {
+        clock.sleep_until(START_MS + 500).await;
+        stop.send_replace(true);
+    });
+    stopped
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stop_waits_five_seconds_for_what_is_under_way() {
     for (latency_ms, delivered) in [(4_000, 3), (20_000, 0)] {
@@ -192,12 +203,7 @@ async fn a_stop_waits_five_seconds_for_what_is_under_way() {
         let server = Server::new(clock.clone(), 1, move |_, _| (Plan::Answer(200), latency_ms));
         let bodies: Vec<_> = (0..30).map(|seq| body(seq, &[(100, 0, None)])).collect();
         let mut book = Book::default();
-        let (stop, stopped) = watch::channel(false);
-        let stopper = clock.clone();
-        tokio::spawn(async move {
-            stopper.sleep_until(START_MS + 500).await;
-            stop.send_replace(true);
-        });
+        let stopped = stop_after_500_ms(&clock);
         let (work, settings) = (feed(book.pending(&bodies)), settings());
         let log = RateLog::memory();
         let finished =
@@ -291,12 +297,7 @@ async fn a_stop_while_the_last_bodies_are_answered_is_a_whole_run() {
         let server = Server::new(clock.clone(), 1, |_, _| (Plan::Answer(200), 4_000));
         let bodies: Vec<_> = (0..bodies).map(|seq| body(seq, &[(100, 0, None)])).collect();
         let mut book = Book::default();
-        let (stop, stopped) = watch::channel(false);
-        let stopper = clock.clone();
-        tokio::spawn(async move {
-            stopper.sleep_until(START_MS + 500).await;
-            stop.send_replace(true);
-        });
+        let stopped = stop_after_500_ms(&clock);
         let (work, settings) = (feed(book.pending(&bodies)), settings());
         let log = RateLog::memory();
         let finished = run(&settings, work, &mut book, log, clock, &server, stopped).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -58,8 +58,15 @@ impl Cage {
         let status = format!("/proc/{}/status", child.id());
         // Largest resident set; 0 where the system does not tell.
         let mut peak_kib = 0;
+        // Until it bears the program's name, the child has the memory of this process, which
+        // forged what it is to read; a reading counts once the one before showed the name.
+        let mut is_ours = false;
         let exit = loop {
-            peak_kib = peak_kib.max(peak(Path::new(&status)));
+            let text = fs::read_to_string(&status).unwrap_or_default();
+            if is_ours {
+                peak_kib = peak_kib.max(peak(&text));
+            }
+            is_ours |= text.lines().next() == Some("Name:\tmoebulk");
             if let Some(exit) = child.try_wait().expect("a status") {
                 break exit;
             }
@@ -92,9 +99,8 @@ impl Cage {
     }
 }
 
-/// The largest resident set so far.
-fn peak(status: &Path) -> u64 {
-    let text = fs::read_to_string(status).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+/// The largest resident set so far, in KiB.
+fn peak(status: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }

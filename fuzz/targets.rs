@@ -4,7 +4,6 @@ use std::io::Read;
 
 use moebulk::{
     decode::{
-        Turn,
         csv::{CsvReader, Dialect},
         parquet::ParquetFile,
     },
@@ -99,7 +98,7 @@ pub fn parquet(data: &[u8]) {
     for group in 0..file.row_groups().min(4) {
         let all = file.row_group_rows(group);
         for (from, to) in [(0, u64::MAX), (all / 2, all / 2 + 10)] {
-            let Ok(batches) = file.read_group(group, &wanted, from..to, &Turn::alone()) else {
+            let Ok(batches) = file.read_group(group, &wanted, from..to) else {
                 continue;
             };
             let mut next = file.first_row(group) + from.min(all);

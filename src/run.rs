@@ -16,6 +16,7 @@
 //! A crash between any two steps costs at most requests sent twice: everything that
 //! is claimed was made durable before.
 
+mod budget;
 mod check;
 mod deliver;
 mod doubt;

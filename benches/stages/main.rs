@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use data::ROWS;
 use moebulk::decode::{
-    Table, Turn,
+    Table,
     csv::{Dialect, Given},
 };
 use moebulk::model::{Body, Kind, Rate, Rows, Shaped};
@@ -113,13 +113,8 @@ impl Bench {
 }
 
 fn decode(table: &Table, wanted: &[usize]) -> Vec<Rows> {
-    let mut tasks = table.tasks(1..u64::MAX).expect("tasks");
-    let mut blocks = Vec::new();
-    while let Some(task) = tasks.next_task().expect("a task") {
-        let rows = table.run(task, wanted, &Turn::alone()).expect("rows");
-        blocks.extend(rows.map(|rows| rows.expect("a block")));
-    }
-    blocks
+    let mut reader = table.read(1..u64::MAX, wanted).expect("a reader");
+    std::iter::from_fn(|| reader.next_rows().expect("a block")).collect()
 }
 
 fn count(blocks: &[Rows]) -> u64 {

@@ -2,15 +2,12 @@
 //!
 //! - [`csv`]: the strict reader of delimited text.
 //! - [`parquet`]: row groups to Arrow batches.
-//! - [`Budget`]: what all of them may hold in memory.
-//! - [`Table`]: one input, whichever its format, and its rows in tasks.
+//! - [`Table`]: one input, whichever its format, and its rows for any number of threads.
 //!
 //! It must not know what a column means.
 
-mod budget;
 pub mod csv;
 pub mod parquet;
 mod table;
 
-pub use budget::{Budget, Charge, Turn};
-pub use table::{Column, Error, Rows, Table, Task, Tasks, batch_schema};
+pub use table::{Column, Error, Next, Settled, Table, TableReader, batch_schema};

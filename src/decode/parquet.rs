@@ -51,8 +51,6 @@ use pages::{Chunk, Pages};
 pub use schema::refusal;
 use watch::{Allowance, Watch, value_bytes};
 
-use super::Turn;
-
 /// The most that the footers of all files that are open may take in memory, in bytes.
 pub const METADATA_BYTES_MAX: u64 = footer::METADATA_BYTES_MAX;
 
@@ -254,7 +252,7 @@ impl ParquetFile {
     /// Reads rows of one row group: those of `rows`, counted from 0 inside the group and
     /// cut to its end, in batches of at most [`BATCH_ROWS_MAX`], in order.
     ///
-    /// What it holds in memory is bounded, and charged to `turn`.
+    /// What it holds in memory is bounded: see `docs/bounds.md`.
     ///
     /// Only the top-level columns in `columns` are decoded. They stand in the batches in
     /// the order of the schema, each once; an index beyond the schema is ignored. With
@@ -269,7 +267,6 @@ impl ParquetFile {
         group: usize,
         columns: &[usize],
         rows: Range<u64>,
-        turn: &Turn,
     ) -> Result<GroupRows, Error> {
         let broken = |what| Error::Broken { row_group: group, what };
         let inner = &*self.0;
@@ -300,7 +297,7 @@ impl ParquetFile {
             check_chunk(chunk, group, inner.bytes)?;
         }
         let count = |rows| usize::try_from(rows).map_err(|_| broken("too many rows".to_owned()));
-        let allowance = Arc::new(Allowance::new(turn.charge()));
+        let allowance = Arc::new(Allowance::default());
         let batch_rows = batch_rows(chunks(), self.row_group_rows(group));
         let begin = |metadata: &ArrowReaderMetadata, roots: &dyn Fn(usize) -> bool| {
             let allowance = Arc::clone(&allowance);

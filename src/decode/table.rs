@@ -1,16 +1,15 @@
-//! One input as a table, whichever its format: its columns, and its rows in tasks
-//! that can be worked on in parallel.
+//! One input as a table, whichever its format: its columns, and its rows for any number of
+//! threads.
 
 use std::{ops::Range, path::Path, sync::Arc};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::{
-    budget::Turn,
-    csv::{self, CsvReader, Dialect, Transcoder},
-    parquet::{self, ParquetFile},
+    csv::{self, CsvReader, Cut, Dialect, Scanned, Splitter, Transcoder},
+    parquet::{self, GroupRows, ParquetFile},
 };
-use crate::model::{self, TextEncoding, TextRows};
+use crate::model::{Rows, TextEncoding, TextRows};
 use crate::source::{CheckedFile, CheckedReader, Fingerprint, Format};
 
 /// Why an input cannot be read. The path is left to whoever knows it.
@@ -59,40 +58,6 @@ pub enum Table {
     /// Parquet.
     Parquet(ParquetFile),
 }
-
-/// A stretch of rows that one task decodes.
-#[derive(Debug)]
-pub enum Task {
-    /// Records that are split already.
-    Text(TextRows),
-    /// Rows of a row group, counted within it from 0.
-    Group {
-        /// The row group.
-        group: usize,
-        /// The rows.
-        rows: Range<u64>,
-    },
-}
-
-/// How much of a block of text is in memory while it is worked on: itself, and its rows as
-/// JSON, with room to grow.
-const TEXT_COPIES: u64 = 4;
-
-/// What any block of text counts as: few rows may have long names.
-const TEXT_BYTES_MIN: u64 = 3 << 20;
-
-impl Task {
-    /// Bytes that it and what is made of it take, about, where that is known beforehand.
-    pub fn bytes(&self) -> u64 {
-        match self {
-            Self::Text(rows) => TEXT_BYTES_MIN.max(TEXT_COPIES * rows.memory_bytes()),
-            Self::Group { .. } => 0,
-        }
-    }
-}
-
-/// Decoded blocks of one task, in order.
-pub type Rows = Box<dyn Iterator<Item = Result<model::Rows, Error>>>;
 
 impl Table {
     /// Opens an input and reads its header or schema; of CSV the dialect first, as far as
@@ -164,34 +129,23 @@ impl Table {
         }
     }
 
-    /// The data rows of a range (from 1), cut into tasks in file order.
+    /// Reads the data rows of a range (from 1). `wanted` are the indices of the columns to decode;
+    /// a CSV record is split as a whole.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn tasks(&self, rows: Range<u64>) -> Result<Tasks<'_>, Error> {
-        match self {
+    pub fn read<'a>(
+        &'a self,
+        rows: Range<u64>,
+        wanted: &'a [usize],
+    ) -> Result<TableReader<'a>, Error> {
+        let source = match self {
             Self::Csv { file, index, dialect, .. } => {
-                let reader = csv_reader(file, *index, dialect)?;
-                Ok(Tasks::Csv { reader: Box::new(reader), rows })
+                Source::Csv(Box::new(Splitter::open(file, *index, dialect)?))
             }
-            Self::Parquet(file) => Ok(Tasks::Parquet { file, group: 0, rows }),
-        }
-    }
-
-    /// Decodes one task. `wanted` are the indices of the columns to decode; a CSV record
-    /// is split as a whole. What decoding holds is charged to `turn`.
-    ///
-    /// # Errors
-    /// The row group cannot be read.
-    pub fn run(&self, task: Task, wanted: &[usize], turn: &Turn) -> Result<Rows, Error> {
-        match (self, task) {
-            (_, Task::Text(rows)) => Ok(Box::new(std::iter::once(Ok(model::Rows::Text(rows))))),
-            (Self::Parquet(file), Task::Group { group, rows }) => {
-                let batches = file.read_group(group, wanted, rows, turn)?;
-                Ok(Box::new(batches.map(|batch| Ok(model::Rows::Arrow(batch?)))))
-            }
-            (Self::Csv { .. }, Task::Group { .. }) => Ok(Box::new(std::iter::empty())),
-        }
+            Self::Parquet(file) => Source::Parquet { file, wanted, group: 0, batches: None },
+        };
+        Ok(TableReader { source, rows })
     }
 }
 
@@ -218,83 +172,150 @@ fn is_plain_list(data_type: &DataType) -> bool {
     }
 }
 
-/// The schema of the batches that [`Table::run`] makes of a Parquet file.
+/// The schema of the batches that [`Table::read`] makes of a Parquet file.
 pub fn batch_schema(file: &ParquetFile, wanted: &[usize]) -> SchemaRef {
     let wanted = file.columns().iter().filter(|column| wanted.contains(&column.index));
     let field = |column: &parquet::Column| Field::new(&column.name, column.data_type.clone(), true);
     Arc::new(Schema::new(wanted.map(field).collect::<Vec<_>>()))
 }
 
-/// The tasks of one input, in file order.
-pub enum Tasks<'a> {
-    /// Delimited text, split as it is read.
-    Csv {
-        /// The splitter.
-        reader: Box<CsvReader<Transcoder<CheckedReader>>>,
-        /// The data rows that are wanted, from 1.
-        rows: Range<u64>,
-    },
-    /// Row groups.
+/// The rows of one input, given out in file order.
+///
+/// It is meant to stand behind a lock: [`TableReader::next`] does what can only be done in order,
+/// and leaves what it can to [`Cut::scan`], outside of the lock.
+pub struct TableReader<'a> {
+    source: Source<'a>,
+    /// The data rows that are wanted, from 1.
+    rows: Range<u64>,
+}
+
+enum Source<'a> {
+    Csv(Box<Splitter>),
     Parquet {
-        /// The file.
         file: &'a ParquetFile,
+        wanted: &'a [usize],
         /// The next row group.
         group: usize,
-        /// The data rows that are wanted, from 1.
-        rows: Range<u64>,
+        batches: Option<GroupRows>,
     },
 }
 
-impl Tasks<'_> {
-    /// The next task, or `None` at the end of the range.
+/// What a [`TableReader`] has next.
+pub enum Next {
+    /// Rows.
+    Rows(Rows),
+    /// A stretch to scan, and to settle then.
+    Cut(Box<Cut>),
+    /// Nothing, until a cut that was given out is settled.
+    Wait,
+    /// Nothing more.
+    End,
+}
+
+/// What became of a scanned cut.
+pub enum Settled {
+    /// Its rows.
+    Rows(Rows),
+    /// None of it is wanted, or it is given out once more.
+    Nothing,
+    /// Cuts before it are to be settled first.
+    NotYet(Box<Scanned>),
+}
+
+impl TableReader<'_> {
+    /// What comes next.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn next_task(&mut self) -> Result<Option<Task>, Error> {
-        match self {
-            Self::Csv { reader, rows } => {
-                while rows.start < rows.end
-                    && let Some(mut block) = reader.next_block()?
-                {
-                    if block.last_row().is_some_and(|last| last + 1 >= rows.end) {
-                        // Nothing behind this block is wanted.
-                        let end = rows.end;
-                        block.keep_rows(rows);
-                        rows.start = end;
-                    } else {
-                        block.keep_rows(rows);
+    pub fn next(&mut self) -> Result<Next, Error> {
+        match &mut self.source {
+            Source::Csv(splitter) => loop {
+                match splitter.next()? {
+                    csv::Next::Rows(rows) => {
+                        if let Some(rows) = wanted_of(rows, &self.rows, splitter) {
+                            return Ok(Next::Rows(rows));
+                        }
                     }
-                    if !block.records.is_empty() || !block.damage.is_empty() {
-                        return Ok(Some(Task::Text(block)));
-                    }
+                    csv::Next::Cut(cut) => return Ok(Next::Cut(cut)),
+                    csv::Next::Wait => return Ok(Next::Wait),
+                    csv::Next::End => return Ok(Next::End),
                 }
-                Ok(None)
+            },
+            Source::Parquet { file, wanted, group, batches } => loop {
+                if let Some(rows) = batches.as_mut().and_then(Iterator::next) {
+                    return Ok(Next::Rows(Rows::Arrow(rows?)));
+                }
+                *batches = None;
+                if *group == file.row_groups() {
+                    return Ok(Next::End);
+                }
+                let first = file.first_row(*group);
+                let from = self.rows.start.max(first);
+                let end = self.rows.end.min(first + file.row_group_rows(*group));
+                if from < end {
+                    *batches = Some(file.read_group(*group, wanted, from - first..end - first)?);
+                }
+                *group += 1;
+            },
+        }
+    }
+
+    /// Takes a scanned cut, if it is its turn.
+    pub fn settle(&mut self, scanned: Box<Scanned>) -> Settled {
+        let Source::Csv(splitter) = &mut self.source else { return Settled::Nothing };
+        match splitter.settle(scanned) {
+            csv::Settled::Rows(rows) => {
+                wanted_of(rows, &self.rows, splitter).map_or(Settled::Nothing, Settled::Rows)
             }
-            Self::Parquet { file, group, rows } => {
-                while *group < file.row_groups() {
-                    let at = *group;
-                    *group += 1;
-                    let first = file.first_row(at);
-                    let from = rows.start.max(first);
-                    let end = rows.end.min(first + file.row_group_rows(at));
-                    if from < end {
-                        return Ok(Some(Task::Group {
-                            group: at,
-                            rows: from - first..end - first,
-                        }));
+            csv::Settled::Void => Settled::Nothing,
+            csv::Settled::NotYet(scanned) => Settled::NotYet(scanned),
+        }
+    }
+
+    /// The next rows, for one thread alone; `None` at the end.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn next_rows(&mut self) -> Result<Option<Rows>, Error> {
+        loop {
+            match self.next()? {
+                Next::Rows(rows) => return Ok(Some(rows)),
+                Next::Cut(cut) => {
+                    if let Settled::Rows(rows) = self.settle(Box::new(cut.scan())) {
+                        return Ok(Some(rows));
                     }
                 }
-                Ok(None)
+                Next::Wait | Next::End => return Ok(None),
             }
         }
     }
 
-    /// Data rows passed so far, wanted or not; all of the file's once there is no next task
-    /// and the range did not end before.
-    pub fn rows_read(&self) -> u64 {
-        match self {
-            Self::Csv { reader, .. } => reader.rows_read(),
-            Self::Parquet { file, .. } => file.rows(),
+    /// Takes back the memory of rows that are done with.
+    pub fn recycle(&mut self, rows: TextRows) {
+        if let Source::Csv(splitter) = &mut self.source {
+            splitter.recycle(rows);
         }
     }
+
+    /// Data rows passed so far, wanted or not; all of the file's at its end, where the range did not
+    /// end before.
+    pub fn rows_read(&self) -> u64 {
+        match &self.source {
+            Source::Csv(splitter) => splitter.rows_read(),
+            Source::Parquet { file, .. } => file.rows(),
+        }
+    }
+}
+
+/// Those of a block's rows that are in a range; behind it, nothing more is read.
+fn wanted_of(mut rows: TextRows, wanted: &Range<u64>, splitter: &mut Splitter) -> Option<Rows> {
+    if rows.last_row().is_some_and(|last| last + 1 >= wanted.end) {
+        splitter.end();
+    }
+    rows.keep_rows(wanted);
+    if rows.records.is_empty() && rows.damage.is_empty() {
+        splitter.recycle(rows);
+        return None;
+    }
+    Some(Rows::Text(rows))
 }

@@ -117,7 +117,12 @@ impl CheckedFile {
 
     /// Reads the file from its start to its end.
     pub fn reader(&self) -> CheckedReader {
-        CheckedReader { file: self.clone(), position: 0, block: Vec::new(), at: 0 }
+        self.reader_at(0)
+    }
+
+    /// Reads the file from a place to its end.
+    pub fn reader_at(&self, offset: u64) -> CheckedReader {
+        CheckedReader { file: self.clone(), position: offset, block: Vec::new(), at: 0 }
     }
 
     fn read_exactly(&self, start: u64, bytes: &mut [u8]) -> io::Result<()> {
@@ -182,6 +187,24 @@ impl CheckedReader {
 }
 
 impl CheckedReader {
+    /// Appends the next `bytes` bytes to a buffer, or fewer at the end of the file; how many.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a block that holds some of them has changed.
+    pub fn append_to(&mut self, buffer: &mut Vec<u8>, bytes: usize) -> io::Result<usize> {
+        let start = buffer.len();
+        let left = (self.block.len() - self.at) as u64 + self.file.bytes - self.position;
+        let len = left.min(bytes as u64) as usize;
+        buffer.resize(start + len, 0);
+        if self.file.fingerprint.is_none() && self.at == self.block.len() {
+            self.file.read_exactly(self.position, &mut buffer[start..])?;
+            self.position += len as u64;
+        } else {
+            self.read_exact(&mut buffer[start..])?;
+        }
+        Ok(len)
+    }
+
     /// Reads up to the end of the block that is next, into the same memory.
     fn next_block(&mut self) -> io::Result<()> {
         let block_bytes = BLOCK_BYTES as u64;
@@ -226,9 +249,7 @@ impl parquet::file::reader::ChunkReader for CheckedFile {
     type T = io::BufReader<CheckedReader>;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        let reader =
-            CheckedReader { file: self.clone(), position: start, block: Vec::new(), at: 0 };
-        Ok(io::BufReader::new(reader))
+        Ok(io::BufReader::new(self.reader_at(start)))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {

@@ -16,6 +16,11 @@ pub(super) struct Block {
 /// How many times longer a block is as JSON than it counts, where names are long.
 const NAMES_SHARE: usize = 4;
 
+/// The least that a record of these columns counts as.
+pub(super) fn record_bytes_min(header: &[String]) -> usize {
+    header.iter().map(String::len).sum::<usize>() / NAMES_SHARE
+}
+
 /// A place between two rows of a block.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mark {
@@ -30,8 +35,7 @@ pub(super) struct Mark {
 impl Block {
     pub(super) fn new(file: u32, header: &[String]) -> Self {
         let rows = TextRows { file, columns: header.len(), ..TextRows::default() };
-        let names: usize = header.iter().map(String::len).sum();
-        Self { rows, filled: 0, record_bytes_min: names / NAMES_SHARE }
+        Self { rows, filled: 0, record_bytes_min: record_bytes_min(header) }
     }
 
     /// The place behind the last row.
@@ -70,7 +74,8 @@ impl Block {
     pub(super) fn extend(&mut self, before: Mark, raw: &[u8], records: u64, last: Last) -> Mark {
         self.rows.bytes.extend_from_slice(raw);
         let added = &self.rows.records[before.records..];
-        let bytes: usize = added.iter().map(|record| record.raw.len()).sum();
+        let counted = |record: &TextRecord| record.raw.len().max(self.record_bytes_min);
+        let bytes: usize = added.iter().map(counted).sum();
         self.filled += bytes + records as usize * size_of::<TextRecord>();
         Mark {
             bytes: before.bytes + last.start,
@@ -78,7 +83,7 @@ impl Block {
             fields: last.fields,
             records: self.rows.records.len() - 1,
             damage: self.rows.damage.len(),
-            filled: self.filled - last.bytes - size_of::<TextRecord>(),
+            filled: self.filled - last.bytes.max(self.record_bytes_min) - size_of::<TextRecord>(),
         }
     }
 

@@ -64,6 +64,11 @@ impl HeldRows {
         self.rows.front()
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Lets go of all rows: what follows can't belong to them.
     pub(super) fn clear(&mut self) {
         self.rows.clear();

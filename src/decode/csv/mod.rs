@@ -2,6 +2,7 @@
 //!
 //! - `reader` streams blocks of records and damage, in file order;
 //! - `grammar` reads one record at the start of a slice (RFC 4180, with LF or CRLF);
+//! - `split` gives the rows out to any number of threads, and `cut` guesses where they can go on;
 //! - `scan` takes sound records as fast as bits allow, and leaves the others to the reader;
 //! - `resync` weighs where records go on after broken quoting;
 //! - `block` and `held` build a block and take back its last rows where what follows
@@ -14,6 +15,7 @@
 //! end lies in exactly one record or one [`Damage`](crate::model::Damage).
 
 mod block;
+mod cut;
 mod detect;
 mod grammar;
 mod held;
@@ -22,6 +24,7 @@ mod raw;
 mod reader;
 mod resync;
 mod scan;
+mod split;
 mod transcode;
 
 #[cfg(test)]
@@ -33,8 +36,10 @@ mod tests_generated;
 
 use crate::model::{Code, TextEncoding};
 
+pub use cut::{Cut, Scanned};
 pub use detect::{Given, delimiter_name, dialect as find_dialect, encoding as find_encoding};
 pub use reader::CsvReader;
+pub use split::{Next, Settled, Splitter};
 pub use transcode::Transcoder;
 
 /// The largest [`Dialect::record_bytes_max`]: offsets in a block are 32 bits wide, and a

@@ -59,8 +59,22 @@ pub struct CsvReader<R: Read> {
     slow_records: u32,
     slow_next: u32,
     held: HeldRows,
+    scan: Option<Scan>,
+    /// Where the stream begins in the file.
+    base: u64,
     /// The block in the making; empty but for held rows between two calls.
     block: Block,
+}
+
+/// A place in a file where a record begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ResumePlace {
+    /// Offset in bytes.
+    pub(super) offset: u64,
+    /// Data rows before it.
+    pub(super) rows: u64,
+    /// The line, from 1.
+    pub(super) line: u64,
 }
 
 impl<R: Read> CsvReader<R> {
@@ -124,10 +138,57 @@ impl<R: Read> CsvReader<R> {
             slow_records: 0,
             slow_next: 0,
             held: HeldRows::default(),
+            scan: None,
+            base: 0,
             block: Block::default(),
         };
         reader.skip_mark()?;
         Ok(reader)
+    }
+
+    /// Goes on in a file whose header is known, at a place where a record begins.
+    pub(super) fn resume(
+        read: R,
+        file: u32,
+        dialect: &Dialect,
+        header: &[String],
+        place: ResumePlace,
+    ) -> Self {
+        Self {
+            input: Input::new(read, BLOCK_BYTES),
+            file,
+            dialect: dialect.clone(),
+            header: header.to_vec(),
+            rows_read: place.rows,
+            line: place.line,
+            block_bytes: BLOCK_BYTES,
+            is_slow: false,
+            slow_records: 0,
+            slow_next: 0,
+            held: HeldRows::default(),
+            scan: Scan::of(dialect, header),
+            base: place.offset,
+            block: Block::new(file, header),
+        }
+    }
+
+    /// Where in the file another way of reading can go on, and whatever it finds means the same as
+    /// it would here: at the last record, where it is sound, or behind what is settled.
+    pub(super) fn resume_place(&self) -> Option<ResumePlace> {
+        let rows = &self.block.rows;
+        match self.held.first() {
+            None => Some(ResumePlace {
+                offset: self.base + self.input.offset(),
+                rows: self.rows_read,
+                line: self.line,
+            }),
+            Some(held) if self.held.len() == 1 && rows.records.len() == 1 => Some(ResumePlace {
+                offset: self.base + held.start,
+                rows: held.row - 1,
+                line: held.line,
+            }),
+            Some(_) => None,
+        }
     }
 
     fn skip_to_rows(&mut self) -> Result<(), Error> {
@@ -135,6 +196,7 @@ impl<R: Read> CsvReader<R> {
             self.take_line(&mut Raw::new(0))?;
         }
         self.read_header()?;
+        self.scan = Scan::of(&self.dialect, &self.header);
         self.block = Block::new(self.file, &self.header);
         Ok(())
     }
@@ -160,6 +222,11 @@ impl<R: Read> CsvReader<R> {
         block.rows.columns = extent.fields;
         block.push_record(1, self.line, data);
         Ok(Some(block.rows))
+    }
+
+    /// How the file is written; a rejects file has a header whatever was given.
+    pub(super) fn dialect(&self) -> &Dialect {
+        &self.dialect
     }
 
     /// The column names; `column_1`, `column_2`, … where the file has no header.
@@ -205,7 +272,7 @@ impl<R: Read> CsvReader<R> {
             self.slow_records -= 1;
             return Ok(false);
         }
-        let Some(scan) = Scan::of(&self.dialect, columns).filter(|_| !self.is_slow) else {
+        let Some(scan) = self.scan.filter(|_| !self.is_slow) else {
             return Ok(false);
         };
         self.input.ensure(SCANNED_BYTES_MIN.min(self.block_bytes))?;

@@ -10,7 +10,7 @@
 use memchr::memchr;
 use wide::u8x16;
 
-use super::Dialect;
+use super::{Dialect, block::record_bytes_min};
 use crate::model::{Field, TextRecord, TextRows};
 
 /// Bytes that one step looks at.
@@ -27,6 +27,8 @@ pub(super) struct Scan {
     quote: Option<u8>,
     columns: usize,
     record_bytes_max: usize,
+    /// The least that a record counts as: as JSON it has the names of its columns.
+    record_bytes_min: usize,
 }
 
 /// What was taken from the start of a slice.
@@ -40,6 +42,8 @@ pub(super) struct Taken {
     pub(super) records: u64,
     /// The last record, if there is any.
     pub(super) last: Option<Last>,
+    /// Whether as much was taken as was asked for.
+    pub(super) full: bool,
 }
 
 /// The last record taken.
@@ -90,9 +94,16 @@ struct Carry {
 
 impl Scan {
     /// The scan of a dialect; `None` where an escape makes the bits of quotes say nothing.
-    pub(super) fn of(dialect: &Dialect, columns: usize) -> Option<Self> {
+    pub(super) fn of(dialect: &Dialect, header: &[String]) -> Option<Self> {
         let Dialect { delimiter, quote, record_bytes_max, .. } = *dialect;
-        dialect.escape.is_none().then_some(Self { delimiter, quote, columns, record_bytes_max })
+        let (columns, record_bytes_min) = (header.len(), record_bytes_min(header));
+        let scan = Self { delimiter, quote, columns, record_bytes_max, record_bytes_min };
+        dialect.escape.is_none().then_some(scan)
+    }
+
+    /// The fields of a record.
+    pub(super) fn columns(&self) -> usize {
+        self.columns
     }
 
     /// Takes the sound records at the start of `data` into a block, whose fields count from the
@@ -334,10 +345,10 @@ impl Taking<'_> {
             Last { start: self.record, bytes, fields: self.settled, unescaped: self.unescaped };
         self.taken.last = Some(last);
         self.taken.records += 1;
-        let is_full = self.filled >= self.full;
-        self.filled += bytes + size_of::<TextRecord>();
+        self.taken.full = self.filled >= self.full;
+        self.filled += bytes.max(self.scan.record_bytes_min) + size_of::<TextRecord>();
         self.begin_record(at + 1);
-        !is_full
+        !self.taken.full
     }
 
     fn begin_record(&mut self, at: usize) {

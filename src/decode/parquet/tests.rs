@@ -30,7 +30,7 @@ fn sample() -> Bytes {
 }
 
 fn read(file: &ParquetFile, group: usize, columns: &[usize], rows: Range<u64>) -> Vec<ArrowRows> {
-    file.read_group(group, columns, rows, &Turn::alone()).unwrap().map(Result::unwrap).collect()
+    file.read_group(group, columns, rows).unwrap().map(Result::unwrap).collect()
 }
 
 fn numbers(batches: &[ArrowRows]) -> Vec<i64> {
@@ -201,16 +201,13 @@ fn a_damaged_page_names_its_row_group_and_leaves_the_others() {
     let mut bad = good.to_vec();
     bad[chunk.0 as usize..(chunk.0 + chunk.1) as usize].fill(0xff);
     let file = ParquetFile::open(Bytes::from(bad), 0).unwrap();
-    let error = match file.read_group(1, &[0], 0..10_000, &Turn::alone()) {
+    let error = match file.read_group(1, &[0], 0..10_000) {
         Ok(mut batches) => batches.next().unwrap().unwrap_err(),
         Err(error) => error,
     };
     assert!(error.to_string().starts_with("row group 1 of the Parquet file is broken"), "{error}");
     assert_eq!(numbers(&read(&file, 2, &[0], 0..1)), [20_000]);
-    assert!(matches!(
-        file.read_group(3, &[0], 0..1, &Turn::alone()),
-        Err(Error::Broken { row_group: 3, .. })
-    ));
+    assert!(matches!(file.read_group(3, &[0], 0..1), Err(Error::Broken { row_group: 3, .. })));
 }
 
 #[test]
@@ -228,8 +225,7 @@ fn any_flipped_byte_gives_rows_or_an_error() {
                 continue;
             };
             for group in 0..file.row_groups() {
-                let Ok(batches) = file.read_group(group, &[0, 1], 0..u64::MAX, &Turn::alone())
-                else {
+                let Ok(batches) = file.read_group(group, &[0, 1], 0..u64::MAX) else {
                     continue;
                 };
                 let rows = batches.map_while(Result::ok).map(|rows| rows.batch.num_rows() as u64);
@@ -278,8 +274,7 @@ fn a_small_file_that_would_fill_the_memory_is_refused() {
     let bytes = lists(1, 4_500_000);
     assert!(bytes.len() < 10_000, "{}", bytes.len());
     let file = ParquetFile::open(bytes, 0).unwrap();
-    let error =
-        file.read_group(0, &[0, 2], 0..1, &Turn::alone()).unwrap().next().unwrap().unwrap_err();
+    let error = file.read_group(0, &[0, 2], 0..1).unwrap().next().unwrap().unwrap_err();
     let text = error.to_string();
     assert!(text.contains("a page of column `list.list.item` takes"), "{text}");
     assert!(text.contains("for 4500000 values in lists"), "{text}");

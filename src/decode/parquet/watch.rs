@@ -9,15 +9,11 @@ use parquet::{
 };
 
 use super::{codec, header::Page};
-use crate::decode::Charge;
 
 /// What reading a row group may hold at a time: the dictionaries of its columns, the pages
 /// and texts that a batch is made of, and the values of nested columns. Writers make pages
 /// of 1 MB, a few up to 100 MB.
 pub(super) const HELD_BYTES_MAX: u64 = 224 << 20;
-
-/// What reading a row group takes beside all that.
-const READER_BYTES: u64 = 4 << 20;
 
 /// Repetition and definition level of a value in memory.
 const LEVEL_BYTES: u64 = 4;
@@ -26,27 +22,20 @@ const LEVEL_BYTES: u64 = 4;
 pub(super) const VALUE_COPIES: u64 = 3;
 
 /// What the readers of one row group hold, counted together.
-pub(super) struct Allowance(Mutex<(u64, Charge)>);
+#[derive(Default)]
+pub(super) struct Allowance(Mutex<u64>);
 
 impl Allowance {
-    /// Begins with what any reader takes.
-    pub fn new(mut charge: Charge) -> Self {
-        charge.set(READER_BYTES);
-        Self(Mutex::new((0, charge)))
-    }
-
-    /// One reader holds `to` where it held `from`; what all of them hold then, which is
-    /// waited for.
+    /// One reader holds `to` where it held `from`.
     fn change(&self, from: u64, to: u64) -> Result<()> {
-        let mut books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let total = (books.0 - from).saturating_add(to);
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let total = (*held - from).saturating_add(to);
         if total > HELD_BYTES_MAX {
             return Err(refused(&format!(
                 "the pages of one batch of rows take {total} bytes, the most is {HELD_BYTES_MAX}"
             )));
         }
-        books.1.set(READER_BYTES + total);
-        books.0 = total;
+        *held = total;
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
-//! What all tasks of a run may hold at a time, so that memory has a bound for any number
+//! What all blocks of a pass may hold at a time, so that memory has a bound for any number
 //! of threads.
 //!
-//! Tasks take their turns in file order, and the front one is never made to wait: whoever
+//! Blocks take their turns in file order, and the front one is never made to wait: whoever
 //! takes results in that order waits for it alone, so nothing can lock up. What it may
 //! hold is bounded by its own limits. All others together share [`SHARED_BYTES_MAX`], and
 //! whoever would go beyond waits until others let go, or until its turn is the front one.
@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-/// What all tasks behind the front one hold together, in bytes.
+/// What all blocks behind the front one hold together, in bytes.
 pub const SHARED_BYTES_MAX: u64 = 96 << 20;
 
 /// The books of a run.
@@ -64,8 +64,8 @@ impl Books {
     }
 }
 
-/// A task's place in the order. It ends when its last clone is dropped; whoever takes the
-/// task's results keeps one until all are taken.
+/// A block's place in the order. It ends when its last clone is dropped: when what was made of the
+/// block is taken.
 #[derive(Clone, Debug)]
 pub struct Turn(Arc<Open>);
 
@@ -76,11 +76,6 @@ struct Open {
 }
 
 impl Turn {
-    /// A turn without others, which never waits.
-    pub fn alone() -> Self {
-        Budget::default().turn()
-    }
-
     /// Holds nothing yet.
     pub fn charge(&self) -> Charge {
         Charge { turn: self.clone(), bytes: 0 }

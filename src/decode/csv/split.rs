@@ -1,0 +1,248 @@
+//! A file's rows in blocks, for any number of threads: [`Splitter`].
+//!
+//! The strict reader reads one block after the other, and what it finds is what holds. Where
+//! quoting is sound there is no need for it: a [`Cutter`] guesses where records end, threads
+//! scan the stretches, and [`Splitter::settle`] takes them in file order as long as every guess
+//! was right. Where one was not, or a record is not sound, what lies behind it is given up and
+//! read again, by the strict reader first.
+
+use super::{
+    CsvReader, Dialect, Error, Transcoder,
+    cut::{CUT_BYTES, Cut, Cutter, Outcome, Scanned, Ticket},
+    reader::ResumePlace,
+    scan::Scan,
+};
+use crate::model::{TextEncoding, TextRows};
+use crate::source::{CheckedFile, CheckedReader};
+
+/// Blocks that the strict reader reads at most before cutting is tried again.
+const STRICT_BLOCKS_MAX: u32 = 64;
+
+/// So many cuts in a row show that the file is sound here.
+const SOUND_CUTS_MIN: u32 = 8;
+
+/// Shorter files are not worth cutting.
+const FILE_BYTES_MIN: u64 = 2 * CUT_BYTES as u64;
+
+/// Blocks whose memory is kept for later ones, and the most that one of them keeps.
+const SPARE_MAX: usize = 32;
+const SPARE_BYTES_MAX: u64 = 4 << 20;
+
+/// Gives out the rows of one CSV file.
+pub struct Splitter {
+    file: CheckedFile,
+    index: u32,
+    dialect: Dialect,
+    header: Vec<String>,
+    /// How cuts are scanned; `None` where the file can't be cut.
+    scan: Option<Scan>,
+    state: State,
+    /// What is settled: everything before this place.
+    settled: ResumePlace,
+    /// The next cut to give out, and the next to settle.
+    given: Ticket,
+    taken: u64,
+    cut_bytes: usize,
+    /// Blocks for the strict reader before cutting is tried again, and after the next time in vain.
+    strict_left: u32,
+    strict_next: u32,
+    /// Cuts that were right since the last that was not.
+    sound_cuts: u32,
+    /// Memory to use again.
+    spare: Vec<TextRows>,
+}
+
+enum State {
+    Cutting(Cutter),
+    /// The cutter has nothing more to cut; the reader goes on when all cuts are settled.
+    Draining,
+    Reading(Box<CsvReader<Transcoder<CheckedReader>>>),
+    Ended,
+}
+
+/// What a [`Splitter`] has next.
+pub enum Next {
+    /// Rows.
+    Rows(TextRows),
+    /// A stretch to scan, and to settle then.
+    Cut(Box<Cut>),
+    /// Nothing, until a cut that was given out is settled.
+    Wait,
+    /// Nothing more.
+    End,
+}
+
+/// What became of a scanned cut.
+pub enum Settled {
+    /// Its rows; there may be none.
+    Rows(TextRows),
+    /// Cuts before it are to be settled first.
+    NotYet(Box<Scanned>),
+    /// It was given up; what it holds is given out once more.
+    Void,
+}
+
+impl Splitter {
+    /// Reads a file from its start. `index` is its place among the inputs, for positions.
+    ///
+    /// # Errors
+    /// The file can't be read, or has no sound header.
+    pub fn open(file: &CheckedFile, index: u32, dialect: &Dialect) -> Result<Self, Error> {
+        let text = Transcoder::new(file.reader(), dialect.encoding);
+        let reader = CsvReader::open(text, index, dialect.clone())?;
+        let can_be_cut = dialect.encoding == TextEncoding::Utf8 && file.len() >= FILE_BYTES_MIN;
+        let scan = Scan::of(dialect, reader.header()).filter(|_| can_be_cut);
+        Ok(Self {
+            file: file.clone(),
+            index,
+            // That of a rejects file says more than the flags.
+            dialect: reader.dialect().clone(),
+            header: reader.header().to_vec(),
+            scan,
+            state: State::Reading(Box::new(reader)),
+            settled: ResumePlace::default(),
+            given: Ticket { number: 0, epoch: 0 },
+            taken: 0,
+            cut_bytes: CUT_BYTES,
+            strict_left: 0,
+            strict_next: 1,
+            sound_cuts: 0,
+            spare: Vec::new(),
+        })
+    }
+
+    /// Data rows settled so far, damaged stretches included.
+    pub fn rows_read(&self) -> u64 {
+        self.settled.rows
+    }
+
+    /// Gives out nothing more.
+    pub fn end(&mut self) {
+        self.give_up();
+        self.state = State::Ended;
+    }
+
+    /// What comes next in the file.
+    ///
+    /// # Errors
+    /// The bytes can't be read.
+    pub fn next(&mut self) -> Result<Next, Error> {
+        loop {
+            match &mut self.state {
+                State::Ended => return Ok(Next::End),
+                State::Draining => {
+                    if self.taken < self.given.number {
+                        return Ok(Next::Wait);
+                    }
+                    self.read_strictly();
+                }
+                State::Reading(reader) => {
+                    if self.strict_left == 0
+                        && self.scan.is_some()
+                        && let Some(place) = reader.resume_place()
+                    {
+                        self.settled = place;
+                        self.cut_from(place.offset);
+                        continue;
+                    }
+                    self.strict_left = self.strict_left.saturating_sub(1);
+                    let block = reader.next_block()?;
+                    self.settled.rows = reader.rows_read();
+                    match block {
+                        Some(rows) => return Ok(Next::Rows(rows)),
+                        None => self.state = State::Ended,
+                    }
+                }
+                State::Cutting(cutter) => {
+                    // The file was found to be one that can be cut.
+                    let Some(scan) = self.scan else { return Ok(Next::End) };
+                    let spare = self.spare.pop().unwrap_or_else(|| TextRows {
+                        file: self.index,
+                        columns: scan.columns(),
+                        ..TextRows::default()
+                    });
+                    if let Some(cut) = cutter.next_cut(spare, scan, self.given)? {
+                        self.given.number += 1;
+                        return Ok(Next::Cut(Box::new(cut)));
+                    }
+                    // The end of the file, or a record that is longer than a cut.
+                    self.strict_left = if cutter.is_at_end() { u32::MAX } else { 1 };
+                    self.state = State::Draining;
+                }
+            }
+        }
+    }
+
+    /// Takes a scanned cut, if it is its turn: its rows are numbered, and what follows it is given
+    /// up where it is not as the cutter thought.
+    pub fn settle(&mut self, scanned: Box<Scanned>) -> Settled {
+        if scanned.ticket.epoch != self.given.epoch {
+            self.recycle(scanned.rows);
+            return Settled::Void;
+        }
+        if scanned.ticket.number != self.taken {
+            return Settled::NotYet(scanned);
+        }
+        let Scanned { mut rows, next, lines, outcome, .. } = *scanned;
+        self.taken += 1;
+        let before = self.settled;
+        for record in &mut rows.records {
+            record.row += before.rows;
+            record.line += before.line;
+        }
+        self.settled = ResumePlace {
+            offset: next,
+            rows: before.rows + rows.records.len() as u64,
+            line: before.line + lines,
+        };
+        match outcome {
+            Outcome::Whole => {
+                self.sound_cuts += 1;
+                if self.sound_cuts >= SOUND_CUTS_MIN {
+                    self.strict_next = 1;
+                }
+            }
+            Outcome::Full { cut_bytes } => {
+                self.give_up();
+                self.cut_bytes = cut_bytes;
+                self.cut_from(next);
+            }
+            Outcome::Broken => {
+                self.give_up();
+                self.strict_left = self.strict_next;
+                self.strict_next = (self.strict_next * 2).min(STRICT_BLOCKS_MAX);
+                self.sound_cuts = 0;
+                self.read_strictly();
+            }
+        }
+        Settled::Rows(rows)
+    }
+
+    /// Takes back the memory of rows that are done with.
+    pub fn recycle(&mut self, mut rows: TextRows) {
+        if self.spare.len() < SPARE_MAX && rows.memory_bytes() <= SPARE_BYTES_MAX {
+            rows.unescaped.clear();
+            rows.fields.clear();
+            rows.records.clear();
+            rows.damage.clear();
+            self.spare.push(rows);
+        }
+    }
+
+    /// Gives up all cuts that are not settled.
+    fn give_up(&mut self) {
+        self.given = Ticket { number: self.taken, epoch: self.given.epoch + 1 };
+    }
+
+    fn cut_from(&mut self, offset: u64) {
+        let input = self.file.reader_at(offset);
+        self.state = State::Cutting(Cutter::new(input, self.dialect.quote, self.cut_bytes));
+    }
+
+    /// Goes on with the strict reader behind what is settled.
+    fn read_strictly(&mut self) {
+        let text = Transcoder::new(self.file.reader_at(self.settled.offset), self.dialect.encoding);
+        let reader = CsvReader::resume(text, self.index, &self.dialect, &self.header, self.settled);
+        self.state = State::Reading(Box::new(reader));
+    }
+}

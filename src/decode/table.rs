@@ -181,7 +181,7 @@ pub fn batch_schema(file: &ParquetFile, wanted: &[usize]) -> SchemaRef {
 
 /// The rows of one input, given out in file order.
 ///
-/// It is meant to stand behind a lock: [`TableReader::next`] does what can only be done in order,
+/// It is meant to stand behind a lock: [`TableReader::next_piece`] does what can only be done in order,
 /// and leaves what it can to [`Cut::scan`], outside of the lock.
 pub struct TableReader<'a> {
     source: Source<'a>,
@@ -196,7 +196,7 @@ enum Source<'a> {
         wanted: &'a [usize],
         /// The next row group.
         group: usize,
-        batches: Option<GroupRows>,
+        batches: Option<Box<GroupRows>>,
     },
 }
 
@@ -227,10 +227,10 @@ impl TableReader<'_> {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn next(&mut self) -> Result<Next, Error> {
+    pub fn next_piece(&mut self) -> Result<Next, Error> {
         match &mut self.source {
             Source::Csv(splitter) => loop {
-                match splitter.next()? {
+                match splitter.next_piece()? {
                     csv::Next::Rows(rows) => {
                         if let Some(rows) = wanted_of(rows, &self.rows, splitter) {
                             return Ok(Next::Rows(rows));
@@ -253,7 +253,11 @@ impl TableReader<'_> {
                 let from = self.rows.start.max(first);
                 let end = self.rows.end.min(first + file.row_group_rows(*group));
                 if from < end {
-                    *batches = Some(file.read_group(*group, wanted, from - first..end - first)?);
+                    *batches = Some(Box::new(file.read_group(
+                        *group,
+                        wanted,
+                        from - first..end - first,
+                    )?));
                 }
                 *group += 1;
             },
@@ -278,7 +282,7 @@ impl TableReader<'_> {
     /// The file cannot be read.
     pub fn next_rows(&mut self) -> Result<Option<Rows>, Error> {
         loop {
-            match self.next()? {
+            match self.next_piece()? {
                 Next::Rows(rows) => return Ok(Some(rows)),
                 Next::Cut(cut) => {
                     if let Settled::Rows(rows) = self.settle(Box::new(cut.scan())) {

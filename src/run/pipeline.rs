@@ -199,7 +199,7 @@ impl<'a> Feed<'a> {
                     empty.insert(reader.map_err(|error| file.unreadable(error))?)
                 }
             };
-            match reader.next().map_err(|error| file.unreadable(error))? {
+            match reader.next_piece().map_err(|error| file.unreadable(error))? {
                 Next::End => {
                     self.before += reader.rows_read();
                     self.reader = None;

@@ -126,7 +126,7 @@ impl Splitter {
     ///
     /// # Errors
     /// The bytes can't be read.
-    pub fn next(&mut self) -> Result<Next, Error> {
+    pub fn next_piece(&mut self) -> Result<Next, Error> {
         loop {
             match &mut self.state {
                 State::Ended => return Ok(Next::End),

@@ -19,7 +19,7 @@ use moebulk::pack::{Limits, Packer};
 use moebulk::progress::{Mode, Progress};
 use moebulk::run::{self, Job, RejectsMax, Stop, Surroundings, Window};
 use moebulk::shape::{
-    encode,
+    encode::{self, Spare},
     infer::Inference,
     plan::{Binding, Plan, Rules, SourceColumn},
 };
@@ -81,7 +81,8 @@ impl Bench {
 
     fn shape(&self) -> Vec<Shaped> {
         let shape = |rows: &Arc<Rows>| {
-            encode::shape(&self.plan, &self.binding, Arc::clone(rows)).expect("columns")
+            encode::shape(&self.plan, &self.binding, Arc::clone(rows), Spare::default())
+                .expect("columns")
         };
         self.rows.iter().map(shape).collect()
     }

@@ -109,9 +109,10 @@ impl Packer {
     }
 
     fn close(&mut self) -> Body {
-        let capacity = self.open.bytes.capacity();
         let open = std::mem::take(&mut self.open);
-        self.open.bytes.reserve(capacity);
+        // The next body will be about as large.
+        self.open.bytes.reserve(open.bytes.capacity());
+        self.open.parts.reserve(open.parts.len());
         let mut bytes = open.bytes;
         if open.head.is_some() {
             bytes.extend_from_slice(ACTIONS_SUFFIX);

@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use rayon::ThreadPool;
@@ -25,7 +25,7 @@ use crate::pack::{Limits, Packer};
 use crate::progress::Phase;
 use crate::report::{self, RejectsFile};
 use crate::shape::{
-    encode,
+    encode::{self, Spare},
     event_names::EventNames,
     fair_use::FairUse,
     infer::Minority,
@@ -39,9 +39,13 @@ const THREADS_MAX: usize = 32;
 /// Rows that the server refused or that were left in doubt, by position.
 pub type Failures = HashMap<Position, RowFailure>;
 
-impl pipeline::Weigh for Shaped {
+impl pipeline::Product for Shaped {
     fn bytes(&self) -> u64 {
         self.memory_bytes()
+    }
+
+    fn into_rows(self) -> Option<Arc<Rows>> {
+        Some(self.rows)
     }
 }
 
@@ -214,9 +218,12 @@ impl<'a> Prepared<'a> {
     ) -> Result<(), Error> {
         let mut packer = Packer::new(self.limits);
         let mut names = EventNames::new(&self.plan.event_names);
+        let spares = Mutex::new(Vec::new());
+        let spares = || spares.lock().unwrap_or_else(PoisonError::into_inner);
         let shape = |file: usize, rows| {
             let binding = &self.inputs.files[file].binding;
-            encode::shape(&self.plan, binding, rows).map_err(Error::Internal)
+            let spare = spares().pop().unwrap_or_default();
+            encode::shape(&self.plan, binding, rows, spare).map_err(Error::Internal)
         };
         pipeline::pass(
             &self.inputs,
@@ -224,13 +231,15 @@ impl<'a> Prepared<'a> {
             &self.pool,
             self.around.stop,
             shape,
-            |mut block| {
-                if !names.admit(&block) {
-                    block = shape(block.rows.file() as usize, Arc::clone(&block.rows))?;
+            |block| {
+                if !names.admit(block) {
+                    *block = shape(block.rows.file() as usize, Arc::clone(&block.rows))?;
                 }
                 Failpoint::Pack.reach();
-                on_block(&block)?;
-                packer.push(&block, &mut sink)
+                on_block(block)?;
+                packer.push(block, &mut sink)?;
+                spares().push(Spare::of(block));
+                Ok(())
             },
         )?;
         packer.finish(sink)

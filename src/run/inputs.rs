@@ -1,8 +1,10 @@
 //! From what the user named to opened tables, and a plan that fits all of them.
 
+use std::sync::Arc;
+
 use super::{Error, Job, MappingFile, Surroundings, pipeline};
 use crate::decode::{self, Table, csv, parquet::METADATA_BYTES_MAX};
-use crate::model::Tally;
+use crate::model::{Rows, Tally};
 use crate::progress::Phase;
 use crate::shape::{
     infer::{Inference, Minority},
@@ -189,9 +191,20 @@ fn unreadable(input: &Input, error: &dyn std::fmt::Display) -> Error {
     Error::Unreadable { path: input.name(), reason: error.to_string() }
 }
 
-impl pipeline::Weigh for (Inference, u64) {
+/// What a block says of the types, and the bytes of the source that it stands for.
+struct Observed {
+    seen: Inference,
+    source_bytes: u64,
+    rows: Arc<Rows>,
+}
+
+impl pipeline::Product for Observed {
     fn bytes(&self) -> u64 {
-        self.0.memory_bytes()
+        self.seen.memory_bytes() + self.rows.memory_bytes()
+    }
+
+    fn into_rows(self) -> Option<Arc<Rows>> {
+        Some(self.rows)
     }
 }
 
@@ -217,11 +230,12 @@ pub fn infer(
         |file, rows| {
             let binding = &inputs.files[file].binding;
             let seen = Inference::observe(reading, binding, &rows).map_err(Error::Internal)?;
-            Ok((seen, super::check::source_bytes(inputs, file, &rows)))
+            let source_bytes = super::check::source_bytes(inputs, file, &rows);
+            Ok(Observed { seen, source_bytes, rows })
         },
-        |(seen, bytes)| {
-            inference.merge(&seen);
-            around.progress.advance(bytes);
+        |observed| {
+            inference.merge(&observed.seen);
+            around.progress.advance(observed.source_bytes);
             Ok(())
         },
     )?;

@@ -23,12 +23,15 @@ use super::{
     inputs::Inputs,
 };
 use crate::decode::{Next, Settled, TableReader};
-use crate::model::Rows;
+use crate::model::{Rows, TextRows};
 
-/// What one result waits in memory as, in bytes.
-pub trait Weigh {
-    /// About its bytes.
+/// What is made of a block.
+pub trait Product {
+    /// About its bytes in memory, while it waits to be taken.
     fn bytes(&self) -> u64;
+
+    /// The block, if it is kept.
+    fn into_rows(self) -> Option<Arc<Rows>>;
 }
 
 /// Which rows of the import are read: those after the first `offset`, `limit` at most.
@@ -72,20 +75,22 @@ fn bytes_of(rows: &Rows) -> u64 {
 /// # Errors
 /// The first error in file order, of reading, `work` or `take`; [`Error::Interrupted`]
 /// where `stop` was asked for.
-pub fn pass<T: Send + Weigh>(
+pub fn pass<T: Send + Product>(
     inputs: &Inputs,
     window: Window,
     pool: &ThreadPool,
     stop: &Stop,
     work: impl Fn(usize, Arc<Rows>) -> Result<T, Error> + Sync,
-    mut take: impl FnMut(T) -> Result<(), Error>,
+    mut take: impl FnMut(&mut T) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let feed = SharedFeed::new(Feed::new(inputs, window, stop));
     let threads = pool.current_num_threads();
     if threads == 1 {
         while let Some((file, rows, ())) = feed.next(|_| Some(()))? {
             Failpoint::Check.reach();
-            take(work(file, Arc::new(rows))?)?;
+            let mut block = work(file, Arc::new(rows))?;
+            take(&mut block)?;
+            feed.recycle(block);
         }
         return Ok(());
     }
@@ -99,7 +104,7 @@ pub fn pass<T: Send + Weigh>(
             tasks.spawn(move |_| run(feed, &slots, &budget, work));
         }
         drop(slots);
-        let taken = take_all(ready, &mut take);
+        let taken = take_all(ready, feed, &mut take);
         // Whoever waits for its turn to settle is told where nobody takes results any more.
         if taken.is_err() {
             feed.end();
@@ -109,7 +114,7 @@ pub fn pass<T: Send + Weigh>(
 }
 
 /// One thread's work: a block after the other, until there is none.
-fn run<T: Send + Weigh>(
+fn run<T: Send + Product>(
     feed: &SharedFeed<'_>,
     slots: &SyncSender<Slot<T>>,
     budget: &Budget,
@@ -150,13 +155,17 @@ fn run<T: Send + Weigh>(
 }
 
 /// Takes the results in order. Dropping `ready` on an error makes the others stop.
-fn take_all<T>(
+fn take_all<T: Product>(
     ready: Receiver<Slot<T>>,
-    take: &mut impl FnMut(T) -> Result<(), Error>,
+    feed: &SharedFeed<'_>,
+    take: &mut impl FnMut(&mut T) -> Result<(), Error>,
 ) -> Result<(), Error> {
     for (slot, _turn) in ready {
         match slot.recv() {
-            Ok(Ok((block, _charge))) => take(block)?,
+            Ok(Ok((mut block, _charge))) => {
+                take(&mut block)?;
+                feed.recycle(block);
+            }
             Ok(Err(error)) => return Err(error),
             Err(_) => {
                 return Err(Error::Internal("a worker thread stopped without a word".into()));
@@ -223,11 +232,13 @@ struct SharedFeed<'a> {
     feed: Mutex<Feed<'a>>,
     /// A cut was settled, or the feed has ended.
     settled: Condvar,
+    /// Memory of blocks that are done with.
+    spares: Mutex<Vec<TextRows>>,
 }
 
 impl<'a> SharedFeed<'a> {
     fn new(feed: Feed<'a>) -> Self {
-        Self { feed: Mutex::new(feed), settled: Condvar::new() }
+        Self { feed: Mutex::new(feed), settled: Condvar::new(), spares: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Feed<'a>> {
@@ -236,6 +247,18 @@ impl<'a> SharedFeed<'a> {
 
     fn wait<'g>(&self, feed: MutexGuard<'g, Feed<'a>>) -> MutexGuard<'g, Feed<'a>> {
         self.settled.wait(feed).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes back the memory of a block that is done with. Whoever takes results must not wait for
+    /// the feed, which may be waiting for results to be taken.
+    fn recycle(&self, block: impl Product) {
+        if let Some(Rows::Text(rows)) = block.into_rows().and_then(Arc::into_inner) {
+            self.spares().push(rows);
+        }
+    }
+
+    fn spares(&self) -> MutexGuard<'_, Vec<TextRows>> {
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives out nothing more.
@@ -254,8 +277,10 @@ impl<'a> SharedFeed<'a> {
         let _guard = EndOnPanic(self);
         let mut feed = self.lock();
         let rows = loop {
-            let next = feed.next();
-            match next {
+            if let Some(reader) = &mut feed.reader {
+                self.spares().drain(..).for_each(|rows| reader.recycle(rows));
+            }
+            match feed.next() {
                 Ok(Next::Rows(rows)) => break Some(rows),
                 Ok(Next::End) => break None,
                 Ok(Next::Wait) => feed = self.wait(feed),

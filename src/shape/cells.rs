@@ -6,7 +6,7 @@ use super::{
     encode::Span,
     plan::{Binding, Plan},
 };
-use crate::model::{ArrowRows, TextRows, unguarded};
+use crate::model::{ArrowRows, Code, TextRows, unguarded};
 
 /// Access to the cells of a block by row and column of the plan.
 pub trait Cells {
@@ -24,23 +24,18 @@ pub trait Cells {
 /// The cells of CSV records.
 pub struct TextCells<'a> {
     rows: &'a TextRows,
-    bytes: &'a str,
-    unescaped: &'a str,
     sources: &'a [Option<usize>],
+    /// Of each column of the plan the field of a record that is its cell as it stands.
+    fields: Vec<Option<u32>>,
     guarded: bool,
 }
 
 impl<'a> TextCells<'a> {
-    /// The cells of a block. `Err` holds what is wrong, which the reader has ruled out.
-    pub fn new(rows: &'a TextRows, binding: &'a Binding) -> Result<Self, String> {
-        let text = |bytes| simdutf8::basic::from_utf8(bytes).map_err(|error| error.to_string());
-        Ok(Self {
-            rows,
-            bytes: text(&rows.bytes)?,
-            unescaped: text(&rows.unescaped)?,
-            sources: &binding.sources,
-            guarded: binding.guarded,
-        })
+    /// The cells of a block.
+    pub fn new(rows: &'a TextRows, binding: &'a Binding) -> Self {
+        let Binding { sources, guarded, .. } = binding;
+        let field = |source: &Option<usize>| source.filter(|_| !guarded).map(|at| at as u32);
+        Self { rows, sources, fields: sources.iter().map(field).collect(), guarded: *guarded }
     }
 }
 
@@ -49,17 +44,19 @@ impl Cells for TextCells<'_> {
 
     fn cell<'a>(&'a self, row: usize, column: usize, _: &'a mut String) -> Cell<'a> {
         let Some(source) = self.sources[column] else { return Cell::Absent };
-        let field = self.rows.fields[row * self.rows.columns + source];
-        let text = if field.unescaped { self.unescaped } else { self.bytes };
-        let text = &text[field.start as usize..(field.start + field.len) as usize];
-        Cell::Text(if self.guarded { unguarded(text) } else { text })
+        // The reader hands out text alone; to hold that against the one cell costs next to nothing.
+        match simdutf8::basic::from_utf8(self.rows.cell(row, source)) {
+            Ok(text) => Cell::Text(if self.guarded { unguarded(text) } else { text }),
+            Err(_) => Cell::Bad(Code::InvalidUtf8),
+        }
     }
 
+    #[inline(always)]
     fn span(&self, row: usize, column: usize) -> Option<Span<'_>> {
-        let source = self.sources[column].filter(|_| !self.guarded)?;
+        let source = self.fields[column]? as usize;
         let field = self.rows.fields[row * self.rows.columns + source];
-        let text = if field.unescaped { self.unescaped } else { self.bytes };
-        Some(Span { bytes: text.as_bytes(), start: field.start as usize, len: field.len as usize })
+        let bytes = if field.unescaped { &self.rows.unescaped } else { &self.rows.bytes };
+        Some(Span { bytes, start: field.start as usize, len: field.len as usize })
     }
 }
 

@@ -15,7 +15,7 @@ mod layout;
 mod plain;
 mod value;
 
-use std::sync::Arc;
+use std::{mem::take, sync::Arc};
 
 use super::{
     cell::Cell,
@@ -29,12 +29,42 @@ use crate::wire::envelope;
 use census::Census;
 use layout::{Layout, Node};
 pub(super) use plain::Span;
+use plain::Stage;
 
-/// Checks a block and encodes its sound rows. `Err` names a column that cannot be read.
-pub fn shape(plan: &Plan, binding: &Binding, rows: Arc<Rows>) -> Result<Shaped, String> {
-    let encoder = Encoder::new(plan, &rows);
+/// The memory of a block that is done with, for another one.
+#[derive(Debug, Default)]
+pub struct Spare {
+    json: Vec<u8>,
+    elements: Vec<Element>,
+}
+
+/// What no block is so much larger than another that it would be kept for, in bytes of JSON.
+const SPARE_BYTES_MAX: usize = 4 << 20;
+
+impl Spare {
+    /// Takes it from a block, which is empty then.
+    pub fn of(block: &mut Shaped) -> Self {
+        let (mut json, mut elements) = (take(&mut block.json), take(&mut block.elements));
+        if json.capacity() > SPARE_BYTES_MAX {
+            return Self::default();
+        }
+        json.clear();
+        elements.clear();
+        Self { json, elements }
+    }
+}
+
+/// Checks a block and encodes its sound rows, in the memory of another one. `Err` names a column
+/// that cannot be read.
+pub fn shape(
+    plan: &Plan,
+    binding: &Binding,
+    rows: Arc<Rows>,
+    spare: Spare,
+) -> Result<Shaped, String> {
+    let encoder = Encoder::new(plan, &rows, spare);
     let block = match rows.as_ref() {
-        Rows::Text(text) => encoder.block(&rows, binding, &TextCells::new(text, binding)?),
+        Rows::Text(text) => encoder.block(&rows, binding, &TextCells::new(text, binding)),
         Rows::Arrow(arrow) => {
             encoder.block(&rows, binding, &ArrowCells::new(arrow, plan, binding)?)
         }
@@ -87,6 +117,7 @@ impl<C: Cells> Row<'_, C> {
 struct Encoder<'p> {
     plan: &'p Plan,
     json: Vec<u8>,
+    stage: Stage,
     elements: Vec<Element>,
     rejects: Vec<Reject>,
     tally: Tally,
@@ -112,19 +143,20 @@ struct Written {
 }
 
 impl<'p> Encoder<'p> {
-    fn new(plan: &'p Plan, rows: &Rows) -> Self {
+    fn new(plan: &'p Plan, rows: &Rows, Spare { mut json, mut elements }: Spare) -> Self {
         // Names and quotes make about twice of the cells; what is more grows.
-        let json_bytes = match rows {
-            Rows::Text(text) => text.bytes.len() * 5 / 2,
-            Rows::Arrow(_) => 0,
-        };
+        if let Rows::Text(text) = rows {
+            json.reserve(text.bytes.len() * 5 / 2);
+        }
+        elements.reserve(rows.len());
         Self {
             plan,
-            json: Vec::with_capacity(json_bytes),
-            elements: Vec::with_capacity(rows.len()),
+            json,
+            stage: Stage::default(),
+            elements,
             rejects: Vec::new(),
             tally: Tally::default(),
-            census: Census::default(),
+            census: Census::of(rows.len()),
             buffers: Buffers::default(),
             problems: Vec::new(),
             unset: Vec::new(),
@@ -157,7 +189,7 @@ impl<'p> Encoder<'p> {
             }
             if self.problems.iter().any(|problem| problem.severity == Severity::Reject) {
                 self.json.truncate(start);
-                let mut problems = std::mem::take(&mut self.problems);
+                let mut problems = take(&mut self.problems);
                 problems.sort_by_key(|problem| problem.severity);
                 self.rejects.push(Reject { position, row: at as u32, problems });
             } else {

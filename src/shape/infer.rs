@@ -55,7 +55,7 @@ impl Inference {
     pub fn observe(plan: &Plan, binding: &Binding, rows: &Rows) -> Result<Self, String> {
         let mut seen = Self::new(plan);
         match rows {
-            Rows::Text(text) => seen.observe_cells(plan, rows, &TextCells::new(text, binding)?),
+            Rows::Text(text) => seen.observe_cells(plan, rows, &TextCells::new(text, binding)),
             Rows::Arrow(arrow) => {
                 seen.observe_cells(plan, rows, &ArrowCells::new(arrow, plan, binding)?);
             }

@@ -84,7 +84,8 @@ pub fn push_plain(out: &mut Vec<u8>, bytes: &[u8], start: usize, len: usize) -> 
 }
 
 /// The bytes that need an escape in a JSON string, as bits, the first byte the lowest.
-fn escape_bits(chunk: &[u8; CHUNK_BYTES]) -> u32 {
+#[inline]
+pub fn escape_bits(chunk: &[u8; CHUNK_BYTES]) -> u32 {
     let bytes = u8x16::new(*chunk);
     let last_control = u8x16::splat(0x1f);
     let controls = bytes.max(last_control).simd_eq(last_control);

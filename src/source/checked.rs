@@ -187,20 +187,20 @@ impl CheckedReader {
 }
 
 impl CheckedReader {
-    /// Appends the next `bytes` bytes to a buffer, or fewer at the end of the file; how many.
+    /// Fills a buffer with the next bytes, or its front at the end of the file; how many.
     ///
     /// # Errors
     /// The file cannot be read, or a block that holds some of them has changed.
-    pub fn append_to(&mut self, buffer: &mut Vec<u8>, bytes: usize) -> io::Result<usize> {
-        let start = buffer.len();
-        let left = (self.block.len() - self.at) as u64 + self.file.bytes - self.position;
-        let len = left.min(bytes as u64) as usize;
-        buffer.resize(start + len, 0);
-        if self.file.fingerprint.is_none() && self.at == self.block.len() {
-            self.file.read_exactly(self.position, &mut buffer[start..])?;
+    pub fn read_full(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let at_hand = (self.block.len() - self.at) as u64;
+        let left = at_hand + self.file.bytes.saturating_sub(self.position);
+        let len = left.min(buffer.len() as u64) as usize;
+        let buffer = &mut buffer[..len];
+        if self.file.fingerprint.is_none() && at_hand == 0 {
+            self.file.read_exactly(self.position, buffer)?;
             self.position += len as u64;
         } else {
-            self.read_exact(&mut buffer[start..])?;
+            self.read_exact(buffer)?;
         }
         Ok(len)
     }

@@ -97,12 +97,14 @@ impl Cutter {
         ticket: Ticket,
     ) -> io::Result<Option<Cut>> {
         let bytes = &mut rows.bytes;
-        bytes.clear();
-        bytes.append(&mut self.left);
-        let wanted = self.cut_bytes.saturating_sub(bytes.len());
-        self.is_at_end = self.input.append_to(bytes, wanted)? < wanted;
+        let left = self.left.len();
+        bytes.resize(self.cut_bytes.max(left), 0);
+        bytes[..left].copy_from_slice(&self.left);
+        let read = self.input.read_full(&mut bytes[left..])?;
+        self.is_at_end = left + read < bytes.len();
         let found = if self.is_at_end { None } else { ends(bytes, self.quote) };
         let Some(ends) = found else { return Ok(None) };
+        self.left.clear();
         self.left.extend_from_slice(&bytes[ends.last..]);
         let offset = self.offset;
         self.offset += ends.last as u64;

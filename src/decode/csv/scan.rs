@@ -76,7 +76,6 @@ struct Bits {
     delimiter: u64,
     line_feed: u64,
     quote: u64,
-    carriage_return: u64,
 }
 
 /// What one step leaves to the next.
@@ -134,21 +133,24 @@ impl Scan {
     }
 
     /// The bits of one step.
+    #[inline(always)]
     fn bits(&self, step: &[u8; STEP_BYTES]) -> Bits {
-        let (parts, _) = step.as_chunks::<16>();
-        let mask = |byte: u8| {
-            let wanted = u8x16::splat(byte);
-            parts.iter().rev().fold(0, |bits, part| {
-                bits << 16 | u64::from(u8x16::new(*part).simd_eq(wanted).to_bitmask())
-            })
-        };
         Bits {
-            delimiter: mask(self.delimiter),
-            line_feed: mask(b'\n'),
-            quote: self.quote.map_or(0, mask),
-            carriage_return: mask(b'\r'),
+            delimiter: mask(step, self.delimiter),
+            line_feed: mask(step, b'\n'),
+            quote: self.quote.map_or(0, |quote| mask(step, quote)),
         }
     }
+}
+
+/// Where a byte stands in a step, as bits.
+#[inline(always)]
+fn mask(step: &[u8; STEP_BYTES], byte: u8) -> u64 {
+    let (parts, _) = step.as_chunks::<16>();
+    let wanted = u8x16::splat(byte);
+    parts.iter().rev().fold(0, |bits, part| {
+        bits << 16 | u64::from(u8x16::new(*part).simd_eq(wanted).to_bitmask())
+    })
 }
 
 impl Carry {
@@ -159,8 +161,9 @@ impl Carry {
 
     /// The separators of a step that end a field, and the first places where it breaks the
     /// grammar.
-    fn step(&mut self, bits: Bits) -> (u64, u64) {
-        let Bits { delimiter, line_feed, quote, carriage_return } = bits;
+    #[inline(always)]
+    fn step(&mut self, bits: Bits, step: &[u8; STEP_BYTES]) -> (u64, u64) {
+        let Bits { delimiter, line_feed, quote } = bits;
         let separators = delimiter | line_feed;
         if quote == 0 && self.inside == 0 && self.closed | self.closed_cr == 0 {
             self.may_open = separators >> 63;
@@ -173,10 +176,10 @@ impl Carry {
         let ends = separators & !inside;
         let may_open = (ends | closes) << 1 | self.may_open;
         let behind_closed = closes << 1 | self.closed;
-        let closed_cr = behind_closed & carriage_return;
+        let closed_cr = behind_closed & mask(step, b'\r');
         let behind_closed_cr = closed_cr << 1 | self.closed_cr;
         let breaks = (opens & !may_open)
-            | (behind_closed & !(separators | quote | carriage_return))
+            | (behind_closed & !(separators | quote | closed_cr))
             | (behind_closed_cr & !line_feed);
         *self = Self {
             inside: ((inside as i64) >> 63) as u64,
@@ -247,15 +250,17 @@ impl Taking<'_> {
                 text = text_until(self.data, text);
             }
             let end = (at + STEP_BYTES).min(text);
-            let bits = match self.data[at..].first_chunk() {
-                Some(step) => self.scan.bits(step),
+            let mut last;
+            let step = match self.data[at..].first_chunk() {
+                Some(step) => step,
                 None => {
-                    let mut step = [0; STEP_BYTES];
-                    step[..self.data.len() - at].copy_from_slice(&self.data[at..]);
-                    self.scan.bits(&step)
+                    last = [0; STEP_BYTES];
+                    last[..self.data.len() - at].copy_from_slice(&self.data[at..]);
+                    &last
                 }
             };
-            let (mut ends, breaks) = carry.step(bits);
+            let bits = self.scan.bits(step);
+            let (mut ends, breaks) = carry.step(bits, step);
             let quoted_lines = bits.line_feed & !ends;
             let sound = breaks.trailing_zeros().min((end - at) as u32);
             if sound < STEP_BYTES as u32 {

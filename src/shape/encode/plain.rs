@@ -5,7 +5,8 @@
 //! Whatever is not plain, or not allowed, is declined and goes the general way, which would
 //! have written the same for a plain one. A property test holds the two together.
 
-use super::Encoder;
+use wide::u8x16;
+
 use crate::shape::{
     datetime::DateFormat,
     json,
@@ -13,17 +14,29 @@ use crate::shape::{
 };
 use crate::wire::limits;
 
+/// Bytes that are looked at and copied at a time.
+const STEP_BYTES: usize = 16;
+
 /// Bytes of a key's copy, one size for all so that it needs no call: longer keys go the general way.
 const KEY_BYTES_MAX: usize = 64;
+
+/// Bytes that wait to be moved to the block's JSON: the members of a few rows.
+const STAGE_BYTES: usize = 4096;
+
+/// The longest value that is looked at: a longer one may have more characters than the server keeps.
+const VALUE_BYTES_MAX: usize = limits::STRING_CHARS_MAX;
+
+/// Bytes that writing a member may touch: key, value, and what a step copies behind it.
+const MEMBER_BYTES_MAX: usize = KEY_BYTES_MAX + VALUE_BYTES_MAX + 2 * STEP_BYTES;
 
 /// Longest plain number: the digits that a double keeps, sign and point.
 const NUMBER_BYTES_MAX: usize = 16;
 
 /// Digits that every double keeps.
-const NUMBER_DIGITS_MAX: u32 = 15;
+const NUMBER_DIGITS_MAX: usize = 15;
 
 /// Days of each month, of February in every year.
-const DAYS: [u8; 13] = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+const DAYS: [usize; 13] = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /// A cell of a text file: the bytes around it, and where it lies in them.
 #[derive(Clone, Copy)]
@@ -45,10 +58,13 @@ pub(super) enum Plain {
 
 /// An attribute whose cells may be plain.
 pub(super) struct PlainColumn {
-    /// `,"name":`, and the quote that opens a text.
-    key: [u8; KEY_BYTES_MAX],
+    /// `,"name":`, and the quote that opens a text; one byte more than a copy has, since the first
+    /// member of an object has no comma.
+    key: [u8; KEY_BYTES_MAX + 1],
     key_len: usize,
     form: Form,
+    /// Bytes behind the value: the quote that closes a text.
+    closing: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -84,115 +100,204 @@ impl PlainColumn {
         if !is_simple || key_len > KEY_BYTES_MAX {
             return None;
         }
-        let mut key = [b'"'; KEY_BYTES_MAX];
+        let mut key = [b'"'; KEY_BYTES_MAX + 1];
         key[0] = b',';
         key[1..=column.key.len()].copy_from_slice(&column.key);
-        Some(Self { key, key_len, form })
+        Some(Self { key, key_len, form, closing: usize::from(is_quoted) })
     }
 }
 
-impl Encoder<'_> {
+/// Plain members on their way to the JSON of a block. A buffer of one size, which stays in the
+/// cache, takes whole steps at a time with no look at its room.
+pub(super) struct Stage {
+    bytes: Box<[u8; STAGE_BYTES]>,
+    len: usize,
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self { bytes: Box::new([0; STAGE_BYTES]), len: 0 }
+    }
+}
+
+impl Stage {
+    /// Moves what it holds.
+    pub(super) fn flush(&mut self, json: &mut Vec<u8>) {
+        json.extend_from_slice(&self.bytes[..self.len]);
+        self.len = 0;
+    }
+
+    /// Writes one byte.
+    pub(super) fn push(&mut self, byte: u8, json: &mut Vec<u8>) {
+        if self.len == STAGE_BYTES {
+            self.flush(json);
+        }
+        self.bytes[self.len] = byte;
+        self.len += 1;
+    }
+
     /// Writes `,"name":value` of a plain cell; of the first in an object without the comma.
-    pub(super) fn plain(&mut self, column: &PlainColumn, cell: Span<'_>, is_first: bool) -> Plain {
+    #[inline]
+    pub(super) fn plain(
+        &mut self,
+        column: &PlainColumn,
+        cell: Span<'_>,
+        is_first: bool,
+        json: &mut Vec<u8>,
+    ) -> Plain {
         let Span { bytes, start, len } = cell;
         if len == 0 {
             return Plain::Absent;
         }
-        let before = self.json.len();
-        if is_first {
-            self.json.extend_from_slice(&column.key[1..column.key_len]);
-        } else {
-            self.json.extend_from_slice(&column.key);
-            self.json.truncate(before + column.key_len);
+        if len > VALUE_BYTES_MAX {
+            return Plain::Declined;
         }
-        let value = &bytes[start..start + len];
+        if self.len > STAGE_BYTES - MEMBER_BYTES_MAX {
+            self.flush(json);
+        }
+        let comma = usize::from(is_first);
+        let at = self.len + column.key_len - comma;
+        // One half is enough for most.
+        let (half, key) = (KEY_BYTES_MAX / 2, &column.key[comma..]);
+        self.bytes[self.len..self.len + half].copy_from_slice(&key[..half]);
+        if column.key_len > half {
+            let rest = self.len + half;
+            self.bytes[rest..rest + half].copy_from_slice(&key[half..2 * half]);
+        }
+        let first = step_at(bytes, start);
         let is_written = match column.form {
             Form::Text { dates } => {
-                let first = value[0];
-                len <= limits::STRING_CHARS_MAX
-                    && first != b'['
-                    && !(dates && first.is_ascii_digit())
-                    && json::push_plain(&mut self.json, bytes, start, len)
+                first[0] != b'['
+                    && !(dates && first[0].is_ascii_digit())
+                    && self.copy(at, &first, cell)
             }
-            Form::Date => is_date(value) && json::push_plain(&mut self.json, bytes, start, len),
+            Form::Date => {
+                is_date(&first, &bytes[start..start + len]) && self.copy(at, &first, cell)
+            }
             Form::Number => {
-                len <= NUMBER_BYTES_MAX && is_number(value) && {
-                    self.json.extend_from_slice(value);
-                    true
-                }
+                self.bytes[at..at + STEP_BYTES].copy_from_slice(&first);
+                len <= NUMBER_BYTES_MAX && is_number(&first, len)
             }
             Form::Bool => {
-                (value == b"true" || value == b"false") && {
-                    self.json.extend_from_slice(value);
-                    true
-                }
+                self.bytes[at..at + STEP_BYTES].copy_from_slice(&first);
+                let value = &bytes[start..start + len];
+                value == b"true" || value == b"false"
             }
         };
         if !is_written {
-            self.json.truncate(before);
             return Plain::Declined;
         }
-        if matches!(column.form, Form::Text { .. } | Form::Date) {
-            self.json.push(b'"');
-        }
+        let end = at + len;
+        self.bytes[end] = b'"';
+        self.len = end + column.closing;
         Plain::Written
     }
-}
 
-/// Whether these bytes are a number in JSON's grammar, without exponent, that a double keeps.
-fn is_number(value: &[u8]) -> bool {
-    let digits = value.strip_prefix(b"-").unwrap_or(value);
-    let (mut count, mut point) = (0, None);
-    for (at, &byte) in digits.iter().enumerate() {
-        if byte.is_ascii_digit() {
-            count += 1;
-        } else if byte == b'.' && point.is_none() {
-            point = Some(at);
-        } else {
+    /// Copies a text to `at`, where nothing in it needs an escape; whether that is so. `first` is
+    /// its first step.
+    #[inline]
+    fn copy(&mut self, at: usize, first: &[u8; STEP_BYTES], cell: Span<'_>) -> bool {
+        let Span { bytes, start, len } = cell;
+        self.bytes[at..at + STEP_BYTES].copy_from_slice(first);
+        if len <= STEP_BYTES {
+            return json::escape_bits(first) & (u32::MAX >> (32 - len)) == 0;
+        }
+        if json::escape_bits(first) != 0 {
             return false;
         }
-    }
-    let integer = point.unwrap_or(digits.len());
-    let leads_with_zero = integer > 1 && digits[0] == b'0';
-    integer > 0
-        && !leads_with_zero
-        && point.is_none_or(|point| point + 1 < digits.len())
-        && count <= NUMBER_DIGITS_MAX
-}
-
-/// Whether these bytes are a date in the form in which dates are sent: `YYYY-MM-DD`, alone or
-/// with `Thh:mm:ssZ` or `Thh:mm:ss.fffZ`. The last day of February is not looked up.
-fn is_date(value: &[u8]) -> bool {
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, time @ ..] = value else { return false };
-    let (Some(century), Some(month), Some(day)) = (two(*y1, *y2), two(*m1, *m2), two(*d1, *d2))
-    else {
-        return false;
-    };
-    let is_day = (19..=20).contains(&century)
-        && two(*y3, *y4).is_some()
-        && DAYS.get(usize::from(month)).is_some_and(|&days| (1..=days).contains(&day));
-    is_day
-        && match time {
-            [] => true,
-            [b'T', h1, h2, b':', m1, m2, b':', s1, s2, rest @ ..] => {
-                two(*h1, *h2).is_some_and(|hour| hour < 24)
-                    && two(*m1, *m2).is_some_and(|minute| minute < 60)
-                    && two(*s1, *s2).is_some_and(|second| second < 60)
-                    && match rest {
-                        b"Z" => true,
-                        [b'.', fraction @ .., b'Z'] => {
-                            fraction.len() == 3 && fraction.iter().all(u8::is_ascii_digit)
-                        }
-                        _ => false,
-                    }
+        let mut done = STEP_BYTES;
+        while done < len {
+            let step = step_at(bytes, start + done);
+            let left = (len - done).min(STEP_BYTES);
+            if json::escape_bits(&step) & (u32::MAX >> (32 - left)) != 0 {
+                return false;
             }
-            _ => false,
+            self.bytes[at + done..at + done + STEP_BYTES].copy_from_slice(&step);
+            done += STEP_BYTES;
         }
+        true
+    }
 }
 
-/// A number of two digits.
-fn two(ten: u8, one: u8) -> Option<u8> {
-    (ten.is_ascii_digit() && one.is_ascii_digit()).then(|| (ten - b'0') * 10 + (one - b'0'))
+/// The bytes from `start` on; blanks where there are no more.
+#[inline]
+fn step_at(bytes: &[u8], start: usize) -> [u8; STEP_BYTES] {
+    let rest = &bytes[start..];
+    match rest.first_chunk() {
+        Some(step) => *step,
+        None => {
+            let mut step = [b' '; STEP_BYTES];
+            step[..rest.len()].copy_from_slice(rest);
+            step
+        }
+    }
+}
+
+/// Whether the first `len` bytes are a number in JSON's grammar, without exponent, that a double
+/// keeps.
+#[inline]
+fn is_number(step: &[u8; STEP_BYTES], len: usize) -> bool {
+    let bytes = u8x16::new(*step);
+    let all = u32::MAX >> (32 - len);
+    let points = bytes.simd_eq(u8x16::splat(b'.')).to_bitmask() & all;
+    let digits = digit_bits(bytes) & all;
+    let minus = u32::from(step[0] == b'-');
+    let start = minus as usize;
+    let integer = (digits >> start).trailing_ones();
+    let leads_with_zero = integer > 1 && step[start] == b'0';
+    // One point at most, behind the integer and before at least one digit.
+    let is_split =
+        points == 0 || (points == 1 << (start as u32 + integer) && points << 1 & digits != 0);
+    digits | points | minus == all
+        && integer > 0
+        && !leads_with_zero
+        && is_split
+        && len - start - usize::from(points != 0) <= NUMBER_DIGITS_MAX
+}
+
+/// The bytes that are ASCII digits, as bits, the first byte the lowest.
+#[inline]
+fn digit_bits(bytes: u8x16) -> u32 {
+    let low = bytes.max(u8x16::splat(b'0')).simd_eq(bytes);
+    let high = bytes.min(u8x16::splat(b'9')).simd_eq(bytes);
+    (low & high).to_bitmask()
+}
+
+/// Whether a value is a date in the form in which dates are sent: `YYYY-MM-DD`, alone or with
+/// `Thh:mm:ssZ` or `Thh:mm:ss.fffZ`. The last day of February is not looked up. `first` is its
+/// first step.
+#[inline]
+fn is_date(first: &[u8; STEP_BYTES], value: &[u8]) -> bool {
+    // Digits of the date, and of hour and minute.
+    const DATE: u32 = 0b0011_0110_1111;
+    const TIME: u32 = 0b1101_1000_0000_0000;
+    let digits = digit_bits(u8x16::new(*first));
+    // Below 100 where the two bytes are digits.
+    let two = |at: usize| {
+        usize::from(first[at].wrapping_sub(b'0')) * 10
+            + usize::from(first[at + 1].wrapping_sub(b'0'))
+    };
+    let is_day = digits & DATE == DATE
+        && (first[4], first[7]) == (b'-', b'-')
+        && (19..=20).contains(&two(0))
+        && DAYS.get(two(5)).is_some_and(|&days| (1..=days).contains(&two(8)));
+    let is_minute = || {
+        digits & TIME == TIME
+            && (first[10], first[13]) == (b'T', b':')
+            && two(11) < 24
+            && two(14) < 60
+    };
+    let is_second = |ten: u8, one: u8| (b'0'..=b'5').contains(&ten) && one.is_ascii_digit();
+    is_day
+        && match value.get(STEP_BYTES..) {
+            None => value.len() == "YYYY-MM-DD".len(),
+            Some(&[b':', ten, one, b'Z']) => is_minute() && is_second(ten, one),
+            Some(&[b':', ten, one, b'.', f1, f2, f3, b'Z']) => {
+                let is_fraction = [f1, f2, f3].iter().all(u8::is_ascii_digit);
+                is_minute() && is_second(ten, one) && is_fraction
+            }
+            Some(_) => false,
+        }
 }
 
 #[cfg(test)]
@@ -205,16 +310,26 @@ mod tests {
         number::{Fit, Number},
     };
 
+    fn number(text: &[u8]) -> bool {
+        (1..=NUMBER_BYTES_MAX).contains(&text.len()) && is_number(&step_at(text, 0), text.len())
+    }
+
+    fn date(text: &[u8]) -> bool {
+        is_date(&step_at(text, 0), text)
+    }
+
     #[test]
     fn plain_numbers_and_dates() {
+        let is_number = |text: &str| number(text.as_bytes());
+        let is_date = |text: &str| date(text.as_bytes());
         for number in ["0", "-0", "7", "-12.50", "0.001", "123456789012345", "99999999999999.9"] {
-            assert!(is_number(number.as_bytes()), "{number}");
+            assert!(is_number(number), "{number}");
         }
         for other in ["", "-", ".", "5.", ".5", "+5", "007", "1e5", "1.2.3", "1234567890123456"] {
-            assert!(!is_number(other.as_bytes()), "{other}");
+            assert!(!is_number(other), "{other}");
         }
         for date in ["2024-02-28", "1999-12-31T23:59:59Z", "2026-01-01T00:00:00.000Z"] {
-            assert!(is_date(date.as_bytes()), "{date}");
+            assert!(is_date(date), "{date}");
         }
         for other in [
             "2024-02-30",
@@ -228,7 +343,7 @@ mod tests {
             "2024-01-01T00:00:00+05:30",
             "2024-01-01 00:00:00Z",
         ] {
-            assert!(!is_date(other.as_bytes()), "{other}");
+            assert!(!is_date(other), "{other}");
         }
     }
 
@@ -241,13 +356,13 @@ mod tests {
             ]
         ) {
             let mut written = Vec::new();
-            if is_number(text.as_bytes()) {
+            if number(text.as_bytes()) {
                 let number = Number::parse(&text).expect("a number");
                 prop_assert_eq!(number.fit(), Fit::Exact);
                 number.write_json(&mut written);
                 prop_assert_eq!(&written, text.as_bytes());
             }
-            if is_date(text.as_bytes()) {
+            if date(text.as_bytes()) {
                 let date = DateTime::parse(&text, DateFormat::Iso, Zone::Utc).expect("a date");
                 prop_assert!(!date.was_cut());
                 written.clear();

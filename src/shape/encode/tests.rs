@@ -10,6 +10,11 @@ use crate::model::{ArrowRows, Field, TextRecord, TextRows};
 use crate::shape::datetime::DateFormat;
 use crate::shape::plan::{Empty, Items, Rules, SourceColumn, ValueType};
 
+/// A block in memory of its own.
+fn shape(plan: &Plan, binding: &Binding, rows: Arc<Rows>) -> Result<Shaped, String> {
+    super::shape(plan, binding, rows, Spare::default())
+}
+
 /// A block of CSV records; every cell as it would be read.
 fn text_rows(columns: usize, records: &[&[&str]]) -> Rows {
     let mut rows = TextRows { columns, ..TextRows::default() };

@@ -41,16 +41,14 @@ impl Encoder<'_> {
         scratch: &mut String,
         level: usize,
     ) -> usize {
-        self.json.push(b'{');
-        let start = self.json.len();
+        self.stage.push(b'{', &mut self.json);
         let mut written = 0;
         for node in members {
-            let before = self.json.len();
             if let Node::Value(at) = node
                 && let Some(column) = &layout.plain[*at]
                 && let Some(cell) = row.cells.span(row.at, *at)
             {
-                match self.plain(column, cell, before == start) {
+                match self.stage.plain(column, cell, written == 0, &mut self.json) {
                     Plain::Written => {
                         written += 1;
                         continue;
@@ -59,7 +57,9 @@ impl Encoder<'_> {
                     Plain::Declined => {}
                 }
             }
-            if before > start {
+            self.stage.flush(&mut self.json);
+            let before = self.json.len();
+            if written > 0 {
                 self.json.push(b',');
             }
             let is_written = match node {
@@ -82,7 +82,8 @@ impl Encoder<'_> {
                 self.json.truncate(before);
             }
         }
-        self.json.push(b'}');
+        self.stage.push(b'}', &mut self.json);
+        self.stage.flush(&mut self.json);
         written
     }
 

@@ -34,8 +34,8 @@ pub struct Limits {
 pub struct Packer {
     limits: Limits,
     seq: u64,
-    users_total: u64,
-    events_total: u64,
+    users: Count,
+    events: Count,
     open: Open,
 }
 
@@ -53,7 +53,13 @@ struct Open {
 impl Packer {
     /// A packer at the start of an import.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, seq: 0, users_total: 0, events_total: 0, open: Open::default() }
+        Self {
+            limits,
+            seq: 0,
+            users: Count::new(limits.cut_users),
+            events: Count::new(limits.cut_events),
+            open: Open::default(),
+        }
     }
 
     /// Packs a block; each body that is full goes to `emit`.
@@ -73,10 +79,6 @@ impl Packer {
                 emit(self.close())?;
             }
             let (head_start, rest_start) = self.open.append(head, rest, self.limits.single);
-            let users_before = self.users_total;
-            let events_before = self.events_total;
-            self.users_total += u64::from(element.users);
-            self.events_total += u64::from(element.events);
             self.open.users += u64::from(element.users);
             self.open.events += u64::from(element.events);
             self.open.parts.push(Part {
@@ -89,10 +91,9 @@ impl Packer {
                 key: element.key,
                 position: block.rows.position(element.row as usize),
             });
-            if self.limits.single
-                || crosses(users_before, self.users_total, self.limits.cut_users)
-                || crosses(events_before, self.events_total, self.limits.cut_events)
-            {
+            // Both count, whichever is reached.
+            let is_cut = self.users.add(element.users) | self.events.add(element.events);
+            if self.limits.single || is_cut {
                 emit(self.close())?;
             }
             start = end;
@@ -179,9 +180,26 @@ fn element_bytes(head: &[u8], rest: &[u8]) -> usize {
     head.len() + rest.len() + closing
 }
 
-/// Whether a running count has reached or passed a multiple of the cut count.
-fn crosses(before: u64, after: u64, cut: Option<u64>) -> bool {
-    cut.is_some_and(|cut| before / cut != after / cut)
+/// A running count, and the next multiple of the cut count.
+#[derive(Debug)]
+struct Count {
+    total: u64,
+    cut: Option<u64>,
+    next: u64,
+}
+
+impl Count {
+    fn new(cut: Option<u64>) -> Self {
+        Self { total: 0, cut, next: cut.unwrap_or(u64::MAX) }
+    }
+
+    /// Whether the count has reached or passed a multiple of the cut count with this.
+    fn add(&mut self, more: u32) -> bool {
+        self.total += u64::from(more);
+        let Some(cut) = self.cut.filter(|_| self.total >= self.next) else { return false };
+        self.next = (self.total / cut + 1) * cut;
+        true
+    }
 }
 
 /// Bytes of a bulk body that holds one element of this length.

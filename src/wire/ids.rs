@@ -54,28 +54,27 @@ pub enum IdVerdict {
     Disallowed,
 }
 
-/// Whether a text could be a disallowed value, or a single character, by its length.
-fn has_disallowed_length(text: &str) -> bool {
-    let bytes = text.len();
+/// Whether an id is allowed by its length and its first and last byte: that of most.
+pub fn is_plainly_allowed(id: &[u8]) -> bool {
+    // Nothing to trim, and no disallowed value has this length.
+    !has_disallowed_length(id.len())
+        && id.first().is_some_and(u8::is_ascii_graphic)
+        && id.last().is_some_and(u8::is_ascii_graphic)
+}
+
+/// Whether so many bytes could be a disallowed value, or a single character.
+fn has_disallowed_length(bytes: usize) -> bool {
     bytes <= 4 || bytes <= DISALLOWED_BYTES_MAX && DISALLOWED_LENGTHS >> bytes & 1 == 1
 }
 
 /// Judges a customer_id by the letter of the rule.
 pub fn judge(id: &str) -> IdVerdict {
-    if let [first, .., last] = id.as_bytes()
-        && first.is_ascii_graphic()
-        && last.is_ascii_graphic()
-        && !has_disallowed_length(id)
-    {
-        // Nothing to trim; most are of this kind.
-        return IdVerdict::Allowed;
-    }
     if id.is_empty() {
         return IdVerdict::Missing;
     }
     // Look-alikes may carry any amount of white space, so trim before measuring.
     let core = id.trim();
-    if has_disallowed_length(core) {
+    if has_disallowed_length(core.len()) {
         if DISALLOWED.contains(&id) {
             return IdVerdict::Disallowed;
         }
@@ -111,6 +110,25 @@ mod tests {
         assert_eq!(judge("e\u{301}"), IdVerdict::Allowed);
         assert_eq!(judge("3"), IdVerdict::TooShort);
         assert_eq!(judge("10"), IdVerdict::Allowed);
+    }
+
+    #[test]
+    fn what_is_plainly_allowed_is_allowed() {
+        for id in
+            ["cus_b266f10300000000", "4711x", "a b c", "NULL", " None", "Guest", "user_ID", "é2345"]
+        {
+            if is_plainly_allowed(id.as_bytes()) {
+                assert_eq!(judge(id), IdVerdict::Allowed, "{id:?}");
+            }
+        }
+        for bad in DISALLOWED {
+            for id in
+                [bad.to_owned(), bad.to_uppercase(), format!(" {bad}"), format!("{bad}\u{a0}")]
+            {
+                assert!(!is_plainly_allowed(id.as_bytes()), "{id:?}");
+            }
+        }
+        assert!(is_plainly_allowed(b"cus_b266f10300000000") && is_plainly_allowed(b"98765432"));
     }
 
     #[test]

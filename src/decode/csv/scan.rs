@@ -120,7 +120,6 @@ impl Scan {
             unescaped: 0,
             record: 0,
             field: 0,
-            fields: 0,
             filled: 0,
             full: from.bytes_max,
             quoted_lines: 0,
@@ -230,8 +229,6 @@ struct Taking<'a> {
     record: usize,
     /// Where the field at hand begins.
     field: usize,
-    /// Fields of the record so far.
-    fields: usize,
     filled: usize,
     full: usize,
     /// Line ends in quotes in the record so far.
@@ -281,25 +278,25 @@ impl Taking<'_> {
         }
     }
 
-    /// Ends the fields of a step without quotes; whether to go on.
+    /// Ends the fields of a step without quotes; whether to go on. Fields are counted where the
+    /// record ends.
     fn end_plain_fields(&mut self, at: usize, mut ends: u64, line_feeds: u64) -> bool {
+        let mut field = self.field;
         while ends != 0 {
             let bit = ends.trailing_zeros();
             ends &= ends - 1;
             let end = at + bit as usize;
             if line_feeds >> bit & 1 == 1 {
+                self.field = field;
                 if !self.end_record(end) {
                     return false;
                 }
-                continue;
+            } else {
+                self.push(field, end, false);
             }
-            self.push(self.field, end, false);
-            self.field = end + 1;
-            self.fields += 1;
-            if self.fields == self.scan.columns {
-                return false;
-            }
+            field = end + 1;
         }
+        self.field = field;
         true
     }
 
@@ -326,7 +323,7 @@ impl Taking<'_> {
         }
         self.push_field(at);
         self.field = at + 1;
-        self.fields < self.scan.columns
+        true
     }
 
     fn end_record(&mut self, at: usize) -> bool {
@@ -339,7 +336,9 @@ impl Taking<'_> {
         }
         self.push_field(end);
         let bytes = end - self.record;
-        if self.fields != self.scan.columns || bytes > self.scan.record_bytes_max {
+        if self.rows.fields.len() - self.settled != self.scan.columns
+            || bytes > self.scan.record_bytes_max
+        {
             return false;
         }
         self.row += 1;
@@ -359,7 +358,6 @@ impl Taking<'_> {
     fn begin_record(&mut self, at: usize) {
         self.record = at;
         self.field = at;
-        self.fields = 0;
         self.quoted_lines = 0;
         self.settled = self.rows.fields.len();
         self.unescaped = self.rows.unescaped.len();
@@ -369,7 +367,6 @@ impl Taking<'_> {
     /// The field at hand ends before `end`.
     fn push_field(&mut self, end: usize) {
         let (start, quote) = (self.field, self.scan.quote);
-        self.fields += 1;
         if start >= self.quotes_end {
             self.push(start, end, false);
             return;

@@ -9,6 +9,8 @@ use crate::shape::{
 /// Columns of a plan by what they feed; indices into the plan's columns.
 pub(super) struct Layout {
     pub(super) id: Option<usize>,
+    /// The same where ids may be sent as they stand.
+    pub(super) plain_id: Option<usize>,
     pub(super) identifiers: Vec<usize>,
     pub(super) action: Option<usize>,
     pub(super) device: Option<usize>,
@@ -73,8 +75,16 @@ impl Layout {
                 .filter(move |(_, column)| column.target == target)
                 .map(|(at, _)| at)
         };
+        let id = find(Target::CustomerId);
+        let is_plain = |&at: &usize| {
+            let column = &plan.columns[at];
+            column.constant.is_none()
+                && column.reading.null_words.is_empty()
+                && plan.rules.null_values.is_empty()
+        };
         Self {
-            id: find(Target::CustomerId),
+            id,
+            plain_id: id.filter(is_plain),
             identifiers: of(Target::Identifier).collect(),
             action: find(Target::Action),
             device: find(Target::DeviceId),

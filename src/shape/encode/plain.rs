@@ -137,7 +137,7 @@ impl Stage {
     }
 
     /// Writes `,"name":value` of a plain cell; of the first in an object without the comma.
-    #[inline]
+    #[inline(always)]
     pub(super) fn plain(
         &mut self,
         column: &PlainColumn,
@@ -155,80 +155,79 @@ impl Stage {
         if self.len > STAGE_BYTES - MEMBER_BYTES_MAX {
             self.flush(json);
         }
+        let Some(out) = self.bytes[self.len..].first_chunk_mut::<MEMBER_BYTES_MAX>() else {
+            return Plain::Declined;
+        };
         let comma = usize::from(is_first);
-        let at = self.len + column.key_len - comma;
         // One half is enough for most.
-        let (half, key) = (KEY_BYTES_MAX / 2, &column.key[comma..]);
-        self.bytes[self.len..self.len + half].copy_from_slice(&key[..half]);
-        if column.key_len > half {
-            let rest = self.len + half;
-            self.bytes[rest..rest + half].copy_from_slice(&key[half..2 * half]);
+        let (first_half, rest) = column.key[comma..].split_at(KEY_BYTES_MAX / 2);
+        out[..KEY_BYTES_MAX / 2].copy_from_slice(first_half);
+        if column.key_len > KEY_BYTES_MAX / 2 {
+            out[KEY_BYTES_MAX / 2..KEY_BYTES_MAX].copy_from_slice(&rest[..KEY_BYTES_MAX / 2]);
         }
-        let first = step_at(bytes, start);
-        let is_written = match column.form {
+        let at = column.key_len - comma;
+        let last = &mut [0; STEP_BYTES];
+        let rest = &bytes[start..];
+        let first = step_of(rest, last);
+        out[at..at + STEP_BYTES].copy_from_slice(first);
+        let is_plain = match column.form {
             Form::Text { dates } => {
-                first[0] != b'['
-                    && !(dates && first[0].is_ascii_digit())
-                    && self.copy(at, &first, cell)
+                let begins = rest[0];
+                begins != b'['
+                    && !(dates && begins.is_ascii_digit())
+                    && is_plain_text(first, rest, len, &mut out[at..])
             }
             Form::Date => {
-                is_date(&first, &bytes[start..start + len]) && self.copy(at, &first, cell)
+                is_date(first, &rest[..len]) && {
+                    out[at..at + len].copy_from_slice(&rest[..len]);
+                    true
+                }
             }
-            Form::Number => {
-                self.bytes[at..at + STEP_BYTES].copy_from_slice(&first);
-                len <= NUMBER_BYTES_MAX && is_number(&first, len)
-            }
-            Form::Bool => {
-                self.bytes[at..at + STEP_BYTES].copy_from_slice(&first);
-                let value = &bytes[start..start + len];
-                value == b"true" || value == b"false"
-            }
+            Form::Number => len <= NUMBER_BYTES_MAX && is_number(first, len),
+            Form::Bool => matches!(&rest[..len], b"true" | b"false"),
         };
-        if !is_written {
+        if !is_plain {
             return Plain::Declined;
         }
-        let end = at + len;
-        self.bytes[end] = b'"';
-        self.len = end + column.closing;
+        out[at + len] = b'"';
+        self.len += at + len + column.closing;
         Plain::Written
-    }
-
-    /// Copies a text to `at`, where nothing in it needs an escape; whether that is so. `first` is
-    /// its first step.
-    #[inline]
-    fn copy(&mut self, at: usize, first: &[u8; STEP_BYTES], cell: Span<'_>) -> bool {
-        let Span { bytes, start, len } = cell;
-        self.bytes[at..at + STEP_BYTES].copy_from_slice(first);
-        if len <= STEP_BYTES {
-            return json::escape_bits(first) & (u32::MAX >> (32 - len)) == 0;
-        }
-        if json::escape_bits(first) != 0 {
-            return false;
-        }
-        let mut done = STEP_BYTES;
-        while done < len {
-            let step = step_at(bytes, start + done);
-            let left = (len - done).min(STEP_BYTES);
-            if json::escape_bits(&step) & (u32::MAX >> (32 - left)) != 0 {
-                return false;
-            }
-            self.bytes[at + done..at + done + STEP_BYTES].copy_from_slice(&step);
-            done += STEP_BYTES;
-        }
-        true
     }
 }
 
-/// The bytes from `start` on; blanks where there are no more.
-#[inline]
-fn step_at(bytes: &[u8], start: usize) -> [u8; STEP_BYTES] {
-    let rest = &bytes[start..];
-    match rest.first_chunk() {
-        Some(step) => *step,
+/// Copies the rest of a text behind its first step, where nothing in all of it needs an escape;
+/// whether that is so.
+#[inline(always)]
+fn is_plain_text(first: &[u8; STEP_BYTES], text: &[u8], len: usize, out: &mut [u8]) -> bool {
+    if len <= STEP_BYTES {
+        return json::escape_bits(first) & (u32::MAX >> (32 - len)) == 0;
+    }
+    if json::escape_bits(first) != 0 {
+        return false;
+    }
+    let mut done = STEP_BYTES;
+    while done < len {
+        let last = &mut [0; STEP_BYTES];
+        let step = step_of(&text[done..], last);
+        let left = (len - done).min(STEP_BYTES);
+        if json::escape_bits(step) & (u32::MAX >> (32 - left)) != 0 {
+            return false;
+        }
+        out[done..done + STEP_BYTES].copy_from_slice(step);
+        done += STEP_BYTES;
+    }
+    true
+}
+
+/// The first step of some bytes; one that is not whole is filled up in `last`.
+#[inline(always)]
+fn step_of<'a>(bytes: &'a [u8], last: &'a mut [u8; STEP_BYTES]) -> &'a [u8; STEP_BYTES] {
+    match bytes.first_chunk() {
+        Some(step) => step,
         None => {
-            let mut step = [b' '; STEP_BYTES];
-            step[..rest.len()].copy_from_slice(rest);
-            step
+            last[..bytes.len()].copy_from_slice(bytes);
+            last[bytes.len()..].fill(b' ');
+            last
         }
     }
 }
@@ -311,11 +310,12 @@ mod tests {
     };
 
     fn number(text: &[u8]) -> bool {
-        (1..=NUMBER_BYTES_MAX).contains(&text.len()) && is_number(&step_at(text, 0), text.len())
+        let last = &mut [0; STEP_BYTES];
+        (1..=NUMBER_BYTES_MAX).contains(&text.len()) && is_number(step_of(text, last), text.len())
     }
 
     fn date(text: &[u8]) -> bool {
-        is_date(&step_at(text, 0), text)
+        is_date(step_of(text, &mut [0; STEP_BYTES]), text)
     }
 
     #[test]

@@ -28,8 +28,8 @@ use crate::model::{Code, Element, Kind, Problem, Reject, Rows, Severity, Shaped,
 use crate::wire::envelope;
 use census::Census;
 use layout::{Layout, Node};
-pub(super) use plain::Span;
 use plain::Stage;
+pub(super) use plain::{Span, is_plain_date, is_plain_number};
 
 /// The memory of a block that is done with, for another one.
 #[derive(Debug, Default)]

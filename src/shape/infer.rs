@@ -4,11 +4,11 @@ use super::{
     cell::Cell,
     cells::{ArrowCells, Cells, TextCells},
     datetime::{self, DateFormat},
-    naming,
+    encode, naming,
     number::Number,
     plan::{Binding, Plan, PlanColumn, ValueType},
 };
-use crate::model::{Position, Rows, TallyEntry};
+use crate::model::{FIRST_POSITIONS_MAX, Position, Rows, TallyEntry};
 
 /// A column whose values fit a narrower type but for at most one in a hundred is
 /// most likely of that type, with a few mistakes in it.
@@ -106,11 +106,22 @@ impl Inference {
 
     fn observe_cells<C: Cells>(&mut self, plan: &Plan, rows: &Rows, cells: &C) {
         let mut scratch = String::new();
+        let can_be_plain = C::UNTYPED && plan.rules.null_values.is_empty();
         let inferred: Vec<(usize, &PlanColumn)> =
             plan.columns.iter().enumerate().filter(|(_, column)| column.inferred).collect();
         for row in 0..rows.len() {
             let at = rows.position(row);
             for &(column, _) in &inferred {
+                if let Some(cell) = cells.span(row, column).filter(|_| can_be_plain) {
+                    let value = cell.value();
+                    if value.is_empty() {
+                        continue;
+                    }
+                    if let Some(fit) = plain_type(value) {
+                        self.columns[column].add(fit, at);
+                        continue;
+                    }
+                }
                 let cell = cells.cell(row, column, &mut scratch);
                 let fit = match cell {
                     Cell::Absent | Cell::Bad(_) | Cell::Text("") => continue,
@@ -134,10 +145,27 @@ impl ColumnStats {
     fn add(&mut self, fit: Option<usize>, at: Position) {
         self.values += 1;
         for (index, misfits) in self.misfits.iter_mut().enumerate() {
-            if fit != Some(index) {
+            if fit == Some(index) {
+                continue;
+            }
+            if misfits.first.len() < FIRST_POSITIONS_MAX {
                 misfits.add(at);
+            } else {
+                // The rows of a block come in order: this is none of the first.
+                misfits.count += 1;
             }
         }
+    }
+}
+
+/// The type of [`NARROW`] that a text fits, if any, where its bytes alone tell: as
+/// [`narrow_type`] would have it. The text is not empty.
+fn plain_type(value: &[u8]) -> Option<Option<usize>> {
+    match value[0] {
+        b'0'..=b'9' | b'-' if encode::is_plain_number(value) => Some(Some(1)),
+        b'0'..=b'9' if encode::is_plain_date(value) => Some(Some(2)),
+        b't' | b'T' | b'f' | b'F' | b'0'..=b'9' | b'-' | b'.' | b' ' | b'\t' => None,
+        _ => Some(None),
     }
 }
 
@@ -157,6 +185,8 @@ fn narrow_type(text: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::model::{Field, Kind, Place, TextRecord, TextRows};
     use crate::shape::plan::{Rules, SourceColumn};
@@ -201,6 +231,22 @@ mod tests {
             (&["1", "9007199254740993"], ValueType::Text),
         ] {
             assert_eq!(infer(values), (expected, vec![]), "{values:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_tell_the_type_that_the_text_has(
+            text in prop_oneof![
+                "[-]?[0-9]{1,3}\\.?[0-9]{0,16}",
+                "20[0-9]{2}-[01][0-9]-[0-3][0-9](T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\\.[0-9]{3})?Z)?",
+                "[tTfF.a-z éA-Z0-9]{1,6}",
+                "\\PC{1,8}",
+            ]
+        ) {
+            if let Some(fit) = plain_type(text.as_bytes()) {
+                prop_assert_eq!(fit, narrow_type(&text));
+            }
         }
     }
 

@@ -46,6 +46,24 @@ pub(in crate::shape) struct Span<'a> {
     pub(in crate::shape) len: usize,
 }
 
+impl<'a> Span<'a> {
+    /// The bytes of the cell.
+    pub(in crate::shape) fn value(&self) -> &'a [u8] {
+        &self.bytes[self.start..self.start + self.len]
+    }
+}
+
+/// Whether a text is a number that is sent as it stands. Other numbers may be more than that.
+pub(in crate::shape) fn is_plain_number(text: &[u8]) -> bool {
+    let last = &mut [0; STEP_BYTES];
+    (1..=NUMBER_BYTES_MAX).contains(&text.len()) && is_number(step_of(text, last), text.len())
+}
+
+/// Whether a text is a date that is sent as it stands. Other dates may be more than that.
+pub(in crate::shape) fn is_plain_date(text: &[u8]) -> bool {
+    is_date(step_of(text, &mut [0; STEP_BYTES]), text)
+}
+
 /// What became of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Plain {
@@ -309,19 +327,10 @@ mod tests {
         number::{Fit, Number},
     };
 
-    fn number(text: &[u8]) -> bool {
-        let last = &mut [0; STEP_BYTES];
-        (1..=NUMBER_BYTES_MAX).contains(&text.len()) && is_number(step_of(text, last), text.len())
-    }
-
-    fn date(text: &[u8]) -> bool {
-        is_date(step_of(text, &mut [0; STEP_BYTES]), text)
-    }
-
     #[test]
     fn plain_numbers_and_dates() {
-        let is_number = |text: &str| number(text.as_bytes());
-        let is_date = |text: &str| date(text.as_bytes());
+        let is_number = |text: &str| is_plain_number(text.as_bytes());
+        let is_date = |text: &str| is_plain_date(text.as_bytes());
         for number in ["0", "-0", "7", "-12.50", "0.001", "123456789012345", "99999999999999.9"] {
             assert!(is_number(number), "{number}");
         }
@@ -356,13 +365,13 @@ mod tests {
             ]
         ) {
             let mut written = Vec::new();
-            if number(text.as_bytes()) {
+            if is_plain_number(text.as_bytes()) {
                 let number = Number::parse(&text).expect("a number");
                 prop_assert_eq!(number.fit(), Fit::Exact);
                 number.write_json(&mut written);
                 prop_assert_eq!(&written, text.as_bytes());
             }
-            if date(text.as_bytes()) {
+            if is_plain_date(text.as_bytes()) {
                 let date = DateTime::parse(&text, DateFormat::Iso, Zone::Utc).expect("a date");
                 prop_assert!(!date.was_cut());
                 written.clear();

@@ -7,7 +7,9 @@
 
 use wide::u8x16;
 
+use super::Node;
 use crate::shape::{
+    cells::Cells,
     datetime::DateFormat,
     json,
     plan::{Empty, Plan, PlanColumn, Target, ValueType},
@@ -66,7 +68,7 @@ pub(in crate::shape) fn is_plain_date(text: &[u8]) -> bool {
 
 /// What became of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Plain {
+enum Plain {
     Written,
     /// It is no value, and nothing is sent.
     Absent,
@@ -154,9 +156,35 @@ impl Stage {
         self.len += 1;
     }
 
+    /// Writes the members at the front of an object that are plain; how many stand there, with
+    /// those that are absent. `written` counts those that are in the object. A function of its own:
+    /// it is where most of the time goes, and its few variables stay in registers.
+    #[inline(never)]
+    pub(super) fn run<C: Cells>(
+        &mut self,
+        columns: &[Option<PlainColumn>],
+        members: &[Node],
+        cells: &C,
+        row: usize,
+        written: &mut usize,
+        json: &mut Vec<u8>,
+    ) -> usize {
+        for (done, node) in members.iter().enumerate() {
+            let Node::Value(at) = node else { return done };
+            let Some(column) = &columns[*at] else { return done };
+            let Some(cell) = cells.span(row, *at) else { return done };
+            match self.plain(column, cell, *written == 0, json) {
+                Plain::Written => *written += 1,
+                Plain::Absent => {}
+                Plain::Declined => return done,
+            }
+        }
+        members.len()
+    }
+
     /// Writes `,"name":value` of a plain cell; of the first in an object without the comma.
     #[inline(always)]
-    pub(super) fn plain(
+    fn plain(
         &mut self,
         column: &PlainColumn,
         cell: Span<'_>,

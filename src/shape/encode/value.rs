@@ -3,7 +3,6 @@
 use super::{
     Encoder, Layout, Node, Row, bool_text, cell_text,
     date_like::{is_kept_as_date, looks_like_date},
-    plain::Plain,
 };
 use crate::model::{Code, CodeSet, Kind};
 use crate::shape::{
@@ -42,49 +41,55 @@ impl Encoder<'_> {
         level: usize,
     ) -> usize {
         self.stage.push(b'{', &mut self.json);
-        let mut written = 0;
-        for node in members {
-            if let Node::Value(at) = node
-                && let Some(column) = &layout.plain[*at]
-                && let Some(cell) = row.cells.span(row.at, *at)
-            {
-                match self.stage.plain(column, cell, written == 0, &mut self.json) {
-                    Plain::Written => {
-                        written += 1;
-                        continue;
-                    }
-                    Plain::Absent => continue,
-                    Plain::Declined => {}
-                }
-            }
+        let (mut left, mut written) = (members, 0);
+        loop {
+            let Self { stage, json, .. } = self;
+            let run = stage.run(&layout.plain, left, row.cells, row.at, &mut written, json);
+            let Some((node, rest)) = left[run..].split_first() else { break };
             self.stage.flush(&mut self.json);
-            let before = self.json.len();
-            if written > 0 {
-                self.json.push(b',');
-            }
-            let is_written = match node {
-                Node::Value(at) => {
-                    let column = self.column(*at);
-                    self.json.extend_from_slice(&column.key);
-                    self.member(*at, column, row, scratch)
-                }
-                Node::Object { key, members, .. } => {
-                    self.json.extend_from_slice(key);
-                    let begin = self.json.len();
-                    let keys = self.object(layout, members, row, scratch, level + 1);
-                    self.object_limits(node, keys, self.json.len() - begin, level);
-                    keys > 0
-                }
-            };
-            if is_written {
+            if self.node(layout, node, row, scratch, (level, written > 0)) {
                 written += 1;
-            } else {
-                self.json.truncate(before);
             }
+            left = rest;
         }
         self.stage.push(b'}', &mut self.json);
         self.stage.flush(&mut self.json);
         written
+    }
+
+    /// Writes one member of an object the general way, behind a comma where others stand before
+    /// it; `false` where there is none, and nothing was written.
+    #[inline(never)]
+    fn node<C: Cells>(
+        &mut self,
+        layout: &Layout,
+        node: &Node,
+        row: &Row<'_, C>,
+        scratch: &mut String,
+        (level, behind_others): (usize, bool),
+    ) -> bool {
+        let before = self.json.len();
+        if behind_others {
+            self.json.push(b',');
+        }
+        let is_written = match node {
+            Node::Value(at) => {
+                let column = self.column(*at);
+                self.json.extend_from_slice(&column.key);
+                self.member(*at, column, row, scratch)
+            }
+            Node::Object { key, members, .. } => {
+                self.json.extend_from_slice(key);
+                let begin = self.json.len();
+                let keys = self.object(layout, members, row, scratch, level + 1);
+                self.object_limits(node, keys, self.json.len() - begin, level);
+                keys > 0
+            }
+        };
+        if !is_written {
+            self.json.truncate(before);
+        }
+        is_written
     }
 
     /// Data API, U: 25 KB an object with all that is in it, 100 keys each.

@@ -73,7 +73,7 @@ impl Bench {
         let rows: Vec<Arc<Rows>> = decode(&table, &wanted).into_iter().map(Arc::new).collect();
         let mut inference = Inference::new(&plan);
         for rows in &rows {
-            inference.merge(&Inference::observe(&plan, &binding, rows).expect("columns"));
+            inference.merge(&Inference::observe(&plan, &binding, rows, &[]).expect("columns"));
         }
         assert_eq!(inference.resolve(&mut plan).len(), 0, "every value fits its column");
         Self { format, path, bytes, table, wanted, rows, plan, binding }

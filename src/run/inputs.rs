@@ -1,10 +1,10 @@
 //! From what the user named to opened tables, and a plan that fits all of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{Error, Job, MappingFile, Surroundings, pipeline};
 use crate::decode::{self, Table, csv, parquet::METADATA_BYTES_MAX};
-use crate::model::{Rows, Tally};
+use crate::model::{Rows, Tally, TextEncoding};
 use crate::progress::Phase;
 use crate::shape::{
     infer::{Inference, Minority},
@@ -42,6 +42,17 @@ pub struct InputFile {
 }
 
 impl InputFile {
+    /// The least bytes that a row takes in the file, where that can be told.
+    fn row_bytes_min(&self) -> Option<u64> {
+        match &self.table {
+            // A delimiter or a line end behind each field.
+            Table::Csv { header, dialect, .. } if dialect.encoding == TextEncoding::Utf8 => {
+                Some(header.len() as u64)
+            }
+            _ => None,
+        }
+    }
+
     /// An error that names the file.
     pub fn unreadable(&self, error: decode::Error) -> Error {
         unreadable(&self.input, &error)
@@ -222,6 +233,11 @@ pub fn infer(
     around.progress.begin(Phase::Infer, inputs.bytes());
     let mut inference = Inference::new(plan);
     let reading: &Plan = plan;
+    // What is settled early costs no look any more. The last row of a file may end without a line end.
+    let settled = RwLock::new(Vec::new());
+    let settled = &settled;
+    let mut left = inputs.bytes();
+    let row_bytes_min = inputs.files.iter().map(InputFile::row_bytes_min).min().flatten();
     pipeline::pass(
         inputs,
         pipeline::Window::default(),
@@ -229,12 +245,18 @@ pub fn infer(
         around.stop,
         |file, rows| {
             let binding = &inputs.files[file].binding;
-            let seen = Inference::observe(reading, binding, &rows).map_err(Error::Internal)?;
+            let known = settled.read().unwrap_or_else(PoisonError::into_inner).clone();
+            let seen = Inference::observe(reading, binding, &rows, &known);
             let source_bytes = super::check::source_bytes(inputs, file, &rows);
-            Ok(Observed { seen, source_bytes, rows })
+            Ok(Observed { seen: seen.map_err(Error::Internal)?, source_bytes, rows })
         },
         |observed| {
             inference.merge(&observed.seen);
+            left = left.saturating_sub(observed.source_bytes);
+            if let Some(row_bytes) = row_bytes_min {
+                *settled.write().unwrap_or_else(PoisonError::into_inner) =
+                    inference.settled(left / row_bytes + inputs.files.len() as u64);
+            }
             around.progress.advance(observed.source_bytes);
             Ok(())
         },

@@ -6,7 +6,7 @@ use super::{
     datetime::{self, DateFormat},
     encode, naming,
     number::Number,
-    plan::{Binding, Plan, PlanColumn, ValueType},
+    plan::{Binding, Plan, ValueType},
 };
 use crate::model::{FIRST_POSITIONS_MAX, Position, Rows, TallyEntry};
 
@@ -51,13 +51,34 @@ impl Inference {
         Self { columns: vec![ColumnStats::default(); plan.columns.len()] }
     }
 
-    /// Looks at all values of a block. `Err` names a column that cannot be read.
-    pub fn observe(plan: &Plan, binding: &Binding, rows: &Rows) -> Result<Self, String> {
+    /// The columns that are texts whatever comes, where at most so many rows come: more than one in
+    /// a hundred of their values fit no narrower type. They need no further look.
+    pub fn settled(&self, rows_left: u64) -> Vec<bool> {
+        let is_text = |column: &ColumnStats| {
+            let most = column.values.saturating_add(rows_left);
+            let is_misfit =
+                |misfits: &TallyEntry| misfits.count.saturating_mul(MINORITY_SHARE) > most;
+            column.misfits.iter().all(is_misfit)
+        };
+        self.columns.iter().map(is_text).collect()
+    }
+
+    /// Looks at all values of a block, but for those of columns that are `settled`; none is where it
+    /// is empty. `Err` names a column that cannot be read.
+    pub fn observe(
+        plan: &Plan,
+        binding: &Binding,
+        rows: &Rows,
+        settled: &[bool],
+    ) -> Result<Self, String> {
         let mut seen = Self::new(plan);
         match rows {
-            Rows::Text(text) => seen.observe_cells(plan, rows, &TextCells::new(text, binding)),
+            Rows::Text(text) => {
+                seen.observe_cells(plan, rows, &TextCells::new(text, binding), settled);
+            }
             Rows::Arrow(arrow) => {
-                seen.observe_cells(plan, rows, &ArrowCells::new(arrow, plan, binding)?);
+                let cells = ArrowCells::new(arrow, plan, binding)?;
+                seen.observe_cells(plan, rows, &cells, settled);
             }
         }
         Ok(seen)
@@ -104,14 +125,16 @@ impl Inference {
         minorities
     }
 
-    fn observe_cells<C: Cells>(&mut self, plan: &Plan, rows: &Rows, cells: &C) {
+    fn observe_cells<C: Cells>(&mut self, plan: &Plan, rows: &Rows, cells: &C, settled: &[bool]) {
         let mut scratch = String::new();
         let can_be_plain = C::UNTYPED && plan.rules.null_values.is_empty();
-        let inferred: Vec<(usize, &PlanColumn)> =
-            plan.columns.iter().enumerate().filter(|(_, column)| column.inferred).collect();
+        let is_open = |&at: &usize| {
+            plan.columns[at].inferred && !settled.get(at).copied().unwrap_or_default()
+        };
+        let open: Vec<usize> = (0..plan.columns.len()).filter(is_open).collect();
         for row in 0..rows.len() {
             let at = rows.position(row);
-            for &(column, _) in &inferred {
+            for &column in &open {
                 if let Some(cell) = cells.span(row, column).filter(|_| can_be_plain) {
                     let value = cell.value();
                     if value.is_empty() {
@@ -209,7 +232,7 @@ mod tests {
         let mut plan = Plan::new(Kind::Users, columns, rules);
         let binding = plan.bind("f.csv", &sources, false).expect("fits");
         let rows = Rows::Text(rows);
-        let seen = Inference::observe(&plan, &binding, &rows).expect("readable");
+        let seen = Inference::observe(&plan, &binding, &rows, &[]).expect("readable");
         let minorities = seen.resolve(&mut plan);
         (plan.columns[1].value, minorities)
     }
@@ -248,6 +271,23 @@ mod tests {
                 prop_assert_eq!(fit, narrow_type(&text));
             }
         }
+    }
+
+    #[test]
+    fn a_text_is_settled_where_no_rows_left_could_make_it_narrower() {
+        let column = |values, counts: [u64; 3]| ColumnStats {
+            values,
+            misfits: counts.map(|count| TallyEntry { count, first: vec![] }),
+        };
+        let columns = vec![column(100, [100, 100, 100]), column(100, [100, 100, 51])];
+        let seen = Inference { columns };
+        assert_eq!(seen.settled(0), [true, true]);
+        assert_eq!(seen.settled(4_999), [true, true], "51 of 5,099 are more than one in a hundred");
+        assert_eq!(seen.settled(5_000), [true, false], "51 of 5,100 are not");
+        assert_eq!(seen.settled(9_899), [true, false]);
+        assert_eq!(seen.settled(9_900), [false, false]);
+        assert_eq!(seen.settled(u64::MAX), [false, false]);
+        assert_eq!(Inference { columns: vec![ColumnStats::default()] }.settled(0), [false]);
     }
 
     #[test]

@@ -66,16 +66,6 @@ pub(in crate::shape) fn is_plain_date(text: &[u8]) -> bool {
     is_date(step_of(text, &mut [0; STEP_BYTES]), text)
 }
 
-/// What became of a cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Plain {
-    Written,
-    /// It is no value, and nothing is sent.
-    Absent,
-    /// It has to go the general way; nothing was written.
-    Declined,
-}
-
 /// An attribute whose cells may be plain.
 pub(super) struct PlainColumn {
     /// `,"name":`, and the quote that opens a text; one byte more than a copy has, since the first
@@ -169,54 +159,51 @@ impl Stage {
         written: &mut usize,
         json: &mut Vec<u8>,
     ) -> usize {
-        for (done, node) in members.iter().enumerate() {
-            let Node::Value(at) = node else { return done };
-            let Some(column) = &columns[*at] else { return done };
-            let Some(cell) = cells.span(row, *at) else { return done };
-            match self.plain(column, cell, *written == 0, json) {
-                Plain::Written => *written += 1,
-                Plain::Absent => {}
-                Plain::Declined => return done,
+        let (mut len, mut count, mut done) = (self.len, *written, 0);
+        for node in members {
+            let Node::Value(at) = *node else { break };
+            let (Some(column), Some(cell)) = (&columns[at], cells.span(row, at)) else { break };
+            if cell.len > 0 {
+                if len > STAGE_BYTES - MEMBER_BYTES_MAX {
+                    json.extend_from_slice(&self.bytes[..len]);
+                    len = 0;
+                }
+                let Some(out) = self.bytes[len..].first_chunk_mut() else { break };
+                match column.write(cell, count == 0, out) {
+                    0 => break,
+                    bytes => len += bytes,
+                }
+                count += 1;
             }
+            done += 1;
         }
-        members.len()
+        (self.len, *written) = (len, count);
+        done
     }
+}
 
-    /// Writes `,"name":value` of a plain cell; of the first in an object without the comma.
+impl PlainColumn {
+    /// Writes `,"name":value` of a plain cell, which is not empty; of the first in an object without
+    /// the comma. How many bytes that are; 0 = it has to go the general way.
     #[inline(always)]
-    fn plain(
-        &mut self,
-        column: &PlainColumn,
-        cell: Span<'_>,
-        is_first: bool,
-        json: &mut Vec<u8>,
-    ) -> Plain {
+    fn write(&self, cell: Span<'_>, is_first: bool, out: &mut [u8; MEMBER_BYTES_MAX]) -> usize {
         let Span { bytes, start, len } = cell;
-        if len == 0 {
-            return Plain::Absent;
-        }
         if len > VALUE_BYTES_MAX {
-            return Plain::Declined;
+            return 0;
         }
-        if self.len > STAGE_BYTES - MEMBER_BYTES_MAX {
-            self.flush(json);
-        }
-        let Some(out) = self.bytes[self.len..].first_chunk_mut::<MEMBER_BYTES_MAX>() else {
-            return Plain::Declined;
-        };
         let comma = usize::from(is_first);
         // One half is enough for most.
-        let (first_half, rest) = column.key[comma..].split_at(KEY_BYTES_MAX / 2);
+        let (first_half, rest) = self.key[comma..].split_at(KEY_BYTES_MAX / 2);
         out[..KEY_BYTES_MAX / 2].copy_from_slice(first_half);
-        if column.key_len > KEY_BYTES_MAX / 2 {
+        if self.key_len > KEY_BYTES_MAX / 2 {
             out[KEY_BYTES_MAX / 2..KEY_BYTES_MAX].copy_from_slice(&rest[..KEY_BYTES_MAX / 2]);
         }
-        let at = column.key_len - comma;
+        let at = self.key_len - comma;
         let last = &mut [0; STEP_BYTES];
         let rest = &bytes[start..];
         let first = step_of(rest, last);
         out[at..at + STEP_BYTES].copy_from_slice(first);
-        let is_plain = match column.form {
+        let is_plain = match self.form {
             Form::Text { dates } => {
                 let begins = rest[0];
                 begins != b'['
@@ -233,11 +220,10 @@ impl Stage {
             Form::Bool => matches!(&rest[..len], b"true" | b"false"),
         };
         if !is_plain {
-            return Plain::Declined;
+            return 0;
         }
         out[at + len] = b'"';
-        self.len += at + len + column.closing;
-        Plain::Written
+        at + len + self.closing
     }
 }
 

@@ -1,0 +1,109 @@
+"""moebulk's sender against oha, on one server, and against a wait that no client can avoid.
+
+Rates are taken where both are the same: at the server, from the head of the first request to the
+last answer. So the checks before an import's first request are left out, and packing is not.
+"""
+
+import http.client
+import json
+import os
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import measure
+from .contestants import SOUND
+from .setup import HERE, Data, Tools, fresh
+
+CONNECTIONS = 16
+
+# What the server does with a body: only read it, or parse it too.
+WORK = ["read", "parse"]
+
+LATENCY_MS = 50
+CONNECTIONS_WAITING = 64
+
+
+def exchange(tools: Tools, data: Data, cache: Path) -> dict:
+    """One round: an import and oha in turn on a server that answers at once, on one that parses
+    what it reads, and then an import alone on one that waits. Rates are in bodies per second;
+    `reached` is a share of the ideal."""
+    figures = {}
+    for work in WORK:
+        with _sink(tools, 0, *([work] if work == "parse" else [])) as url:
+            told, run = _import(tools, data, cache, url, CONNECTIONS)
+            figures[f"import, {work}"] = told["rate"]
+            figures["import_rss_mib"] = run.rss_mib
+            if tools.oha:
+                figures[f"oha, {work}"] = _oha(tools, data, cache, url, told["bodies"])
+    with _sink(tools, LATENCY_MS) as url:
+        told, _ = _import(tools, data, cache, url, CONNECTIONS_WAITING)
+    ideal_seconds = told["bodies"] * LATENCY_MS / 1000 / CONNECTIONS_WAITING
+    figures["reached"] = ideal_seconds / told["seconds"]
+    figures["held_ms"] = told["held_seconds"] / told["bodies"] * 1000
+    return figures
+
+
+def _import(tools: Tools, data: Data, cache: Path, url: str, connections: int):
+    run_dir = fresh(cache / "run")
+    command = [
+        tools.moebulk, "import", data.csv, "--run-dir", run_dir, "--progress", "off", "--yes",
+        "--endpoint", url, "--app-id", "COMPARE", "--connections", connections,
+        "--users-per-minute", "unlimited", "--events-per-minute", "unlimited",
+        "--mapping", HERE / "users.toml",
+    ]  # fmt: skip
+    state = fresh(cache / "state")
+    env = os.environ | {"MOENGAGE_DATA_API_KEY": "not-a-key", "XDG_STATE_HOME": str(state)}
+    # Whether the import asks the server something first is its own matter.
+    _tally(url)
+    run = measure.run(command, env=env, codes=SOUND)
+    told = _tally(url)
+    report = json.loads((run_dir / "report.json").read_text())
+    delivered, bodies = report["rows"]["delivered"], report["bodies"]["count"]
+    if delivered != data.kept_csv or told["bodies"] != bodies:
+        text = f"{delivered:,} rows delivered of {data.kept_csv:,}"
+        raise measure.Failed(f"import: {text}; {told['bodies']:,} bodies came of {bodies:,}")
+    return told, run
+
+
+def _oha(tools: Tools, data: Data, cache: Path, url: str, bodies: int) -> float:
+    body = cache / "body.json"
+    _full_body(tools, data, cache, body)
+    _tally(url)
+    measure.run([
+        tools.oha, "--no-tui", "-n", bodies, "-c", CONNECTIONS, "-m", "POST",
+        "-T", "application/json", "-D", body, f"{url}/v1/transition/COMPARE",
+    ])  # fmt: skip
+    told = _tally(url)
+    if told["bodies"] != bodies:
+        raise measure.Failed(f"oha: {told['bodies']:,} bodies came of {bodies:,}")
+    return told["rate"]
+
+
+def _full_body(tools: Tools, data: Data, cache: Path, path: Path) -> None:
+    """One body as the import sends them."""
+    bodies = cache / "bodies.ndjson"
+    command = [tools.moebulk, "pack", data.csv, "--out", bodies, "--limit", 1000]
+    command += ["--run-dir", fresh(cache / "run"), "--progress", "off"]
+    measure.run(command, codes=SOUND)
+    path.write_bytes(bodies.read_bytes().splitlines()[0])
+
+
+@contextmanager
+def _sink(tools: Tools, latency_ms: int, *words: str):
+    command = [tools.compare, "sink", str(latency_ms), *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sink:
+        try:
+            yield sink.stdout.readline().strip()
+        finally:
+            sink.terminate()
+
+
+def _tally(url: str) -> dict:
+    """What came since the last call."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+    connection.request("GET", "/")
+    told = json.loads(connection.getresponse().read())
+    connection.close()
+    told["rate"] = told["bodies"] / told["seconds"] if told["seconds"] else 0.0
+    return told

@@ -207,7 +207,9 @@ impl PlainColumn {
             Form::Text { dates } => {
                 let begins = rest[0];
                 begins != b'['
-                    && !(dates && begins.is_ascii_digit())
+                    && !(dates
+                        && begins.is_ascii_digit()
+                        && !is_no_doubtful_date(first, &rest[..len]))
                     && is_plain_text(first, rest, len, &mut out[at..])
             }
             Form::Date => {
@@ -225,6 +227,12 @@ impl PlainColumn {
         out[at + len] = b'"';
         at + len + self.closing
     }
+}
+
+/// Whether a text that begins with a digit is a number, which has no two separators, or a date as
+/// the server keeps it: either is worth no word.
+fn is_no_doubtful_date(first: &[u8; STEP_BYTES], text: &[u8]) -> bool {
+    (text.len() <= NUMBER_BYTES_MAX && is_number(first, text.len())) || is_date(first, text)
 }
 
 /// Copies the rest of a text behind its first step, where nothing in all of it needs an escape;

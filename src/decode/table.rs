@@ -223,6 +223,12 @@ pub enum Settled {
 }
 
 impl TableReader<'_> {
+    /// The rows of a range of a CSV file, for tests with small cuts.
+    #[cfg(test)]
+    pub(super) fn of_csv(splitter: Splitter, rows: Range<u64>) -> Self {
+        Self { source: Source::Csv(Box::new(splitter)), rows }
+    }
+
     /// What comes next.
     ///
     /// # Errors

@@ -11,16 +11,24 @@ use super::scan::{Scan, Start};
 use crate::model::TextRows;
 use crate::source::CheckedReader;
 
-/// Bytes that are cut at a time: much more than one record, and little enough to stay in a cache
-/// of the processor with what is made of them.
-pub(super) const CUT_BYTES: usize = 256 * 1024;
+/// How many bytes are cut at a time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    /// At most.
+    pub(super) most: usize,
+    /// At least, where records are small.
+    pub(super) least: usize,
+}
+
+impl Sizes {
+    /// Much more than one record, and little enough to stay in a cache of the processor with what
+    /// is made of them.
+    pub(super) const USUAL: Self = Self { most: 256 * 1024, least: 4 * 1024 };
+}
 
 /// What a cut's records may count, in bytes and overhead, for each of its bytes: where records
 /// are small, less is cut at a time.
 const WEIGHT: usize = 2;
-
-/// The least that is cut at a time.
-const CUT_BYTES_MIN: usize = 4 * 1024;
 
 /// Cuts a file from some record on.
 pub(super) struct Cutter {
@@ -31,6 +39,7 @@ pub(super) struct Cutter {
     /// Where they begin in the file.
     offset: u64,
     cut_bytes: usize,
+    sizes: Sizes,
     is_at_end: bool,
 }
 
@@ -43,6 +52,7 @@ pub struct Cut {
     offset: u64,
     scan: Scan,
     ticket: Ticket,
+    sizes: Sizes,
 }
 
 /// The place of a cut among all of them.
@@ -78,9 +88,14 @@ pub(super) enum Outcome {
 
 impl Cutter {
     /// Cuts from where `input` stands, which is where a record begins.
-    pub(super) fn new(input: CheckedReader, quote: Option<u8>, cut_bytes: usize) -> Self {
+    pub(super) fn new(
+        input: CheckedReader,
+        quote: Option<u8>,
+        cut_bytes: usize,
+        sizes: Sizes,
+    ) -> Self {
         let offset = input.position();
-        Self { input, quote, left: Vec::new(), offset, cut_bytes, is_at_end: false }
+        Self { input, quote, left: Vec::new(), offset, cut_bytes, sizes, is_at_end: false }
     }
 
     /// Whether the file has been read to its end.
@@ -108,7 +123,7 @@ impl Cutter {
         self.left.extend_from_slice(&bytes[ends.last..]);
         let offset = self.offset;
         self.offset += ends.last as u64;
-        Ok(Some(Cut { rows, ends, offset, scan, ticket }))
+        Ok(Some(Cut { rows, ends, offset, scan, ticket, sizes: self.sizes }))
     }
 }
 
@@ -148,15 +163,15 @@ fn ends(bytes: &[u8], quote: Option<u8>) -> Option<Ends> {
 impl Cut {
     /// Reads its records as far as they are sound.
     pub fn scan(self) -> Scanned {
-        let Self { mut rows, ends, offset, scan, ticket } = self;
+        let Self { mut rows, ends, offset, scan, ticket, sizes } = self;
         let mut bytes = std::mem::take(&mut rows.bytes);
-        let from = Start { rows: 0, line: 0, bytes_max: CUT_BYTES * WEIGHT };
+        let from = Start { rows: 0, line: 0, bytes_max: sizes.most * WEIGHT };
         let taken = scan.take(&bytes[..ends.end], from, &mut rows);
         let kept = taken.last.map_or(0, |last| last.start);
         let outcome = if (kept, taken.end) == (ends.last, ends.end) {
             Outcome::Whole
         } else if taken.full {
-            Outcome::Full { cut_bytes: (taken.end / 2).clamp(CUT_BYTES_MIN, CUT_BYTES) }
+            Outcome::Full { cut_bytes: (taken.end / 2).clamp(sizes.least, sizes.most) }
         } else {
             Outcome::Broken
         };

@@ -33,6 +33,8 @@ mod tests;
 mod tests_detect;
 #[cfg(test)]
 mod tests_generated;
+#[cfg(test)]
+mod tests_split;
 
 use crate::model::{Code, TextEncoding};
 

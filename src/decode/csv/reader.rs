@@ -153,15 +153,16 @@ impl<R: Read> CsvReader<R> {
         dialect: &Dialect,
         header: &[String],
         place: ResumePlace,
+        block_bytes: usize,
     ) -> Self {
         Self {
-            input: Input::new(read, BLOCK_BYTES),
+            input: Input::new(read, block_bytes),
             file,
             dialect: dialect.clone(),
             header: header.to_vec(),
             rows_read: place.rows,
             line: place.line,
-            block_bytes: BLOCK_BYTES,
+            block_bytes,
             is_slow: false,
             slow_records: 0,
             slow_next: 0,

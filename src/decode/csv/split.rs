@@ -8,7 +8,7 @@
 
 use super::{
     CsvReader, Dialect, Error, Transcoder,
-    cut::{CUT_BYTES, Cut, Cutter, Outcome, Scanned, Ticket},
+    cut::{Cut, Cutter, Outcome, Scanned, Sizes, Ticket},
     reader::ResumePlace,
     scan::Scan,
 };
@@ -21,8 +21,8 @@ const STRICT_BLOCKS_MAX: u32 = 64;
 /// So many cuts in a row show that the file is sound here.
 const SOUND_CUTS_MIN: u32 = 8;
 
-/// Shorter files are not worth cutting.
-const FILE_BYTES_MIN: u64 = 2 * CUT_BYTES as u64;
+/// Files of fewer cuts are not worth cutting.
+const CUTS_MIN: u64 = 2;
 
 /// Blocks whose memory is kept for later ones, and the most that one of them keeps.
 const SPARE_MAX: usize = 32;
@@ -43,6 +43,7 @@ pub struct Splitter {
     given: Ticket,
     taken: u64,
     cut_bytes: usize,
+    sizes: Sizes,
     /// Blocks for the strict reader before cutting is tried again, and after the next time in vain.
     strict_left: u32,
     strict_next: u32,
@@ -88,9 +89,20 @@ impl Splitter {
     /// # Errors
     /// The file can't be read, or has no sound header.
     pub fn open(file: &CheckedFile, index: u32, dialect: &Dialect) -> Result<Self, Error> {
+        Self::open_sized(file, index, dialect, Sizes::USUAL)
+    }
+
+    /// [`Splitter::open`] with other sizes, which are those of the strict reader's blocks too.
+    pub(super) fn open_sized(
+        file: &CheckedFile,
+        index: u32,
+        dialect: &Dialect,
+        sizes: Sizes,
+    ) -> Result<Self, Error> {
         let text = Transcoder::new(file.reader(), dialect.encoding);
-        let reader = CsvReader::open(text, index, dialect.clone())?;
-        let can_be_cut = dialect.encoding == TextEncoding::Utf8 && file.len() >= FILE_BYTES_MIN;
+        let reader = CsvReader::open_sized(text, index, dialect.clone(), sizes.most)?;
+        let is_long = file.len() >= CUTS_MIN * sizes.most as u64;
+        let can_be_cut = dialect.encoding == TextEncoding::Utf8 && is_long;
         let scan = Scan::of(dialect, reader.header()).filter(|_| can_be_cut);
         Ok(Self {
             file: file.clone(),
@@ -103,7 +115,8 @@ impl Splitter {
             settled: ResumePlace::default(),
             given: Ticket { number: 0, epoch: 0 },
             taken: 0,
-            cut_bytes: CUT_BYTES,
+            cut_bytes: sizes.most,
+            sizes,
             strict_left: 0,
             strict_next: 1,
             sound_cuts: 0,
@@ -176,6 +189,10 @@ impl Splitter {
     /// Takes a scanned cut, if it is its turn: its rows are numbered, and what follows it is given
     /// up where it is not as the cutter thought.
     pub fn settle(&mut self, scanned: Box<Scanned>) -> Settled {
+        // One of an earlier file, which has ended without it. Its ticket says nothing here.
+        if scanned.rows.file != self.index {
+            return Settled::Void;
+        }
         if scanned.ticket.epoch != self.given.epoch {
             self.recycle(scanned.rows);
             return Settled::Void;
@@ -218,9 +235,12 @@ impl Splitter {
         Settled::Rows(rows)
     }
 
-    /// Takes back the memory of rows that are done with.
+    /// Takes back the memory of rows that are done with; those of another file are not of its form.
     pub fn recycle(&mut self, mut rows: TextRows) {
-        if self.spare.len() < SPARE_MAX && rows.memory_bytes() <= SPARE_BYTES_MAX {
+        if rows.file == self.index
+            && self.spare.len() < SPARE_MAX
+            && rows.memory_bytes() <= SPARE_BYTES_MAX
+        {
             rows.unescaped.clear();
             rows.fields.clear();
             rows.records.clear();
@@ -236,13 +256,16 @@ impl Splitter {
 
     fn cut_from(&mut self, offset: u64) {
         let input = self.file.reader_at(offset);
-        self.state = State::Cutting(Cutter::new(input, self.dialect.quote, self.cut_bytes));
+        let cutter = Cutter::new(input, self.dialect.quote, self.cut_bytes, self.sizes);
+        self.state = State::Cutting(cutter);
     }
 
     /// Goes on with the strict reader behind what is settled.
     fn read_strictly(&mut self) {
         let text = Transcoder::new(self.file.reader_at(self.settled.offset), self.dialect.encoding);
-        let reader = CsvReader::resume(text, self.index, &self.dialect, &self.header, self.settled);
+        let (index, block_bytes) = (self.index, self.sizes.most);
+        let reader =
+            CsvReader::resume(text, index, &self.dialect, &self.header, self.settled, block_bytes);
         self.state = State::Reading(Box::new(reader));
     }
 }

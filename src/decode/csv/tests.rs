@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::{CsvReader, Dialect, Error};
-use crate::model::{Code, Damage};
+use crate::model::{Code, Damage, TextRows};
 
 /// One row of a file, sound or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,20 +61,25 @@ impl Read for Trickle<'_> {
 pub(super) fn rows_of<R: Read>(reader: &mut CsvReader<R>) -> Vec<Row> {
     let mut all = Vec::new();
     while let Some(block) = reader.next_block().expect("readable") {
-        assert_eq!(block.fields.len(), block.records.len() * block.columns);
-        let mut rows: Vec<Row> = block.damage.iter().cloned().map(Row::Damaged).collect();
-        rows.extend(block.records.iter().enumerate().map(|(index, record)| Row::Sound {
-            row: record.row,
-            line: record.line,
-            raw: block.raw(index).to_vec(),
-            cells: (0..block.columns).map(|column| block.cell(index, column).to_vec()).collect(),
-        }));
-        assert!(!rows.is_empty(), "a block is never empty");
-        rows.sort_by_key(Row::number);
-        all.append(&mut rows);
+        all.append(&mut rows_of_block(&block));
     }
     assert_eq!(reader.rows_read(), all.len() as u64);
     all
+}
+
+/// The rows of a block, sound or not, by row number.
+pub(super) fn rows_of_block(block: &TextRows) -> Vec<Row> {
+    assert_eq!(block.fields.len(), block.records.len() * block.columns);
+    let mut rows: Vec<Row> = block.damage.iter().cloned().map(Row::Damaged).collect();
+    rows.extend(block.records.iter().enumerate().map(|(index, record)| Row::Sound {
+        row: record.row,
+        line: record.line,
+        raw: block.raw(index).to_vec(),
+        cells: (0..block.columns).map(|column| block.cell(index, column).to_vec()).collect(),
+    }));
+    assert!(!rows.is_empty(), "a block is never empty");
+    rows.sort_by_key(Row::number);
+    rows
 }
 
 pub(super) fn read_with(data: &[u8], dialect: &Dialect) -> Vec<Row> {

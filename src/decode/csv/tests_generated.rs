@@ -11,10 +11,10 @@ use crate::model::Code;
 
 /// A well-formed file, and where its records lie.
 #[derive(Clone, Debug)]
-struct File {
-    data: Vec<u8>,
+pub(super) struct File {
+    pub(super) data: Vec<u8>,
     /// First byte, and first byte behind the line end, of each data record.
-    spans: Vec<(usize, usize)>,
+    pub(super) spans: Vec<(usize, usize)>,
 }
 
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ fn cell() -> impl Strategy<Value = Cell> {
 
 /// Writes a file. `ids` gives each row its number as first cell, and a mark in every
 /// other cell, so that no two rows are alike.
-fn file(
+pub(super) fn file(
     rows: std::ops::Range<usize>,
     columns: impl Strategy<Value = usize>,
     ids: bool,
@@ -90,9 +90,9 @@ fn write_cell(data: &mut Vec<u8>, text: &str, quoted: bool, delimiter: u8) {
 }
 
 /// A change of one byte: what to do, with what, and where.
-type Mutation = (u8, u8, Index);
+pub(super) type Mutation = (u8, u8, Index);
 
-fn mutation() -> impl Strategy<Value = Mutation> {
+pub(super) fn mutation() -> impl Strategy<Value = Mutation> {
     let byte = prop_oneof![
         4 => Just(b'"'), 2 => Just(b','), 2 => Just(b'\n'), 1 => Just(b'\r'),
         1 => Just(0), 1 => Just(0xff), 1 => Just(b'x'),
@@ -102,7 +102,11 @@ fn mutation() -> impl Strategy<Value = Mutation> {
 
 /// Applies it behind `from`; half of the changes hit a quote, delimiter or line end.
 /// Returns where, and by how much the file grew.
-fn mutate(data: &mut Vec<u8>, from: usize, (what, byte, at): Mutation) -> (usize, isize) {
+pub(super) fn mutate(
+    data: &mut Vec<u8>,
+    from: usize,
+    (what, byte, at): Mutation,
+) -> (usize, isize) {
     let special: Vec<usize> =
         (from..data.len()).filter(|&at| matches!(data[at], b'"' | b',' | b'\n')).collect();
     let at = match (what, special.is_empty()) {

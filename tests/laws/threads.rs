@@ -5,7 +5,8 @@ use std::fs;
 use serde_json::Value;
 
 use crate::{
-    data::{self, PLAIN},
+    data::{self, Form, PLAIN},
+    reference::Row,
     support::{Lab, UNLIMITED},
 };
 
@@ -64,5 +65,50 @@ fn the_same_rejects_damage_and_report_for_any_number_of_threads() {
             }
             assert_eq!(first.len(), again.len());
         }
+    }
+}
+
+/// The records of a file of users, without its header.
+fn records(seed: u64, rows: usize, form: Form, sound: bool) -> Vec<u8> {
+    let mut table = data::users(seed, rows, false);
+    if sound {
+        table.rows.retain(|row| matches!(row, Row::Cells(_)));
+    }
+    let (mut bytes, _) = data::csv_bytes(&table, form, seed);
+    let end = bytes.iter().position(|&byte| byte == b'\n').expect("a header") + 1;
+    bytes.drain(..end);
+    bytes
+}
+
+/// Long enough that threads read ahead in what is sound, and give up what they have where it is
+/// not: in the middle of a file, and close to its end, when others go on to the next one.
+#[test]
+fn what_is_read_ahead_of_damage_leaves_no_trace() {
+    let lab = Lab::new();
+    let dos = Form { line_end: "\r\n", ..PLAIN };
+    let header = data::users(0, 0, false).columns.join(",") + "\n";
+    let sound = records(61, 6_000, PLAIN, true);
+    let long = [
+        header.as_bytes(),
+        &sound,
+        b"user-open,\"never closed,1990-01-01\n",
+        &records(62, 6_000, dos, true),
+        &records(63, 300, PLAIN, false),
+        &records(64, 4_000, PLAIN, true),
+    ]
+    .concat();
+    assert!(long.len() > 2 << 20, "{} bytes", long.len());
+    lab.write("long.csv", long);
+    let short = [header.as_bytes(), b"one,field,too few\n", &sound[..600_000]].concat();
+    lab.write("short.csv", short);
+    let args = ["short.csv", "long.csv"];
+    let (first, report) = left(&lab, &args, "1");
+    let names: Vec<&str> = first.iter().map(|(name, _)| name.as_str()).collect();
+    assert!(["damaged.txt", "rejects.csv"].iter().all(|name| names.contains(name)), "{names:?}");
+    assert!(report["digest"].is_string(), "{report}");
+    for threads in ["2", "3", "8"] {
+        let (again, same_report) = left(&lab, &args, threads);
+        assert_eq!(same_report, report, "{threads} threads");
+        assert!(first == again, "{threads} threads leave other files than {names:?}");
     }
 }

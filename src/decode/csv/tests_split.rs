@@ -377,7 +377,7 @@ fn a_cut_of_another_file_is_none_of_this_one() {
     let of = |index: u32, columns: usize| {
         let row = |number: usize| vec![format!("cell {number} of file {index}"); columns].join(",");
         let header: Vec<String> = (0..columns).map(|column| format!("h{column}")).collect();
-        let lines: Vec<String> = (0..40).map(row).collect();
+        let lines: Vec<String> = (0..200).map(row).collect();
         let data = format!("{}\n{}\n", header.join(","), lines.join("\n"));
         let (file, checked) = opened(data.as_bytes(), false);
         let splitter = Splitter::open_sized(&checked, index, &dialect, sizes).expect("a header");

@@ -274,7 +274,7 @@ fn step_of<'a>(bytes: &'a [u8], last: &'a mut [u8; STEP_BYTES]) -> &'a [u8; STEP
 
 /// Whether the first `len` bytes are a number in JSON's grammar, without exponent, that a double
 /// keeps.
-#[inline]
+#[inline(always)]
 fn is_number(step: &[u8; STEP_BYTES], len: usize) -> bool {
     let bytes = u8x16::new(*step);
     let all = u32::MAX >> (32 - len);
@@ -295,7 +295,7 @@ fn is_number(step: &[u8; STEP_BYTES], len: usize) -> bool {
 }
 
 /// The bytes that are ASCII digits, as bits, the first byte the lowest.
-#[inline]
+#[inline(always)]
 fn digit_bits(bytes: u8x16) -> u32 {
     let low = bytes.max(u8x16::splat(b'0')).simd_eq(bytes);
     let high = bytes.min(u8x16::splat(b'9')).simd_eq(bytes);
@@ -305,7 +305,7 @@ fn digit_bits(bytes: u8x16) -> u32 {
 /// Whether a value is a date in the form in which dates are sent: `YYYY-MM-DD`, alone or with
 /// `Thh:mm:ssZ` or `Thh:mm:ss.fffZ`. The last day of February is not looked up. `first` is its
 /// first step.
-#[inline]
+#[inline(always)]
 fn is_date(first: &[u8; STEP_BYTES], value: &[u8]) -> bool {
     // Digits of the date, and of hour and minute.
     const DATE: u32 = 0b0011_0110_1111;

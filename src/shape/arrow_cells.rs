@@ -1,10 +1,9 @@
-//! The values of Arrow columns as cells.
+//! The values of Arrow columns as cells; in `plain` those that are sent as they stand.
+
+mod plain;
 
 use arrow::{
-    array::{
-        Array, ArrowPrimitiveType, AsArray, BooleanArray, LargeStringArray, StringArray,
-        StringViewArray,
-    },
+    array::{Array, ArrowPrimitiveType, AsArray, BooleanArray, LargeStringArray, StringArray},
     buffer::NullBuffer,
     datatypes::{
         DataType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type,
@@ -28,6 +27,8 @@ use super::{
     nested::Sink,
 };
 use crate::model::Code;
+use plain::Views;
+pub(super) use plain::{Put, Sent};
 
 const MILLIS_PER_SECOND: u32 = 1_000;
 const MILLIS_PER_DAY: i64 = 86_400_000;
@@ -70,7 +71,7 @@ enum Values<'a> {
     Decimal256(&'a [i256], i8),
     Utf8(&'a StringArray),
     LargeUtf8(&'a LargeStringArray),
-    Utf8View(&'a StringViewArray),
+    Utf8View(Views<'a>),
     Date32(&'a [i32]),
     Date64(&'a [i64]),
     /// With the units in a second, as the next three.
@@ -122,7 +123,7 @@ impl<'a> ArrowColumn<'a> {
             }
             DataType::Utf8 => Values::Utf8(array.as_string()),
             DataType::LargeUtf8 => Values::LargeUtf8(array.as_string()),
-            DataType::Utf8View => Values::Utf8View(array.as_string_view()),
+            DataType::Utf8View => Values::Utf8View(Views::of(array.as_string_view())),
             DataType::Date32 => Values::Date32(slice::<Date32Type>(array)),
             DataType::Date64 => Values::Date64(slice::<Date64Type>(array)),
             DataType::Timestamp(unit, _) => {
@@ -179,7 +180,7 @@ impl<'a> ArrowColumn<'a> {
                 None => return Err(Unreadable(array.data_type().clone())),
             },
         };
-        Ok(Self { nulls: array.nulls(), values })
+        Ok(Self { nulls: array.nulls().filter(|nulls| nulls.null_count() > 0), values })
     }
 
     /// The value of a row, which must lie in the column. Text is borrowed from the
@@ -212,7 +213,7 @@ impl<'a> ArrowColumn<'a> {
             }
             Values::Utf8(values) => Cell::Text(values.value(row)),
             Values::LargeUtf8(values) => Cell::Text(values.value(row)),
-            Values::Utf8View(values) => Cell::Text(values.value(row)),
+            Values::Utf8View(values) => Cell::Text(values.array.value(row)),
             Values::Date32(values) => date(values[row].into(), scratch),
             Values::Date64(values) => match values[row] {
                 whole if whole % MILLIS_PER_DAY == 0 => date(whole / MILLIS_PER_DAY, scratch),

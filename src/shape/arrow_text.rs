@@ -184,7 +184,7 @@ fn push_fraction(out: &mut String, nanos: u32) {
 
 /// Year, month and day of a number of days since 1970-01-01 in the proleptic
 /// Gregorian calendar, after Howard Hinnant's `civil_from_days`.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
+pub(super) fn civil_from_days(days: i64) -> (i64, i64, i64) {
     // Years begin in March here, so that the leap day is the last of its year.
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));

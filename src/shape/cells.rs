@@ -1,8 +1,9 @@
 //! The cells of a block, whichever format it came from, by column of the plan.
 
 use super::{
-    arrow_cells::ArrowColumn,
+    arrow_cells::{ArrowColumn, Put, Sent},
     cell::Cell,
+    digits::Slot,
     encode::Span,
     plan::{Binding, Plan},
 };
@@ -19,6 +20,9 @@ pub trait Cells {
 
     /// Where a cell lies that is text as it stands in its file; `None` where it has to be made.
     fn span(&self, row: usize, column: usize) -> Option<Span<'_>>;
+
+    /// Writes a typed cell that is no text as it is sent, without quotes.
+    fn put(&self, row: usize, column: usize, to: &mut Slot) -> Put;
 }
 
 /// The cells of CSV records.
@@ -58,11 +62,15 @@ impl Cells for TextCells<'_> {
         let bytes = if field.unescaped { &self.rows.unescaped } else { &self.rows.bytes };
         Some(Span { bytes, start: field.start as usize, len: field.len as usize })
     }
+
+    fn put(&self, _: usize, _: usize, _: &mut Slot) -> Put {
+        Put::Declined
+    }
 }
 
 /// The cells of an Arrow batch.
 pub struct ArrowCells<'a> {
-    columns: Vec<Option<ArrowColumn<'a>>>,
+    columns: Vec<Option<(ArrowColumn<'a>, Sent)>>,
 }
 
 impl<'a> ArrowCells<'a> {
@@ -75,12 +83,13 @@ impl<'a> ArrowCells<'a> {
             .zip(&binding.sources)
             .map(|(column, source)| {
                 let array = source.and_then(|_| rows.batch.column_by_name(&column.source));
-                array
-                    .map(|array| ArrowColumn::new(array.as_ref()))
-                    .transpose()
-                    .map_err(|error| format!("column `{}` {error}", column.source))
+                let Some(array) = array else { return Ok(None) };
+                let array = ArrowColumn::new(array.as_ref())
+                    .map_err(|error| format!("column `{}` {error}", column.source))?;
+                let sent = array.sent(column.value);
+                Ok(Some((array, sent)))
             })
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<_, String>>()?;
         Ok(Self { columns })
     }
 }
@@ -90,12 +99,21 @@ impl Cells for ArrowCells<'_> {
 
     fn cell<'a>(&'a self, row: usize, column: usize, scratch: &'a mut String) -> Cell<'a> {
         match &self.columns[column] {
-            Some(array) => array.cell(row, scratch),
+            Some((array, _)) => array.cell(row, scratch),
             None => Cell::Absent,
         }
     }
 
-    fn span(&self, _: usize, _: usize) -> Option<Span<'_>> {
-        None
+    #[inline]
+    fn span(&self, row: usize, column: usize) -> Option<Span<'_>> {
+        self.columns[column].as_ref()?.0.span(row)
+    }
+
+    #[inline]
+    fn put(&self, row: usize, column: usize, to: &mut Slot) -> Put {
+        match &self.columns[column] {
+            Some((array, sent)) => array.put(row, *sent, to),
+            None => Put::Absent,
+        }
     }
 }

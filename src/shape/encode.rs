@@ -5,7 +5,7 @@
 //! - `identity`: who a row is about;
 //! - `event`: an action's own fields;
 //! - `value`, `date_like`: attributes by their type;
-//! - `plain`: the same for cells that are sent as they stand, which are most.
+//! - `plain`, `typed`: the same for cells that are sent as they stand, which are most.
 
 mod census;
 mod date_like;
@@ -367,3 +367,5 @@ fn bool_text(value: bool) -> &'static str {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_typed;

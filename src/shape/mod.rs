@@ -6,7 +6,7 @@
 //!   it, and which rules their names break.
 //! - [`infer`]: column types from all values, where no mapping gives them.
 //! - [`encode`]: a block of rows to JSON, problems with positions.
-//! - [`number`], [`datetime`], [`nested`], [`cell`], [`arrow_cells`]: values, exactly.
+//! - [`number`], [`datetime`], [`nested`], [`cell`], [`arrow_cells`], `digits`: values, exactly.
 //!
 //! Pure: no I/O, no threads. It must not know how rows are found or sent.
 
@@ -17,6 +17,7 @@ mod bind;
 pub mod cell;
 mod cells;
 pub mod datetime;
+mod digits;
 pub mod encode;
 pub mod event_names;
 pub mod fair_use;

@@ -1,6 +1,6 @@
 //! Plain values: cells that are sent as they stand. Most cells are: a text without anything to
 //! escape, a number in JSON's own grammar, a date in the server's own form. They are told by
-//! their bytes, 16 at a time, and copied.
+//! their bytes, 16 at a time, and copied; what a typed file has, its column writes.
 //!
 //! Whatever is not plain, or not allowed, is declined and goes the general way, which would
 //! have written the same for a plain one. A property test holds the two together.
@@ -9,6 +9,7 @@ use wide::u8x16;
 
 use super::Node;
 use crate::shape::{
+    arrow_cells::Put,
     cells::Cells,
     datetime::DateFormat,
     json,
@@ -64,6 +65,19 @@ pub(in crate::shape) fn is_plain_number(text: &[u8]) -> bool {
 /// Whether a text is a date that is sent as it stands. Other dates may be more than that.
 pub(in crate::shape) fn is_plain_date(text: &[u8]) -> bool {
     is_date(step_of(text, &mut [0; STEP_BYTES]), text)
+}
+
+/// Room for a member.
+type Room = [u8; MEMBER_BYTES_MAX];
+
+/// What became of a cell.
+enum Plain {
+    /// So many bytes were written.
+    Written(usize),
+    /// It is no value, and nothing is sent.
+    Absent,
+    /// It has to go the general way.
+    Declined,
 }
 
 /// An attribute whose cells may be plain.
@@ -162,18 +176,24 @@ impl Stage {
         let (mut len, mut count, mut done) = (self.len, *written, 0);
         for node in members {
             let Node::Value(at) = *node else { break };
-            let (Some(column), Some(cell)) = (&columns[at], cells.span(row, at)) else { break };
-            if cell.len > 0 {
-                if len > STAGE_BYTES - MEMBER_BYTES_MAX {
-                    json.extend_from_slice(&self.bytes[..len]);
-                    len = 0;
+            let Some(column) = &columns[at] else { break };
+            if len > STAGE_BYTES - MEMBER_BYTES_MAX {
+                json.extend_from_slice(&self.bytes[..len]);
+                len = 0;
+            }
+            let Some(out) = self.bytes[len..].first_chunk_mut() else { break };
+            let plain = match cells.span(row, at) {
+                Some(Span { len: 0, .. }) => Plain::Absent,
+                Some(cell) => column.write(cell, count == 0, out),
+                None => column.write_typed(cells, row, at, count == 0, out),
+            };
+            match plain {
+                Plain::Written(bytes) => {
+                    len += bytes;
+                    count += 1;
                 }
-                let Some(out) = self.bytes[len..].first_chunk_mut() else { break };
-                match column.write(cell, count == 0, out) {
-                    0 => break,
-                    bytes => len += bytes,
-                }
-                count += 1;
+                Plain::Absent => {}
+                Plain::Declined => break,
             }
             done += 1;
         }
@@ -184,21 +204,14 @@ impl Stage {
 
 impl PlainColumn {
     /// Writes `,"name":value` of a plain cell, which is not empty; of the first in an object without
-    /// the comma. How many bytes that are; 0 = it has to go the general way.
+    /// the comma.
     #[inline(always)]
-    fn write(&self, cell: Span<'_>, is_first: bool, out: &mut [u8; MEMBER_BYTES_MAX]) -> usize {
+    fn write(&self, cell: Span<'_>, is_first: bool, out: &mut Room) -> Plain {
         let Span { bytes, start, len } = cell;
         if len > VALUE_BYTES_MAX {
-            return 0;
+            return Plain::Declined;
         }
-        let comma = usize::from(is_first);
-        // One half is enough for most.
-        let (first_half, rest) = self.key[comma..].split_at(KEY_BYTES_MAX / 2);
-        out[..KEY_BYTES_MAX / 2].copy_from_slice(first_half);
-        if self.key_len > KEY_BYTES_MAX / 2 {
-            out[KEY_BYTES_MAX / 2..KEY_BYTES_MAX].copy_from_slice(&rest[..KEY_BYTES_MAX / 2]);
-        }
-        let at = self.key_len - comma;
+        let at = self.write_key(is_first, out);
         let last = &mut [0; STEP_BYTES];
         let rest = &bytes[start..];
         let first = step_of(rest, last);
@@ -222,10 +235,45 @@ impl PlainColumn {
             Form::Bool => matches!(&rest[..len], b"true" | b"false"),
         };
         if !is_plain {
-            return 0;
+            return Plain::Declined;
         }
         out[at + len] = b'"';
-        at + len + self.closing
+        Plain::Written(at + len + self.closing)
+    }
+
+    /// The same of a cell of a typed file that is no text: its column writes it.
+    #[inline(always)]
+    fn write_typed<C: Cells>(
+        &self,
+        cells: &C,
+        row: usize,
+        column: usize,
+        is_first: bool,
+        out: &mut Room,
+    ) -> Plain {
+        let at = self.write_key(is_first, out);
+        let Some(slot) = out[at..].first_chunk_mut() else { return Plain::Declined };
+        match cells.put(row, column, slot) {
+            Put::Bytes(len) => {
+                out[at + len] = b'"';
+                Plain::Written(at + len + self.closing)
+            }
+            Put::Absent => Plain::Absent,
+            Put::Declined => Plain::Declined,
+        }
+    }
+
+    /// Writes the key; where the value goes.
+    #[inline(always)]
+    fn write_key(&self, is_first: bool, out: &mut Room) -> usize {
+        let comma = usize::from(is_first);
+        // One half is enough for most.
+        let (first_half, rest) = self.key[comma..].split_at(KEY_BYTES_MAX / 2);
+        out[..KEY_BYTES_MAX / 2].copy_from_slice(first_half);
+        if self.key_len > KEY_BYTES_MAX / 2 {
+            out[KEY_BYTES_MAX / 2..KEY_BYTES_MAX].copy_from_slice(&rest[..KEY_BYTES_MAX / 2]);
+        }
+        self.key_len - comma
     }
 }
 

@@ -55,8 +55,16 @@ use watch::{Allowance, Watch, value_bytes};
 pub const METADATA_BYTES_MAX: u64 = footer::METADATA_BYTES_MAX;
 
 /// Most rows in one batch. A batch is one task's work: enough rows to spread the cost
-/// of a task over, few enough that a batch of 1 KB rows stays near 4 MB.
+/// of a task over, few enough to share them among threads.
 pub const BATCH_ROWS_MAX: usize = 4_096;
+
+/// What the values of a batch and its JSON take where rows are short, about: no more than a
+/// core's second cache keeps. A batch of long rows has fewer of them, but not below the minimum.
+const BATCH_CACHED_BYTES: u64 = 1 << 20;
+const BATCH_CACHED_ROWS_MIN: u64 = 512;
+
+/// What a name in an object has beside itself: quotes, a colon, a comma.
+const NAME_BYTES: u64 = 4;
 
 /// Most rows in a batch where texts are stored as what differs from the one before: a
 /// few bytes can then be any number, and the footer does not tell.
@@ -346,18 +354,21 @@ impl fmt::Debug for ParquetFile {
     }
 }
 
-/// Rows of a batch, so that its values stay near [`BATCH_BYTES_MAX`] as far as the footer
-/// tells their size.
+/// Rows of a batch, so that it stays in the cache, or at least its values near
+/// [`BATCH_BYTES_MAX`], as far as the footer tells their size.
 fn batch_rows<'a>(chunks: impl Iterator<Item = &'a ColumnChunkMetaData>, rows: u64) -> usize {
-    let (mut row_bytes, mut rows_max) = (1_u64, BATCH_ROWS_MAX as u64);
+    let (mut row_bytes, mut name_bytes, mut rows_max) = (1_u64, 0, BATCH_ROWS_MAX as u64);
     for chunk in chunks {
         let encoded = u64::try_from(chunk.uncompressed_size()).unwrap_or(0) / rows.max(1);
         row_bytes = row_bytes.saturating_add(encoded).saturating_add(value_bytes(chunk));
+        let names = chunk.column_path().parts().iter();
+        name_bytes += names.map(|name| name.len() as u64 + NAME_BYTES).sum::<u64>();
         if chunk.encodings().any(|encoding| encoding == Encoding::DELTA_BYTE_ARRAY) {
             rows_max = BATCH_ROWS_DELTA_MAX;
         }
     }
-    (BATCH_BYTES_MAX / row_bytes).clamp(1, rows_max) as usize
+    let cached = BATCH_CACHED_BYTES / row_bytes.saturating_add(name_bytes);
+    (BATCH_BYTES_MAX / row_bytes).min(cached.max(BATCH_CACHED_ROWS_MIN)).clamp(1, rows_max) as usize
 }
 
 fn roots(schema: &SchemaDescriptor) -> usize {

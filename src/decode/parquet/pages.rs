@@ -23,12 +23,15 @@ use parquet::{
 
 use super::{
     codec, delta,
-    header::read_page,
+    header::{Page, read_page},
     watch::{VALUE_COPIES, Watch, refused},
 };
 
 /// Bytes of the lengths of a value in the delta encodings.
 const LENGTH_BYTES: u64 = 8;
+
+/// Bytes to look for a page header in. One with long values takes a second look.
+const HEADER_LOOK_BYTES: u64 = 1 << 10;
 
 /// Bytes of a decimal that is stored like a text; the longest that Arrow has is 32.
 const NUMBER_BYTES_MAX: usize = 64;
@@ -43,6 +46,22 @@ impl<R> Guarded<R> {
     /// Puts a watch over a file.
     pub fn new(read: R, watch: Arc<Watch>) -> Self {
         Self { read, watch }
+    }
+}
+
+impl<R: ChunkReader> Guarded<R> {
+    /// Reads a page header into `bytes`, and a little more. A reader from there on would read
+    /// ahead, of which nothing is used: the body is asked for by its place.
+    fn read_header(&self, start: u64, bytes: &mut Vec<u8>) -> Result<(u64, Page)> {
+        let left = self.read.len().saturating_sub(start);
+        let look = self.read.get_bytes(start, left.min(HEADER_LOOK_BYTES) as usize)?;
+        match read_page(&mut &look[..], bytes) {
+            Err(_) if left > HEADER_LOOK_BYTES => {
+                bytes.clear();
+                read_page(&mut self.read.get_read(start)?, bytes)
+            }
+            read => read,
+        }
     }
 }
 
@@ -63,7 +82,8 @@ impl<R: ChunkReader> ChunkReader for Guarded<R> {
             return Ok(Cursor::default());
         }
         let mut bytes = Vec::new();
-        let read = read_page(&mut self.read.get_read(start)?, &mut bytes)
+        let read = self
+            .read_header(start, &mut bytes)
             .and_then(|(len, page)| self.watch.header(start, start + len, page));
         match read {
             Ok(()) => Ok(Cursor::new(bytes)),

@@ -94,6 +94,34 @@ fn only_the_projected_columns_are_decoded() {
     assert_eq!(names(&[1]), ["name"]);
     assert_eq!(names(&[2, 0, 2, 99]), ["n", "flag"]);
     assert!(names(&[]).is_empty());
+
+    // The pages of the others are not so much as looked at.
+    let (from, bytes) = file.0.metadata.metadata().row_group(2).column(1).byte_range();
+    let mut bad = sample().to_vec();
+    bad[from as usize..(from + bytes) as usize].fill(0xff);
+    let file = ParquetFile::open(Bytes::from(bad), 0).unwrap();
+    assert!(numbers(&read(&file, 2, &[0, 2], 0..5_000)).into_iter().eq(20_000..25_000));
+    let damaged = file.read_group(2, &[1], 0..10, &Turn::alone());
+    assert!(damaged.and_then(|mut rows| rows.next().unwrap()).is_err());
+}
+
+/// A look at a header is short; one with long values in it is read all the same.
+#[test]
+fn a_page_header_may_be_longer_than_a_look() {
+    let texts: Vec<String> = (0..20).map(|n| format!("{n}{}", "x".repeat(4_000))).collect();
+    let column: ArrayRef = Arc::new(StringArray::from(texts.clone()));
+    let batch = RecordBatch::try_from_iter([("text", column)]).unwrap();
+    let properties = WriterProperties::builder()
+        .set_statistics_truncate_length(None)
+        .set_dictionary_enabled(false)
+        .set_write_page_header_statistics(true)
+        .build();
+    let mut writer = ArrowWriter::try_new(vec![], batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    let file = ParquetFile::open(Bytes::from(writer.into_inner().unwrap()), 0).unwrap();
+    let rows = read(&file, 0, &[0], 0..20).remove(0);
+    let read = rows.batch.column(0).as_string_view();
+    assert!(texts.iter().enumerate().all(|(row, text)| read.value(row) == text));
 }
 
 #[test]

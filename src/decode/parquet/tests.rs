@@ -101,7 +101,7 @@ fn only_the_projected_columns_are_decoded() {
     bad[from as usize..(from + bytes) as usize].fill(0xff);
     let file = ParquetFile::open(Bytes::from(bad), 0).unwrap();
     assert!(numbers(&read(&file, 2, &[0, 2], 0..5_000)).into_iter().eq(20_000..25_000));
-    let damaged = file.read_group(2, &[1], 0..10, &Turn::alone());
+    let damaged = file.read_group(2, &[1], 0..10);
     assert!(damaged.and_then(|mut rows| rows.next().unwrap()).is_err());
 }
 

@@ -33,7 +33,7 @@ const WEIGHT: usize = 2;
 /// Cuts a file from some record on.
 pub(super) struct Cutter {
     input: CheckedReader,
-    quote: Option<u8>,
+    scan: Scan,
     /// Bytes read and not cut yet.
     left: Vec<u8>,
     /// Where they begin in the file.
@@ -88,14 +88,9 @@ pub(super) enum Outcome {
 
 impl Cutter {
     /// Cuts from where `input` stands, which is where a record begins.
-    pub(super) fn new(
-        input: CheckedReader,
-        quote: Option<u8>,
-        cut_bytes: usize,
-        sizes: Sizes,
-    ) -> Self {
+    pub(super) fn new(input: CheckedReader, scan: Scan, cut_bytes: usize, sizes: Sizes) -> Self {
         let offset = input.position();
-        Self { input, quote, left: Vec::new(), offset, cut_bytes, sizes, is_at_end: false }
+        Self { input, scan, left: Vec::new(), offset, cut_bytes, sizes, is_at_end: false }
     }
 
     /// Whether the file has been read to its end.
@@ -104,11 +99,10 @@ impl Cutter {
     }
 
     /// The next stretch, in the memory of `rows`; `None` where what is left is too short to cut, or
-    /// has no end that can be seen.
+    /// has no end that can be seen. Of a cutter that failed nothing more can be had.
     pub(super) fn next_cut(
         &mut self,
         mut rows: TextRows,
-        scan: Scan,
         ticket: Ticket,
     ) -> io::Result<Option<Cut>> {
         let bytes = &mut rows.bytes;
@@ -117,13 +111,13 @@ impl Cutter {
         bytes[..left].copy_from_slice(&self.left);
         let read = self.input.read_full(&mut bytes[left..])?;
         self.is_at_end = left + read < bytes.len();
-        let found = if self.is_at_end { None } else { ends(bytes, self.quote) };
+        let found = if self.is_at_end { None } else { ends(bytes, self.scan.quote()) };
         let Some(ends) = found else { return Ok(None) };
         self.left.clear();
         self.left.extend_from_slice(&bytes[ends.last..]);
-        let offset = self.offset;
+        let Self { offset, scan, sizes, .. } = *self;
         self.offset += ends.last as u64;
-        Ok(Some(Cut { rows, ends, offset, scan, ticket, sizes: self.sizes }))
+        Ok(Some(Cut { rows, ends, offset, scan, ticket, sizes }))
     }
 }
 

@@ -100,9 +100,9 @@ impl Scan {
         dialect.escape.is_none().then_some(scan)
     }
 
-    /// The fields of a record.
-    pub(super) fn columns(&self) -> usize {
-        self.columns
+    /// What encloses fields.
+    pub(super) fn quote(&self) -> Option<u8> {
+        self.quote
     }
 
     /// Takes the sound records at the start of `data` into a block, whose fields count from the

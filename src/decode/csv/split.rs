@@ -55,7 +55,7 @@ pub struct Splitter {
 
 enum State {
     Cutting(Cutter),
-    /// The cutter has nothing more to cut; the reader goes on when all cuts are settled.
+    /// There is nothing to cut; the reader goes on when all cuts are settled.
     Draining,
     Reading(Box<CsvReader<Transcoder<CheckedReader>>>),
     Ended,
@@ -155,7 +155,7 @@ impl Splitter {
                         && let Some(place) = reader.resume_place()
                     {
                         self.settled = place;
-                        self.cut_from(place.offset);
+                        self.cut();
                         continue;
                     }
                     self.strict_left = self.strict_left.saturating_sub(1);
@@ -167,18 +167,17 @@ impl Splitter {
                     }
                 }
                 State::Cutting(cutter) => {
-                    // The file was found to be one that can be cut.
-                    let Some(scan) = self.scan else { return Ok(Next::End) };
                     let spare = self.spare.pop().unwrap_or_else(|| TextRows {
                         file: self.index,
-                        columns: scan.columns(),
+                        columns: self.header.len(),
                         ..TextRows::default()
                     });
-                    if let Some(cut) = cutter.next_cut(spare, scan, self.given)? {
+                    if let Ok(Some(cut)) = cutter.next_cut(spare, self.given) {
                         self.given.number += 1;
                         return Ok(Next::Cut(Box::new(cut)));
                     }
-                    // The end of the file, or a record that is longer than a cut.
+                    // The end of the file, a record that is longer than a cut, or bytes that can't
+                    // be read: the reader comes upon these itself, behind all rows before them.
                     self.strict_left = if cutter.is_at_end() { u32::MAX } else { 1 };
                     self.state = State::Draining;
                 }
@@ -222,7 +221,7 @@ impl Splitter {
             Outcome::Full { cut_bytes } => {
                 self.give_up();
                 self.cut_bytes = cut_bytes;
-                self.cut_from(next);
+                self.cut();
             }
             Outcome::Broken => {
                 self.give_up();
@@ -254,10 +253,15 @@ impl Splitter {
         self.given = Ticket { number: self.taken, epoch: self.given.epoch + 1 };
     }
 
-    fn cut_from(&mut self, offset: u64) {
-        let input = self.file.reader_at(offset);
-        let cutter = Cutter::new(input, self.dialect.quote, self.cut_bytes, self.sizes);
-        self.state = State::Cutting(cutter);
+    /// Cuts what follows what is settled, where the file can be cut.
+    fn cut(&mut self) {
+        self.state = match self.scan {
+            Some(scan) => {
+                let input = self.file.reader_at(self.settled.offset);
+                State::Cutting(Cutter::new(input, scan, self.cut_bytes, self.sizes))
+            }
+            None => State::Draining,
+        };
     }
 
     /// Goes on with the strict reader behind what is settled.

@@ -54,8 +54,8 @@ use watch::{Allowance, Watch, value_bytes};
 /// The most that the footers of all files that are open may take in memory, in bytes.
 pub const METADATA_BYTES_MAX: u64 = footer::METADATA_BYTES_MAX;
 
-/// Most rows in one batch. A batch is one task's work: enough rows to spread the cost
-/// of a task over, few enough to share them among threads.
+/// Most rows in one batch. A batch is one thread's work at a time: enough rows to spread
+/// the cost of a block over, few enough to share them among threads.
 pub const BATCH_ROWS_MAX: usize = 4_096;
 
 /// What the values of a batch and its JSON take where rows are short, about: no more than a

@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 
 use super::{Code, Place, Position};
 
-/// A block of consecutive source rows of one file. A block is what one task works on.
+/// A block of consecutive source rows of one file. A block is what one thread works on at a time.
 #[derive(Clone, Debug)]
 pub enum Rows {
     /// Records of a CSV file.

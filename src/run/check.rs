@@ -33,7 +33,7 @@ use crate::shape::{
     plan::{Plan, PlanColumn, Target},
 };
 
-/// The most threads that can be of use: no more tasks fit in the memory that they share.
+/// The most threads that can be of use: no more blocks fit in the memory that they share.
 const THREADS_MAX: usize = 32;
 
 /// Rows that the server refused or that were left in doubt, by position.
@@ -44,8 +44,8 @@ impl pipeline::Product for Shaped {
         self.memory_bytes()
     }
 
-    fn into_rows(self) -> Option<Arc<Rows>> {
-        Some(self.rows)
+    fn into_rows(self) -> Arc<Rows> {
+        self.rows
     }
 }
 

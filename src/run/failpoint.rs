@@ -6,9 +6,9 @@
 /// A place in the wiring, one in each stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failpoint {
-    /// The thread that reads a file's rows.
+    /// A thread that takes rows from a file.
     Decode,
-    /// A thread of the pool that checks a block.
+    /// A thread that checks a block.
     Check,
     /// The thread that packs, and writes down what is rejected.
     Pack,

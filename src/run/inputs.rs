@@ -214,8 +214,8 @@ impl pipeline::Product for Observed {
         self.seen.memory_bytes() + self.rows.memory_bytes()
     }
 
-    fn into_rows(self) -> Option<Arc<Rows>> {
-        Some(self.rows)
+    fn into_rows(self) -> Arc<Rows> {
+        self.rows
     }
 }
 

@@ -30,8 +30,8 @@ pub trait Product {
     /// About its bytes in memory, while it waits to be taken.
     fn bytes(&self) -> u64;
 
-    /// The block, if it is kept.
-    fn into_rows(self) -> Option<Arc<Rows>>;
+    /// The block itself.
+    fn into_rows(self) -> Arc<Rows>;
 }
 
 /// Which rows of the import are read: those after the first `offset`, `limit` at most.
@@ -252,7 +252,7 @@ impl<'a> SharedFeed<'a> {
     /// Takes back the memory of a block that is done with. Whoever takes results must not wait for
     /// the feed, which may be waiting for results to be taken.
     fn recycle(&self, block: impl Product) {
-        if let Some(Rows::Text(rows)) = block.into_rows().and_then(Arc::into_inner) {
+        if let Some(Rows::Text(rows)) = Arc::into_inner(block.into_rows()) {
             self.spares().push(rows);
         }
     }

@@ -70,23 +70,10 @@ pub(super) fn put_i64(to: &mut Slot, value: i64) -> usize {
 /// Writes a whole number behind `at` bytes, at most one; where it ends.
 #[inline]
 pub(super) fn put_u64(to: &mut Slot, at: usize, value: u64) -> usize {
-    // Twenty digits are five times four.
-    let mut fours = [0; 4];
-    let (mut rest, mut count) = (value, 0);
-    while rest >= 10_000 {
-        fours[count] = (rest % 10_000) as u32;
-        rest /= 10_000;
-        count += 1;
-    }
-    let first = rest as u32;
-    let len =
-        1 + usize::from(first >= 10) + usize::from(first >= 100) + usize::from(first >= 1_000);
-    put_four(to, at, four(first) >> (8 * (4 - len)));
-    let mut end = at + len;
-    for &digits in fours[..count].iter().rev() {
-        put_four(to, end, four(digits));
-        end += 4;
-    }
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(value).as_bytes();
+    let end = at + digits.len();
+    to[at..end].copy_from_slice(digits);
     end
 }
 

@@ -8,6 +8,8 @@ mod body;
 mod code_set;
 mod encoding;
 mod guard;
+#[cfg(test)]
+mod levels;
 mod outcome;
 mod position;
 mod problem;
@@ -20,6 +22,8 @@ pub use body::{Body, Part};
 pub use code_set::CodeSet;
 pub use encoding::{TextEncoding, escape};
 pub use guard::{GUARD, GUARDED_COLUMN, needs_guard, unguarded};
+#[cfg(test)]
+pub use levels::levels;
 pub use outcome::{Intent, RowFailure, Settled, Settlement};
 pub use position::{Place, Position};
 pub use problem::{Code, FIRST_POSITIONS_MAX, Problem, Severity, Tally, TallyEntry};

@@ -7,7 +7,7 @@ use super::{
     encode::Span,
     plan::{Binding, Plan},
 };
-use crate::model::{ArrowRows, Code, TextRows, unguarded};
+use crate::model::{ArrowRows, Code, Field, TextRows, unguarded};
 
 /// Access to the cells of a block by row and column of the plan.
 pub trait Cells {
@@ -18,19 +18,34 @@ pub trait Cells {
     /// One cell. `scratch` holds its text where that has to be made.
     fn cell<'a>(&'a self, row: usize, column: usize, scratch: &'a mut String) -> Cell<'a>;
 
+    /// The cells of one row, for those that are sent as they stand.
+    type Row<'r>: RowCells
+    where
+        Self: 'r;
+
+    /// A row.
+    fn row(&self, row: usize) -> Self::Row<'_>;
+}
+
+/// The cells of one row that are sent as they stand, by column of the plan.
+pub trait RowCells {
     /// Where a cell lies that is text as it stands in its file; `None` where it has to be made.
-    fn span(&self, row: usize, column: usize) -> Option<Span<'_>>;
+    fn span(&self, column: usize) -> Option<Span<'_>>;
 
     /// Writes a typed cell that is no text as it is sent, without quotes.
-    fn put(&self, row: usize, column: usize, to: &mut Slot) -> Put;
+    fn put(&self, column: usize, to: &mut Slot) -> Put;
 }
+
+/// No record has so many fields: its bytes are counted in as many bits.
+const NO_FIELD: u32 = u32::MAX;
 
 /// The cells of CSV records.
 pub struct TextCells<'a> {
     rows: &'a TextRows,
     sources: &'a [Option<usize>],
-    /// Of each column of the plan the field of a record that is its cell as it stands.
-    fields: Vec<Option<u32>>,
+    /// Of each column of the plan the field of a record that is its cell as it stands, or
+    /// [`NO_FIELD`].
+    fields: Vec<u32>,
     guarded: bool,
 }
 
@@ -38,7 +53,10 @@ impl<'a> TextCells<'a> {
     /// The cells of a block.
     pub fn new(rows: &'a TextRows, binding: &'a Binding) -> Self {
         let Binding { sources, guarded, .. } = binding;
-        let field = |source: &Option<usize>| source.filter(|_| !guarded).map(|at| at as u32);
+        let field = |source: &Option<usize>| match source {
+            Some(at) if !guarded => *at as u32,
+            _ => NO_FIELD,
+        };
         Self { rows, sources, fields: sources.iter().map(field).collect(), guarded: *guarded }
     }
 }
@@ -55,15 +73,41 @@ impl Cells for TextCells<'_> {
         }
     }
 
+    type Row<'r>
+        = TextRow<'r>
+    where
+        Self: 'r;
+
     #[inline(always)]
-    fn span(&self, row: usize, column: usize) -> Option<Span<'_>> {
-        let source = self.fields[column]? as usize;
-        let field = self.rows.fields[row * self.rows.columns + source];
-        let bytes = if field.unescaped { &self.rows.unescaped } else { &self.rows.bytes };
-        Some(Span { bytes, start: field.start as usize, len: field.len as usize })
+    fn row(&self, row: usize) -> TextRow<'_> {
+        let TextRows { bytes, unescaped, columns, fields, .. } = self.rows;
+        TextRow {
+            fields: &fields[row * columns..][..*columns],
+            sources: &self.fields,
+            bytes,
+            unescaped,
+        }
+    }
+}
+
+/// The cells of one CSV record.
+pub struct TextRow<'a> {
+    fields: &'a [Field],
+    sources: &'a [u32],
+    bytes: &'a [u8],
+    unescaped: &'a [u8],
+}
+
+impl RowCells for TextRow<'_> {
+    #[inline(always)]
+    fn span(&self, column: usize) -> Option<Span<'_>> {
+        let Field { start, len, unescaped } = *self.fields.get(self.sources[column] as usize)?;
+        // Few are: a branch that is guessed is faster than a look into a table.
+        let bytes = if unescaped { self.unescaped } else { self.bytes };
+        Some(Span { bytes, start: start as usize, len: len as usize })
     }
 
-    fn put(&self, _: usize, _: usize, _: &mut Slot) -> Put {
+    fn put(&self, _: usize, _: &mut Slot) -> Put {
         Put::Declined
     }
 }
@@ -104,15 +148,33 @@ impl Cells for ArrowCells<'_> {
         }
     }
 
+    type Row<'r>
+        = ArrowRow<'r>
+    where
+        Self: 'r;
+
     #[inline]
-    fn span(&self, row: usize, column: usize) -> Option<Span<'_>> {
-        self.columns[column].as_ref()?.0.span(row)
+    fn row(&self, row: usize) -> ArrowRow<'_> {
+        ArrowRow { columns: &self.columns, row }
+    }
+}
+
+/// The cells of one row of an Arrow batch.
+pub struct ArrowRow<'a> {
+    columns: &'a [Option<(ArrowColumn<'a>, Sent)>],
+    row: usize,
+}
+
+impl RowCells for ArrowRow<'_> {
+    #[inline]
+    fn span(&self, column: usize) -> Option<Span<'_>> {
+        self.columns[column].as_ref()?.0.span(self.row)
     }
 
     #[inline]
-    fn put(&self, row: usize, column: usize, to: &mut Slot) -> Put {
+    fn put(&self, column: usize, to: &mut Slot) -> Put {
         match &self.columns[column] {
-            Some((array, sent)) => array.put(row, *sent, to),
+            Some((array, sent)) => array.put(self.row, *sent, to),
             None => Put::Absent,
         }
     }

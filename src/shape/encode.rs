@@ -28,8 +28,8 @@ use crate::model::{Code, Element, Kind, Problem, Reject, Rows, Severity, Shaped,
 use crate::wire::envelope;
 use census::Census;
 use layout::{Layout, Node};
+pub(super) use plain::Span;
 use plain::Stage;
-pub(super) use plain::{Span, is_plain_date, is_plain_number};
 
 /// The memory of a block that is done with, for another one.
 #[derive(Debug, Default)]
@@ -171,10 +171,10 @@ impl<'p> Encoder<'p> {
             Kind::Events => (0, 1),
         };
         for at in 0..rows.len() {
-            let start = self.json.len();
+            let start = self.written();
             let row = Row { plan: self.plan, binding, cells, at };
             let Written { head, key, user, name } = self.element(&layout, &row, &mut scratch);
-            let len = self.json.len() - start;
+            let len = self.written() - start;
             let closing = if head > 0 { envelope::ACTIONS_SUFFIX.len() } else { 0 };
             let around = if self.plan.rules.single { 0 } else { envelope::OVERHEAD_BYTES };
             if len + closing + around > self.plan.rules.body_bytes_max {
@@ -183,12 +183,16 @@ impl<'p> Encoder<'p> {
                     format!("its element has {} bytes, a body may have {limit}", len + closing)
                 });
             }
-            let position = rows.position(at);
-            for problem in &self.problems {
-                self.tally.add(problem.severity, problem.code, problem.column, position);
+            if !self.problems.is_empty() {
+                let position = rows.position(at);
+                for problem in &self.problems {
+                    self.tally.add(problem.severity, problem.code, problem.column, position);
+                }
             }
             if self.problems.iter().any(|problem| problem.severity == Severity::Reject) {
+                self.settle();
                 self.json.truncate(start);
+                let position = rows.position(at);
                 let mut problems = take(&mut self.problems);
                 problems.sort_by_key(|problem| problem.severity);
                 self.rejects.push(Reject { position, row: at as u32, problems });
@@ -210,7 +214,18 @@ impl<'p> Encoder<'p> {
                 });
             }
         }
+        self.settle();
         self
+    }
+
+    /// Bytes written so far, those that are staged among them.
+    fn written(&self) -> usize {
+        self.json.len() + self.stage.len()
+    }
+
+    /// Moves what is staged, so that more can be written behind it.
+    fn settle(&mut self) {
+        self.stage.flush(&mut self.json);
     }
 
     /// Writes one element; of an event all but what closes it behind its last action.
@@ -222,21 +237,22 @@ impl<'p> Encoder<'p> {
     ) -> Written {
         match self.plan.kind {
             Kind::Users => {
-                self.json.extend_from_slice(br#"{"type":"customer""#);
+                self.stage.push(br#"{"type":"customer""#, &mut self.json);
                 let key = self.identity(layout, row, scratch);
-                self.json.extend_from_slice(br#","attributes":"#);
+                self.stage.push(br#","attributes":"#, &mut self.json);
                 self.attributes(layout, row, scratch);
                 if self.plan.rules.update_existing_only {
-                    self.json.extend_from_slice(br#","update_existing_only":true"#);
+                    self.stage.push(br#","update_existing_only":true"#, &mut self.json);
                 }
                 self.unset_attributes();
-                self.json.push(b'}');
+                self.stage.push(b"}", &mut self.json);
                 Written { head: 0, key, user: key, name: None }
             }
             Kind::Events => {
                 let start = self.json.len();
                 self.json.extend_from_slice(br#"{"type":"event""#);
                 let user = self.identity(layout, row, scratch);
+                self.settle();
                 self.user_identifiers(layout, row, scratch);
                 if let Some(at) = layout.device {
                     self.field(at, row.value(at, scratch), Self::text_field);
@@ -249,9 +265,11 @@ impl<'p> Encoder<'p> {
             Kind::Devices => {
                 self.json.extend_from_slice(br#"{"type":"device""#);
                 let user = self.identity(layout, row, scratch);
+                self.settle();
                 let key = self.device(layout, row, scratch);
                 self.json.extend_from_slice(br#","attributes":"#);
                 self.attributes(layout, row, scratch);
+                self.settle();
                 self.json.push(b'}');
                 Written { head: 0, key, user, name: None }
             }

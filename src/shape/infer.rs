@@ -1,10 +1,13 @@
 //! Column types from all values of all inputs, where no mapping gives them.
 
+use fearless_simd::{Level, Simd, dispatch};
+
 use super::{
     cell::Cell,
-    cells::{ArrowCells, Cells, TextCells},
+    cells::{ArrowCells, Cells, RowCells, TextCells},
     datetime::{self, DateFormat},
-    encode, naming,
+    encode::Span,
+    lanes, naming,
     number::Number,
     plan::{Binding, Plan, ValueType},
 };
@@ -126,6 +129,18 @@ impl Inference {
     }
 
     fn observe_cells<C: Cells>(&mut self, plan: &Plan, rows: &Rows, cells: &C, settled: &[bool]) {
+        dispatch!(Level::new(), simd => self.observe_with(simd, plan, rows, cells, settled));
+    }
+
+    #[inline(always)]
+    fn observe_with<C: Cells, S: Simd>(
+        &mut self,
+        simd: S,
+        plan: &Plan,
+        rows: &Rows,
+        cells: &C,
+        settled: &[bool],
+    ) {
         let mut scratch = String::new();
         let can_be_plain = C::UNTYPED && plan.rules.null_values.is_empty();
         let is_open = |&at: &usize| {
@@ -134,13 +149,13 @@ impl Inference {
         let open: Vec<usize> = (0..plan.columns.len()).filter(is_open).collect();
         for row in 0..rows.len() {
             let at = rows.position(row);
+            let spans = cells.row(row);
             for &column in &open {
-                if let Some(cell) = cells.span(row, column).filter(|_| can_be_plain) {
-                    let value = cell.value();
-                    if value.is_empty() {
+                if let Some(cell) = spans.span(column).filter(|_| can_be_plain) {
+                    if cell.len == 0 {
                         continue;
                     }
-                    if let Some(fit) = plain_type(value) {
+                    if let Some(fit) = plain_type(simd, cell) {
                         self.columns[column].add(fit, at);
                         continue;
                     }
@@ -183,12 +198,21 @@ impl ColumnStats {
 
 /// The type of [`NARROW`] that a text fits, if any, where its bytes alone tell: as
 /// [`narrow_type`] would have it. The text is not empty.
-fn plain_type(value: &[u8]) -> Option<Option<usize>> {
-    match value[0] {
-        b'0'..=b'9' | b'-' if encode::is_plain_number(value) => Some(Some(1)),
-        b'0'..=b'9' if encode::is_plain_date(value) => Some(Some(2)),
-        b't' | b'T' | b'f' | b'F' | b'0'..=b'9' | b'-' | b'.' | b' ' | b'\t' => None,
-        _ => Some(None),
+#[inline(always)]
+fn plain_type<S: Simd>(simd: S, cell: Span<'_>) -> Option<Option<usize>> {
+    let first = cell.bytes[cell.start];
+    if !matches!(first, b't' | b'T' | b'f' | b'F' | b'0'..=b'9' | b'-' | b'.' | b' ' | b'\t') {
+        return Some(None);
+    }
+    let step = &lanes::step_of(&cell.bytes[cell.start..]);
+    if lanes::is_number(simd, step, cell.len) {
+        Some(Some(1))
+    } else if lanes::is_date(simd, step, cell.len) {
+        Some(Some(2))
+    } else if lanes::is_bool(step, cell.len) {
+        Some(Some(0))
+    } else {
+        None
     }
 }
 
@@ -267,8 +291,11 @@ mod tests {
                 "\\PC{1,8}",
             ]
         ) {
-            if let Some(fit) = plain_type(text.as_bytes()) {
-                prop_assert_eq!(fit, narrow_type(&text));
+            let cell = Span { bytes: text.as_bytes(), start: 0, len: text.len() };
+            for level in crate::model::levels() {
+                if let Some(fit) = dispatch!(level, simd => plain_type(simd, cell)) {
+                    prop_assert_eq!(fit, narrow_type(&text));
+                }
             }
         }
     }

@@ -1,6 +1,8 @@
 //! JSON strings, written byte by byte into a reused buffer.
 
-use wide::u8x16;
+use fearless_simd::{Level, dispatch};
+
+use super::lanes;
 
 /// What a byte needs inside a JSON string: 0 = nothing, `u` = `\u00XX`, else `\` and itself.
 const ESCAPES: [u8; 256] = {
@@ -26,7 +28,8 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 2);
     out.push(b'"');
-    if push_plain(out, bytes, 0, bytes.len()) {
+    if dispatch!(Level::new(), simd => lanes::needs_no_escape(simd, bytes)) {
+        out.extend_from_slice(bytes);
         out.push(b'"');
         return;
     }
@@ -47,51 +50,6 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
     }
     out.extend_from_slice(&bytes[clean..]);
     out.push(b'"');
-}
-
-/// Bytes that are looked at and copied at a time.
-const CHUNK_BYTES: usize = 16;
-
-/// Appends a part of `bytes` as it stands, where nothing in it needs an escape; whether it
-/// did. What lies behind the part makes it faster, and is not written.
-pub fn push_plain(out: &mut Vec<u8>, bytes: &[u8], start: usize, len: usize) -> bool {
-    let before = out.len();
-    let mut done = 0;
-    while done < len {
-        let left = len - done;
-        let rest = &bytes[start + done..];
-        let mut padded = [b' '; CHUNK_BYTES];
-        let chunk = match rest.first_chunk() {
-            Some(chunk) => chunk,
-            None => {
-                padded[..rest.len()].copy_from_slice(rest);
-                &padded
-            }
-        };
-        let mut escapes = escape_bits(chunk);
-        if left < CHUNK_BYTES {
-            escapes &= (1 << left) - 1;
-        }
-        if escapes != 0 {
-            out.truncate(before);
-            return false;
-        }
-        out.extend_from_slice(chunk);
-        done += CHUNK_BYTES;
-    }
-    out.truncate(before + len);
-    true
-}
-
-/// The bytes that need an escape in a JSON string, as bits, the first byte the lowest.
-#[inline]
-pub fn escape_bits(chunk: &[u8; CHUNK_BYTES]) -> u32 {
-    let bytes = u8x16::new(*chunk);
-    let last_control = u8x16::splat(0x1f);
-    let controls = bytes.max(last_control).simd_eq(last_control);
-    let quotes = bytes.simd_eq(u8x16::splat(b'"'));
-    let backslashes = bytes.simd_eq(u8x16::splat(b'\\'));
-    (controls | quotes | backslashes).to_bitmask()
 }
 
 /// A text as a JSON string.

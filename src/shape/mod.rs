@@ -24,6 +24,7 @@ pub mod fair_use;
 pub mod infer;
 pub mod json;
 mod json_text;
+mod lanes;
 pub mod mapping;
 mod naming;
 pub mod nested;

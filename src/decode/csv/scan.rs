@@ -7,8 +7,8 @@
 //! that closes (then the two are one quote of the value); and a quote that closes stands before
 //! a delimiter, a line end or such a quote.
 
+use fearless_simd::{Level, dispatch, prelude::*, u8x64};
 use memchr::memchr;
-use wide::u8x16;
 
 use super::{Dialect, block::record_bytes_min};
 use crate::model::{Field, TextRecord, TextRows};
@@ -19,6 +19,9 @@ const STEP_BYTES: usize = 64;
 /// Bytes that are checked to be text at a time: a record that is no sound one costs that
 /// much of looking ahead, so it must not be much.
 const CHECKED_BYTES: usize = 16 * 1024;
+
+/// Fields that are written at a time.
+const FIELDS_AT_ONCE: usize = 8;
 
 /// How records are written, as far as the scan needs it.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +111,17 @@ impl Scan {
     /// Takes the sound records at the start of `data` into a block, whose fields count from the
     /// bytes that the caller adds to it: `data` up to [`Taken::end`].
     pub(super) fn take(&self, data: &[u8], from: Start, rows: &mut TextRows) -> Taken {
+        self.take_with(Level::new(), data, from, rows)
+    }
+
+    /// [`Scan::take`] with given vectors.
+    pub(super) fn take_with(
+        &self,
+        level: Level,
+        data: &[u8],
+        from: Start,
+        rows: &mut TextRows,
+    ) -> Taken {
         let mut taking = Taking {
             scan: self,
             data,
@@ -126,30 +140,27 @@ impl Scan {
             quotes_end: 0,
             taken: Taken::default(),
         };
-        taking.begin_record(0);
-        taking.run();
+        taking.begin_record(0, taking.rows.fields.len());
+        dispatch!(level, simd => taking.run(simd));
         taking.finish()
     }
+}
 
-    /// The bits of one step.
+impl Bits {
     #[inline(always)]
-    fn bits(&self, step: &[u8; STEP_BYTES]) -> Bits {
-        Bits {
-            delimiter: mask(step, self.delimiter),
-            line_feed: mask(step, b'\n'),
-            quote: self.quote.map_or(0, |quote| mask(step, quote)),
+    fn of<S: Simd>(scan: &Scan, step: u8x64<S>) -> Self {
+        Self {
+            delimiter: bits(step, scan.delimiter),
+            line_feed: bits(step, b'\n'),
+            quote: scan.quote.map_or(0, |quote| bits(step, quote)),
         }
     }
 }
 
 /// Where a byte stands in a step, as bits.
 #[inline(always)]
-fn mask(step: &[u8; STEP_BYTES], byte: u8) -> u64 {
-    let (parts, _) = step.as_chunks::<16>();
-    let wanted = u8x16::splat(byte);
-    parts.iter().rev().fold(0, |bits, part| {
-        bits << 16 | u64::from(u8x16::new(*part).simd_eq(wanted).to_bitmask())
-    })
+fn bits<S: Simd>(step: u8x64<S>, byte: u8) -> u64 {
+    step.simd_eq(byte).to_bitmask()
 }
 
 impl Carry {
@@ -161,8 +172,8 @@ impl Carry {
     /// The separators of a step that end a field, and the first places where it breaks the
     /// grammar.
     #[inline(always)]
-    fn step(&mut self, bits: Bits, step: &[u8; STEP_BYTES]) -> (u64, u64) {
-        let Bits { delimiter, line_feed, quote } = bits;
+    fn step<S: Simd>(&mut self, found: Bits, step: u8x64<S>) -> (u64, u64) {
+        let Bits { delimiter, line_feed, quote } = found;
         let separators = delimiter | line_feed;
         if quote == 0 && self.inside == 0 && self.closed | self.closed_cr == 0 {
             self.may_open = separators >> 63;
@@ -175,7 +186,7 @@ impl Carry {
         let ends = separators & !inside;
         let may_open = (ends | closes) << 1 | self.may_open;
         let behind_closed = closes << 1 | self.closed;
-        let closed_cr = behind_closed & mask(step, b'\r');
+        let closed_cr = behind_closed & bits(step, b'\r');
         let behind_closed_cr = closed_cr << 1 | self.closed_cr;
         let breaks = (opens & !may_open)
             | (behind_closed & !(separators | quote | closed_cr))
@@ -239,7 +250,8 @@ struct Taking<'a> {
 }
 
 impl Taking<'_> {
-    fn run(&mut self) {
+    #[inline(always)]
+    fn run<S: Simd>(&mut self, simd: S) {
         let mut carry = Carry::new();
         let (mut at, mut text) = (0, 0);
         while at < self.data.len() {
@@ -256,20 +268,21 @@ impl Taking<'_> {
                     &last
                 }
             };
-            let bits = self.scan.bits(step);
-            let (mut ends, breaks) = carry.step(bits, step);
-            let quoted_lines = bits.line_feed & !ends;
+            let step = u8x64::from_slice(simd, step);
+            let found = Bits::of(self.scan, step);
+            let (mut ends, breaks) = carry.step(found, step);
+            let quoted_lines = found.line_feed & !ends;
             let sound = breaks.trailing_zeros().min((end - at) as u32);
             if sound < STEP_BYTES as u32 {
                 ends &= (1 << sound) - 1;
             }
-            if bits.quote != 0 {
-                self.quotes_end = at + STEP_BYTES - bits.quote.leading_zeros() as usize;
+            if found.quote != 0 {
+                self.quotes_end = at + STEP_BYTES - found.quote.leading_zeros() as usize;
             }
             let goes_on = if self.field < self.quotes_end || quoted_lines != 0 {
                 self.end_fields(at, ends, quoted_lines)
             } else {
-                self.end_plain_fields(at, ends, bits.line_feed)
+                self.end_plain_fields(at, ends, found.line_feed)
             };
             if !goes_on || sound < STEP_BYTES as u32 {
                 return;
@@ -279,24 +292,44 @@ impl Taking<'_> {
     }
 
     /// Ends the fields of a step without quotes; whether to go on. Fields are counted where the
-    /// record ends.
-    fn end_plain_fields(&mut self, at: usize, mut ends: u64, line_feeds: u64) -> bool {
-        let mut field = self.field;
-        while ends != 0 {
-            let bit = ends.trailing_zeros();
-            ends &= ends - 1;
-            let end = at + bit as usize;
-            if line_feeds >> bit & 1 == 1 {
-                self.field = field;
-                if !self.end_record(end) {
-                    return false;
-                }
-            } else {
-                self.push(field, end, false);
-            }
-            field = end + 1;
+    /// record ends. How many end in a step nobody can guess, so they are written a few at a time.
+    #[inline(always)]
+    fn end_plain_fields(&mut self, at: usize, ends: u64, line_feeds: u64) -> bool {
+        let before = self.rows.fields.len();
+        let (mut field, mut left) = (self.field, ends);
+        while left != 0 {
+            let batch = [(); FIELDS_AT_ONCE].map(|()| {
+                let end = at + left.trailing_zeros() as usize;
+                left &= left.wrapping_sub(1);
+                let (start, len) = (self.base + field, end.wrapping_sub(field));
+                field = end + 1;
+                Field { start: start as u32, len: len as u32, unescaped: false }
+            });
+            self.rows.fields.extend_from_slice(&batch);
         }
-        self.field = field;
+        self.rows.fields.truncate(before + ends.count_ones() as usize);
+        let mut feeds = ends & line_feeds;
+        while feeds != 0 {
+            let bit = feeds.trailing_zeros();
+            let ended = before + (ends & ((1 << bit) - 1)).count_ones() as usize;
+            let Field { start, len, .. } = self.rows.fields[ended];
+            let field = start as usize - self.base;
+            let has_cr = len > 0 && self.data[at + bit as usize - 1] == b'\r';
+            if field == self.record && len == u32::from(has_cr) {
+                // A blank line, which is no record: they are rare.
+                self.rows.fields.truncate(ended);
+                self.field = field;
+                return self.end_fields(at, ends & (u64::MAX << bit), 0);
+            }
+            self.rows.fields[ended].len -= u32::from(has_cr);
+            if !self.end_record(at + bit as usize, has_cr, ended + 1) {
+                return false;
+            }
+            feeds &= feeds - 1;
+        }
+        if ends != 0 {
+            self.field = at + STEP_BYTES - ends.leading_zeros() as usize;
+        }
         true
     }
 
@@ -318,27 +351,28 @@ impl Taking<'_> {
 
     /// A separator outside of quotes; whether to go on.
     fn end_field(&mut self, at: usize) -> bool {
-        if self.data[at] == b'\n' {
-            return self.end_record(at);
+        if self.data[at] != b'\n' {
+            self.push_field(at);
+            self.field = at + 1;
+            return true;
         }
-        self.push_field(at);
-        self.field = at + 1;
-        true
-    }
-
-    fn end_record(&mut self, at: usize) -> bool {
         let has_cr = at > self.field && self.data[at - 1] == b'\r';
         let end = at - usize::from(has_cr);
         if end == self.record {
             self.line += 1;
-            self.begin_record(at + 1);
+            self.begin_record(at + 1, self.rows.fields.len());
             return true;
         }
         self.push_field(end);
+        self.end_record(at, has_cr, self.rows.fields.len())
+    }
+
+    /// The line end of a record whose fields end at `fields`; whether to go on.
+    #[inline(always)]
+    fn end_record(&mut self, at: usize, has_cr: bool, fields: usize) -> bool {
+        let end = at - usize::from(has_cr);
         let bytes = end - self.record;
-        if self.rows.fields.len() - self.settled != self.scan.columns
-            || bytes > self.scan.record_bytes_max
-        {
+        if fields - self.settled != self.scan.columns || bytes > self.scan.record_bytes_max {
             return false;
         }
         self.row += 1;
@@ -351,15 +385,16 @@ impl Taking<'_> {
         self.taken.records += 1;
         self.taken.full = self.filled >= self.full;
         self.filled += bytes.max(self.scan.record_bytes_min) + size_of::<TextRecord>();
-        self.begin_record(at + 1);
+        self.begin_record(at + 1, fields);
         !self.taken.full
     }
 
-    fn begin_record(&mut self, at: usize) {
+    /// A record begins, behind so many fields.
+    fn begin_record(&mut self, at: usize, fields: usize) {
         self.record = at;
         self.field = at;
         self.quoted_lines = 0;
-        self.settled = self.rows.fields.len();
+        self.settled = fields;
         self.unescaped = self.rows.unescaped.len();
         self.taken.end = at;
     }

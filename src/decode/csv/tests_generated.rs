@@ -5,9 +5,10 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 
 use super::{
     CsvReader, Dialect,
+    scan::{Scan, Start},
     tests::{Row, Trickle, read_with, rows_of},
 };
-use crate::model::Code;
+use crate::model::{Code, TextRows, levels};
 
 /// A well-formed file, and where its records lie.
 #[derive(Clone, Debug)]
@@ -266,6 +267,37 @@ proptest! {
             (blocks, rows_of(&mut reader))
         };
         prop_assert_eq!(blocks(false), blocks(true));
+    }
+
+    #[test]
+    fn all_vectors_take_the_same(
+        file in file(1..60, 1..6usize, false, b','),
+        mutations in vec(mutation(), 0..4),
+        record_bytes_max in prop_oneof![3 => Just(1_048_576), 1 => 24..200usize],
+        bytes_max in prop_oneof![Just(usize::MAX), 1..3_000usize],
+        quote in prop_oneof![5 => Just(Some(b'"')), 1 => Just(None)],
+    ) {
+        let header = file.spans[0].0;
+        let mut data = file.data[header..].to_vec();
+        for mutation in mutations {
+            if !data.is_empty() {
+                mutate(&mut data, 0, mutation);
+            }
+        }
+        let names = String::from_utf8(file.data[..header].to_vec()).unwrap();
+        let names: Vec<String> = names.trim_end().split(',').map(str::to_owned).collect();
+        let dialect = Dialect { quote, record_bytes_max, ..Dialect::default() };
+        let scan = Scan::of(&dialect, &names).expect("there is no escape");
+        let taken = levels().into_iter().map(|level| {
+            let mut rows = TextRows { bytes: b"before".to_vec(), ..TextRows::default() };
+            let from = Start { rows: 7, line: 9, bytes_max };
+            let taken = scan.take_with(level, &data, from, &mut rows);
+            (taken, rows.fields, rows.records, rows.unescaped)
+        });
+        let taken: Vec<_> = taken.collect();
+        for other in &taken[1..] {
+            prop_assert_eq!(other, &taken[0]);
+        }
     }
 
     /// An accepted row is a row of the original, unless it is of the changed record

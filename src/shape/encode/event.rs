@@ -29,6 +29,7 @@ impl Encoder<'_> {
         let name = self.action_name(layout.action, row, scratch);
         self.json.extend_from_slice(br#","attributes":"#);
         self.attributes(layout, row, scratch);
+        self.settle();
         let mut timed = false;
         for &at in &layout.fields {
             let target = self.column(at).target;

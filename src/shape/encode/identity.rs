@@ -4,7 +4,11 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Encoder, Layout, Row, Span, bool_text};
 use crate::model::Code;
-use crate::shape::{cell::Cell, cells::Cells, json};
+use crate::shape::{
+    cell::Cell,
+    cells::{Cells, RowCells},
+    json,
+};
 use crate::wire::ids::{self, IdVerdict};
 
 impl Encoder<'_> {
@@ -17,11 +21,12 @@ impl Encoder<'_> {
         scratch: &mut String,
     ) -> Option<u64> {
         if let Some(at) = layout.plain_id
-            && let Some(cell) = row.cells.span(row.at, at)
+            && let Some(cell) = row.cells.row(row.at).span(at)
             && let Some(hash) = self.plain_id(cell)
         {
             return Some(hash);
         }
+        self.settle();
         if let Some(at) = layout.id
             && (layout.identifiers.is_empty() || row.value(at, scratch) != Cell::Absent)
         {
@@ -45,19 +50,12 @@ impl Encoder<'_> {
     /// Writes a customer_id that is sent as it stands, and gives its hash; `None` where it takes
     /// more than a look.
     fn plain_id(&mut self, cell: Span<'_>) -> Option<u64> {
-        let Span { bytes, start, len } = cell;
-        let id = &bytes[start..start + len];
+        let id = cell.value();
         if !ids::is_plainly_allowed(id) {
             return None;
         }
-        let before = self.json.len();
-        self.json.extend_from_slice(br#","customer_id":""#);
-        if !json::push_plain(&mut self.json, bytes, start, len) {
-            self.json.truncate(before);
-            return None;
-        }
-        self.json.push(b'"');
-        Some(xxh3_64(id))
+        let is_written = self.stage.push_text(br#","customer_id":"#, cell, &mut self.json);
+        is_written.then(|| xxh3_64(id))
     }
 
     fn customer_id(&mut self, at: usize, cell: Cell<'_>) -> Option<u64> {

@@ -18,14 +18,17 @@ pub(super) struct Layout {
     pub(super) fields: Vec<usize>,
     /// What stands in `attributes`.
     pub(super) attributes: Vec<Node>,
-    /// Of each column of the plan how its plain cells are written.
-    pub(super) plain: Vec<Option<PlainColumn>>,
 }
 
 /// One member of an object of attributes.
 pub(super) enum Node {
     /// The value of a column.
-    Value(usize),
+    Value {
+        /// Its index in the plan.
+        at: usize,
+        /// How its plain cells are written.
+        plain: Option<PlainColumn>,
+    },
     /// An object of several columns.
     Object {
         /// `"name":`
@@ -40,7 +43,7 @@ impl Node {
     /// The first column below.
     pub(super) fn first(&self) -> Option<usize> {
         match self {
-            Self::Value(at) => Some(*at),
+            Self::Value { at, .. } => Some(*at),
             Self::Object { members, .. } => members.first().and_then(Self::first),
         }
     }
@@ -65,7 +68,8 @@ impl Layout {
                 _ => false,
             };
             if is_attribute {
-                place(&mut attributes, &column.path, at);
+                let plain = PlainColumn::of(plan, at);
+                place(&mut attributes, &column.path, Node::Value { at, plain });
             }
         }
         let of = |target: Target| {
@@ -94,16 +98,15 @@ impl Layout {
                 Vec::new()
             },
             attributes,
-            plain: plan.columns.iter().map(|column| PlainColumn::of(plan, column)).collect(),
         }
     }
 }
 
 /// Adds a column below the objects of its path, which stand where their first member does.
-fn place(members: &mut Vec<Node>, path: &[String], at: usize) {
+fn place(members: &mut Vec<Node>, path: &[String], value: Node) {
     let [first, inner @ ..] = path else { return };
     if inner.is_empty() {
-        members.push(Node::Value(at));
+        members.push(value);
         return;
     }
     let known = members.iter_mut().find_map(|node| match node {
@@ -111,12 +114,12 @@ fn place(members: &mut Vec<Node>, path: &[String], at: usize) {
         _ => None,
     });
     match known {
-        Some(members) => place(members, inner, at),
+        Some(members) => place(members, inner, value),
         None => {
             let mut key = json::string(first);
             key.push(b':');
             let mut below = Vec::new();
-            place(&mut below, inner, at);
+            place(&mut below, inner, value);
             members.push(Node::Object { key, name: first.clone(), members: below });
         }
     }

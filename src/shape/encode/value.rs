@@ -16,7 +16,8 @@ use crate::shape::{
 use crate::wire::limits;
 
 impl Encoder<'_> {
-    /// Writes `{"name":value,…}`, and notes which attributes are to be removed.
+    /// Writes `{"name":value,…}`, the end of which may be staged, and notes which attributes are to
+    /// be removed.
     pub(super) fn attributes<C: Cells>(
         &mut self,
         layout: &Layout,
@@ -40,25 +41,30 @@ impl Encoder<'_> {
         scratch: &mut String,
         level: usize,
     ) -> usize {
-        self.stage.push(b'{', &mut self.json);
+        self.stage.push(b"{", &mut self.json);
         let (mut left, mut written) = (members, 0);
+        let cells = row.cells.row(row.at);
         loop {
             let Self { stage, json, .. } = self;
-            let run = stage.run(&layout.plain, left, row.cells, row.at, &mut written, json);
+            let run = stage.run(left, &cells, &mut written, json);
             let Some((node, rest)) = left[run..].split_first() else { break };
-            self.stage.flush(&mut self.json);
-            if self.node(layout, node, row, scratch, (level, written > 0)) {
+            self.settle();
+            if self.node(layout, node, row, scratch, level) {
                 written += 1;
+                self.stage.push(b",", &mut self.json);
             }
             left = rest;
         }
-        self.stage.push(b'}', &mut self.json);
-        self.stage.flush(&mut self.json);
+        if written > 0 {
+            // The comma behind the last.
+            self.stage.pop(&mut self.json);
+        }
+        self.stage.push(b"}", &mut self.json);
         written
     }
 
-    /// Writes one member of an object the general way, behind a comma where others stand before
-    /// it; `false` where there is none, and nothing was written.
+    /// Writes one member of an object the general way; `false` where there is none, and nothing was
+    /// written.
     #[inline(never)]
     fn node<C: Cells>(
         &mut self,
@@ -66,14 +72,11 @@ impl Encoder<'_> {
         node: &Node,
         row: &Row<'_, C>,
         scratch: &mut String,
-        (level, behind_others): (usize, bool),
+        level: usize,
     ) -> bool {
         let before = self.json.len();
-        if behind_others {
-            self.json.push(b',');
-        }
         let is_written = match node {
-            Node::Value(at) => {
+            Node::Value { at, .. } => {
                 let column = self.column(*at);
                 self.json.extend_from_slice(&column.key);
                 self.member(*at, column, row, scratch)
@@ -82,6 +85,7 @@ impl Encoder<'_> {
                 self.json.extend_from_slice(key);
                 let begin = self.json.len();
                 let keys = self.object(layout, members, row, scratch, level + 1);
+                self.settle();
                 self.object_limits(node, keys, self.json.len() - begin, level);
                 keys > 0
             }
@@ -339,6 +343,7 @@ impl Encoder<'_> {
         if self.unset.is_empty() {
             return;
         }
+        self.settle();
         self.json.extend_from_slice(br#","unset_attributes":["#);
         for (index, &at) in self.unset.iter().enumerate() {
             if index > 0 {

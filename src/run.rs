@@ -4,8 +4,11 @@
 //! - `mapped`: the mapping file.
 //! - `inputs`: what the user named to opened tables with a plan that fits them.
 //! - `pipeline`: one pass over all rows, parallel, in order, bounded.
+//! - `types`: column types, where no mapping gives them.
 //! - `check`: the check pass: rows to bodies, the tally, the rejects. `validate`,
 //!   `pack` and `import` are this very pass with another sink for the bodies.
+//! - `trial`: types and check in one pass, with a guess at the types.
+//! - `findings`: what a check pass finds: counts, problems, rejects, bodies.
 //! - `deliver`: the sending pass, from the packer through the sender to the journal.
 //! - `doubt`: rows that an earlier run sent without an answer.
 //! - `rundir`: the run directory and what an earlier run left in it.
@@ -22,6 +25,7 @@ mod deliver;
 mod doubt;
 mod dry;
 mod failpoint;
+mod findings;
 mod import;
 mod inputs;
 mod mapped;
@@ -29,7 +33,9 @@ mod notes;
 mod pipeline;
 mod rundir;
 mod summary;
+mod trial;
 mod turn;
+mod types;
 
 use std::{
     path::PathBuf,

@@ -89,15 +89,52 @@ pub struct TextRows {
     pub damage: Vec<Damage>,
 }
 
-/// Where the value of one field lies.
+/// Where the value of one field lies. There is one for every cell, so it is small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
     /// Offset of its first byte.
     pub start: u32,
-    /// Its length in bytes.
-    pub len: u32,
-    /// In [`TextRows::unescaped`] rather than in [`TextRows::bytes`].
-    pub unescaped: bool,
+    /// Its length in bytes, and whether it is one of [`TextRows::unescaped`].
+    len: u32,
+}
+
+impl Field {
+    /// No block has so many bytes.
+    const UNESCAPED: u32 = 1 << 31;
+
+    /// A field whose value stands in [`TextRows::bytes`].
+    #[inline(always)]
+    pub fn raw(start: usize, len: usize) -> Self {
+        Self { start: start as u32, len: len as u32 }
+    }
+
+    /// A field whose value stands in [`TextRows::unescaped`].
+    pub fn unescaped(start: usize, len: usize) -> Self {
+        Self { start: start as u32, len: len as u32 | Self::UNESCAPED }
+    }
+
+    /// Length of its value in bytes.
+    #[inline(always)]
+    pub fn len(self) -> usize {
+        (self.len & !Self::UNESCAPED) as usize
+    }
+
+    /// Whether its value is empty.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether its value stands in [`TextRows::unescaped`] rather than in [`TextRows::bytes`].
+    #[inline(always)]
+    pub fn is_unescaped(self) -> bool {
+        self.len & Self::UNESCAPED != 0
+    }
+
+    /// Leaves so many bytes out at the end of its value, which is that long.
+    #[inline(always)]
+    pub fn shorten(&mut self, bytes: usize) {
+        self.len -= bytes as u32;
+    }
 }
 
 /// One sound record.
@@ -128,8 +165,8 @@ impl TextRows {
     /// The value of a field, escapes resolved.
     pub fn cell(&self, record: usize, column: usize) -> &[u8] {
         let field = self.fields[record * self.columns + column];
-        let from = if field.unescaped { &self.unescaped } else { &self.bytes };
-        &from[field.start as usize..(field.start + field.len) as usize]
+        let from = if field.is_unescaped() { &self.unescaped } else { &self.bytes };
+        &from[field.start as usize..][..field.len()]
     }
 
     /// The record as it stands in the file, without the line end.

@@ -25,9 +25,8 @@ fn rows(file: u32, records: &[(&str, &[&str])]) -> Rows {
         text.records.push(TextRecord { row, line: row + 1, raw: start..text.bytes.len() as u32 });
         text.bytes.push(b'\n');
         for cell in *cells {
-            let start = text.unescaped.len() as u32;
+            text.fields.push(Field::unescaped(text.unescaped.len(), cell.len()));
             text.unescaped.extend_from_slice(cell.as_bytes());
-            text.fields.push(Field { start, len: cell.len() as u32, unescaped: true });
         }
     }
     Rows::Text(text)

@@ -2,28 +2,23 @@
 //! written down; each body handed to a sink.
 
 use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use rayon::ThreadPool;
-use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
 use super::{
-    Error, Inferred, Job, Surroundings,
+    Error, Inferred, Job, Surroundings, Window,
     failpoint::Failpoint,
-    inputs::{self, Inputs},
-    notes::Notes,
-    pipeline,
+    findings::{BodyTotals, Checked, Failures, Findings},
+    inputs::Inputs,
+    pipeline, trial, types,
 };
-use crate::decode::Table;
-use crate::model::{
-    Body, BodyCounts, Code, Damage, Kind, Position, RowCounts, RowFailure, Rows, Shaped, Tally,
-};
+use crate::model::{Body, Kind, RowCounts, Rows, Shaped};
 use crate::pack::{Limits, Packer};
 use crate::progress::Phase;
-use crate::report::{self, RejectsFile};
+use crate::report;
 use crate::shape::{
     encode::{self, Spare},
     event_names::EventNames,
@@ -36,9 +31,6 @@ use crate::shape::{
 /// The most threads that can be of use: no more blocks fit in the memory that they share.
 const THREADS_MAX: usize = 32;
 
-/// Rows that the server refused or that were left in doubt, by position.
-pub type Failures = HashMap<Position, RowFailure>;
-
 impl pipeline::Product for Shaped {
     fn bytes(&self) -> u64 {
         self.memory_bytes()
@@ -49,129 +41,34 @@ impl pipeline::Product for Shaped {
     }
 }
 
-/// What a check pass found.
-#[derive(Debug, Default)]
-pub struct Checked {
-    /// Rows read, accepted and rejected.
-    pub rows: RowCounts,
-    /// Rows read from each file.
-    pub rows_by_file: Vec<u64>,
-    /// Records of each file that are not UTF-8.
-    pub not_utf8_by_file: Vec<u64>,
-    /// The problems.
-    pub tally: Tally,
-    /// The bodies.
-    pub bodies: BodyTotals,
-    /// Files of rejected rows.
-    pub rejects: Vec<RejectsFile>,
-    /// The file of damaged stretches.
-    pub damaged: Option<PathBuf>,
-}
-
-/// Running totals over all bodies, in order.
-#[derive(Clone, Default)]
-pub struct BodyTotals {
-    /// Bodies.
-    pub count: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Bytes of the largest.
-    pub bytes_max: u64,
-    /// Users in all of them.
-    pub users: u64,
-    /// Events in all of them.
-    pub events: u64,
-    /// Users of the body with the most.
-    pub users_max: u64,
-    /// Events of the body with the most.
-    pub events_max: u64,
-    hashes: Xxh3Default,
-}
-
-impl std::fmt::Debug for BodyTotals {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BodyTotals")
-            .field("count", &self.count)
-            .field("digest", &self.digest())
-            .finish()
-    }
-}
-
-impl BodyTotals {
-    fn add(&mut self, body: &Body) {
-        let bytes = body.bytes.len() as u64;
-        self.count += 1;
-        self.bytes += bytes;
-        self.bytes_max = self.bytes_max.max(bytes);
-        self.users += body.users;
-        self.events += body.events;
-        self.users_max = self.users_max.max(body.users);
-        self.events_max = self.events_max.max(body.events);
-        self.hashes.update(&xxh3_128(&body.bytes).to_be_bytes());
-    }
-
-    /// The digest of `report.json`.
-    pub fn digest(&self) -> String {
-        format!("{:032x}", self.hashes.digest128())
-    }
-
-    /// The totals as the report states them.
-    pub fn counts(&self, body_bytes_max: usize) -> BodyCounts {
-        let fill_mean = match self.count {
-            0 => 0.0,
-            count => self.bytes as f64 / count as f64 / body_bytes_max as f64,
-        };
-        BodyCounts {
-            count: self.count,
-            bytes: self.bytes,
-            bytes_max: self.bytes_max,
-            fill_mean,
-            digest: self.digest(),
-        }
-    }
-}
-
-/// Bytes of the source that a block stands for, for the progress.
-pub fn source_bytes(inputs: &Inputs, file: usize, rows: &Rows) -> u64 {
-    match (rows, &inputs.files[file].table) {
-        // Most characters have two bytes there and one in the UTF-8 that was made of them.
-        (Rows::Text(text), table) if table.encoding().is_utf_16() => 2 * text.bytes.len() as u64,
-        (Rows::Text(text), _) => text.bytes.len() as u64,
-        (Rows::Arrow(arrow), Table::Parquet(table)) => {
-            let share = arrow.batch.num_rows() as u64 * inputs.files[file].input.bytes;
-            share / table.rows().max(1)
-        }
-        (Rows::Arrow(_), Table::Csv { .. }) => 0,
-    }
-}
-
-/// Everything that a pass over the rows needs, settled: the same for the check and for
-/// sending, which is what makes their bodies the same.
+/// Everything that a pass over the rows needs: the same for the check and for sending, which is
+/// what makes their bodies the same.
 pub struct Prepared<'a> {
     /// What was asked for.
     pub job: &'a Job,
     /// The inputs.
     pub inputs: Inputs,
-    /// What becomes of each column, types included.
+    /// What becomes of each column. Without a mapping types are open until they are settled, by
+    /// [`Prepared::settle`] or [`Prepared::first_check`].
     pub plan: Plan,
     /// Columns that a few values keep from a narrower type.
     pub minorities: Vec<Minority>,
     /// Where bodies end.
     pub limits: Limits,
-    pool: ThreadPool,
+    pub(super) pool: ThreadPool,
     /// Progress, and the wish to stop.
     pub around: &'a Surroundings<'a>,
 }
 
 impl<'a> Prepared<'a> {
-    /// Settles the types, as the mapping has them or inferred from all values.
+    /// Takes what was opened.
     ///
     /// # Errors
-    /// An input cannot be read, or no threads can be had.
+    /// No threads can be had.
     pub fn new(
         job: &'a Job,
         inputs: Inputs,
-        mut plan: Plan,
+        plan: Plan,
         limits: Limits,
         around: &'a Surroundings<'a>,
     ) -> Result<Self, Error> {
@@ -180,11 +77,52 @@ impl<'a> Prepared<'a> {
             .thread_name(|index| format!("check-{index}"))
             .build()
             .map_err(|error| Error::Usage(format!("--threads {}: {error}", job.threads)))?;
-        let minorities = match job.mapping {
-            Some(_) => Vec::new(),
-            None => inputs::infer(&inputs, &mut plan, &pool, around)?,
-        };
-        Ok(Self { job, inputs, plan, minorities, limits, pool, around })
+        Ok(Self { job, inputs, plan, minorities: Vec::new(), limits, pool, around })
+    }
+
+    /// Settles the types, as the mapping has them or inferred from all values.
+    ///
+    /// # Errors
+    /// An input cannot be read.
+    pub fn settle(&mut self) -> Result<(), Error> {
+        if self.job.mapping.is_none() {
+            let Self { inputs, plan, pool, around, .. } = &*self;
+            let found = types::infer(inputs, plan, Window::default(), pool, around)?;
+            (self.plan, self.minorities) = (found.plan, found.minorities);
+            types::log(&self.plan, &self.minorities);
+        }
+        Ok(())
+    }
+
+    /// Settles the types and checks everything: at once, where types that the first rows give are
+    /// those that all rows give. What `take` makes of the bodies begins with `new`, anew where they
+    /// are not.
+    ///
+    /// # Errors
+    /// As for [`Prepared::check`].
+    pub fn first_check<A>(
+        &mut self,
+        failures: &Failures,
+        dir: &Path,
+        new: impl Fn() -> A,
+        take: impl Fn(&mut A, Body),
+    ) -> Result<(Checked, A), Error> {
+        let is_open = self.job.mapping.is_none();
+        if is_open && self.job.window == Window::default() {
+            let mut made = new();
+            if let Some(checked) = trial::check(self, failures, dir, |body| take(&mut made, body))?
+            {
+                return Ok((checked, made));
+            }
+        } else {
+            self.settle()?;
+        }
+        let mut made = new();
+        let checked = self.check(failures, dir, |body| {
+            take(&mut made, body);
+            Ok(())
+        })?;
+        Ok((checked, made))
     }
 
     /// The mapping as it is used, in TOML.
@@ -216,46 +154,17 @@ impl<'a> Prepared<'a> {
         mut on_block: impl FnMut(&Shaped) -> Result<(), Error>,
         mut sink: impl FnMut(Body) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut packer = Packer::new(self.limits);
-        let mut names = EventNames::new(&self.plan.event_names);
-        let spares = Mutex::new(Vec::new());
-        let spares = || spares.lock().unwrap_or_else(PoisonError::into_inner);
-        let shape = |file: usize, rows| {
-            let binding = &self.inputs.files[file].binding;
-            let spare = spares().pop().unwrap_or_default();
-            encode::shape(&self.plan, binding, rows, spare).map_err(Error::Internal)
-        };
+        let shaper = Shaper::new(self);
+        let mut packing = Packing::new(&shaper);
         pipeline::pass(
             &self.inputs,
             self.job.window,
             &self.pool,
             self.around.stop,
-            shape,
-            |block| {
-                if !names.admit(block) {
-                    *block = shape(block.rows.file() as usize, Arc::clone(&block.rows))?;
-                }
-                Failpoint::Pack.reach();
-                on_block(block)?;
-                packer.push(block, &mut sink)?;
-                spares().push(Spare::of(block));
-                Ok(())
-            },
+            |file, rows| shaper.shape(file, rows),
+            |block| packing.take(block, &mut on_block, &mut sink),
         )?;
-        packer.finish(sink)
-    }
-
-    /// What a user may have in the time in which the rows will be sent.
-    fn fair_use(&self) -> FairUse {
-        let Self { job, plan, .. } = self;
-        let rate = match job.kind {
-            Kind::Users | Kind::Devices => job.users,
-            Kind::Events => job.events,
-        };
-        let is_id =
-            |column: &PlanColumn| matches!(column.target, Target::CustomerId | Target::Identifier);
-        let column = plan.columns.iter().position(is_id);
-        FairUse::new(rate.per_minute(), column.map(|at| at as u32))
+        packing.finish(sink)
     }
 
     /// Checks everything, writes the rejects to `dir`, and hands the bodies to `sink`.
@@ -268,41 +177,101 @@ impl<'a> Prepared<'a> {
         dir: &Path,
         mut sink: impl FnMut(Body) -> Result<(), Error>,
     ) -> Result<Checked, Error> {
-        let Self { inputs, plan, around, .. } = self;
-        around.progress.begin(Phase::Check, inputs.bytes());
-        let none = vec![0; inputs.files.len()];
-        let mut checked =
-            Checked { rows_by_file: none.clone(), not_utf8_by_file: none, ..Checked::default() };
-        let mut notes = Notes::new(inputs, plan, failures, dir, self.job.rejects_safe);
+        self.around.progress.begin(Phase::Check, self.inputs.bytes());
+        let mut findings = Findings::new(self, failures, dir);
         let mut totals = BodyTotals::default();
-        let mut fair_use = self.fair_use();
         self.pass(
-            |block| {
-                let file = block.rows.file() as usize;
-                checked.rows.read += block.rows_read();
-                checked.rows.rejected += block.rows_rejected();
-                checked.rows.accepted += block.elements.len() as u64;
-                checked.rows_by_file[file] += block.rows_read();
-                let not_utf8 = |damage: &&Damage| damage.code == Code::InvalidUtf8;
-                checked.not_utf8_by_file[file] +=
-                    block.rows.damage().iter().filter(not_utf8).count() as u64;
-                checked.tally.merge(&block.tally);
-                fair_use.count(block, &mut checked.tally);
-                around.progress.advance(source_bytes(inputs, file, &block.rows));
-                notes.block(block, &mut checked.tally)
-            },
+            |block| findings.block(block),
             |body| {
                 totals.add(&body);
                 sink(body)
             },
         )?;
-        checked.bodies = totals;
-        (checked.rejects, checked.damaged) = notes.finish()?;
-        around.progress.end();
-        let RowCounts { read, accepted, rejected, .. } = checked.rows;
-        let (bodies, bytes) = (checked.bodies.count, checked.bodies.bytes);
-        tracing::info!(read, accepted, rejected, bodies, bytes, "rows checked and packed");
-        Ok(checked)
+        findings.finish(totals)
+    }
+
+    /// What a user may have in the time in which the rows will be sent.
+    pub fn fair_use(&self) -> FairUse {
+        let Self { job, plan, .. } = self;
+        let rate = match job.kind {
+            Kind::Users | Kind::Devices => job.users,
+            Kind::Events => job.events,
+        };
+        let is_id =
+            |column: &PlanColumn| matches!(column.target, Target::CustomerId | Target::Identifier);
+        let column = plan.columns.iter().position(is_id);
+        FairUse::new(rate.per_minute(), column.map(|at| at as u32))
+    }
+}
+
+/// Shapes blocks, on any thread.
+pub struct Shaper<'p> {
+    prepared: &'p Prepared<'p>,
+    spares: Mutex<Vec<Spare>>,
+}
+
+impl<'p> Shaper<'p> {
+    /// With the plan as it is.
+    pub fn new(prepared: &'p Prepared<'p>) -> Self {
+        Self { prepared, spares: Mutex::default() }
+    }
+
+    /// Checks and encodes a block.
+    ///
+    /// # Errors
+    /// A column cannot be read.
+    pub fn shape(&self, file: usize, rows: Arc<Rows>) -> Result<Shaped, Error> {
+        let Prepared { inputs, plan, .. } = self.prepared;
+        let spare = self.spares().pop().unwrap_or_default();
+        encode::shape(plan, &inputs.files[file].binding, rows, spare).map_err(Error::Internal)
+    }
+
+    fn spares(&self) -> MutexGuard<'_, Vec<Spare>> {
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Blocks to bodies, in order.
+pub struct Packing<'p> {
+    shaper: &'p Shaper<'p>,
+    names: EventNames,
+    packer: Packer,
+}
+
+impl<'p> Packing<'p> {
+    /// At the start of the import.
+    pub fn new(shaper: &'p Shaper<'p>) -> Self {
+        let Prepared { plan, limits, .. } = shaper.prepared;
+        Self { shaper, names: EventNames::new(&plan.event_names), packer: Packer::new(*limits) }
+    }
+
+    /// Takes the next block, which is empty then.
+    ///
+    /// # Errors
+    /// A column cannot be read, or whatever `on_block` and `sink` return.
+    pub fn take(
+        &mut self,
+        block: &mut Shaped,
+        on_block: &mut impl FnMut(&Shaped) -> Result<(), Error>,
+        sink: &mut impl FnMut(Body) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if !self.names.admit(block) {
+            let file = block.rows.file() as usize;
+            *block = self.shaper.shape(file, Arc::clone(&block.rows))?;
+        }
+        Failpoint::Pack.reach();
+        on_block(block)?;
+        self.packer.push(block, sink)?;
+        self.shaper.spares().push(Spare::of(block));
+        Ok(())
+    }
+
+    /// Packs what is left.
+    ///
+    /// # Errors
+    /// Whatever `sink` returns.
+    pub fn finish(self, sink: impl FnOnce(Body) -> Result<(), Error>) -> Result<(), Error> {
+        self.packer.finish(sink)
     }
 }
 

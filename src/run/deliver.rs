@@ -7,11 +7,8 @@ use indicatif::HumanCount;
 use tokio::sync::mpsc;
 
 use super::{
-    Delivery, Error, Job, Surroundings,
-    check::{BodyTotals, Prepared},
-    failpoint::Failpoint,
-    summary,
-    turn::patiently,
+    Delivery, Error, Job, Surroundings, check::Prepared, failpoint::Failpoint,
+    findings::BodyTotals, summary, turn::patiently,
 };
 use crate::journal::Journal;
 use crate::model::{Body, Intent, RequestCounts, Settlement};

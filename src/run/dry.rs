@@ -9,12 +9,12 @@ use std::{
 
 use super::{
     End, Error, Job, Outcome, Surroundings,
-    check::{self, Checked, Failures, Prepared},
+    check::{self, Prepared},
+    findings::{Checked, Failures},
     inputs,
     rundir::{self, RunDir},
     summary,
 };
-use crate::model::Body;
 use crate::private;
 use crate::source;
 
@@ -26,7 +26,9 @@ const OUT_BUFFER_BYTES: usize = 64 << 10;
 /// # Errors
 /// See [`Error`].
 pub fn validate(job: &Job, around: &Surroundings) -> Result<Outcome, Error> {
-    dry_run("validate", job, around, |_| Ok(()))
+    dry_run("validate", job, around, |prepared, dir| {
+        Ok(prepared.first_check(&Failures::new(), dir, || (), |(), _| ())?.0)
+    })
 }
 
 /// Checks everything and writes the bodies to `out`, one a line.
@@ -40,7 +42,11 @@ pub fn pack(job: &Job, out: &Path, around: &Surroundings) -> Result<Outcome, Err
     };
     spare_sources(job, out)?;
     let mut sink = PackFile::create(out).map_err(output)?;
-    let outcome = dry_run("pack", job, around, |body| sink.write(&body.bytes).map_err(output))?;
+    // What was written can't be taken back, so the types are settled first.
+    let outcome = dry_run("pack", job, around, |prepared, dir| {
+        prepared.settle()?;
+        prepared.check(&Failures::new(), dir, |body| sink.write(&body.bytes).map_err(output))
+    })?;
     sink.finish().map_err(output)?;
     Ok(outcome)
 }
@@ -64,7 +70,7 @@ fn dry_run(
     command: &str,
     job: &Job,
     around: &Surroundings,
-    sink: impl FnMut(Body) -> Result<(), Error>,
+    check: impl FnOnce(&mut Prepared<'_>, &Path) -> Result<Checked, Error>,
 ) -> Result<Outcome, Error> {
     let start = Instant::now();
     rundir::spare_inputs(job)?;
@@ -77,9 +83,9 @@ fn dry_run(
             dir.path().display()
         )));
     }
-    let prepared = Prepared::new(job, inputs, plan, check::limits(job), around)?;
+    let mut prepared = Prepared::new(job, inputs, plan, check::limits(job), around)?;
+    let checked = check(&mut prepared, dir.path())?;
     dir.write_mapping(&prepared.resolved_mapping())?;
-    let checked = prepared.check(&Failures::new(), dir.path(), sink)?;
     let mut summary = summary::summarise(command, &prepared, &checked);
     summary.complete = true;
     summary.rows.pending = summary.rows.accepted;

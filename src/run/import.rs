@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use super::{
     Delivery, End, Error, InDoubt, Inferred, Job, Outcome, Surroundings,
-    check::{self, Checked, Failures, Prepared},
+    check::{self, Prepared},
     deliver,
     doubt::Doubt,
     failpoint::Failpoint,
+    findings::{Checked, Failures},
     inputs::{self, Inputs},
     rundir::{RunDir, spare_inputs},
     summary,
@@ -54,15 +55,16 @@ pub fn import(
         cut_events: binding.cut_events,
         ..check::limits(job)
     };
-    let prepared = Prepared::new(job, inputs, plan, limits, around)?;
-    dir.write_mapping(&prepared.resolved_mapping())?;
+    let mut prepared = Prepared::new(job, inputs, plan, limits, around)?;
     let failures = earlier.as_ref().map(known_failures).unwrap_or_default();
     let found = failures.len();
-    let mut doubt = Doubt::new(earlier.as_ref(), delivery.in_doubt);
-    let mut checked = prepared.check(&failures, dir.path(), |body| {
-        doubt.note(&body);
-        Ok(())
-    })?;
+    let (mut checked, doubt) = prepared.first_check(
+        &failures,
+        dir.path(),
+        || Doubt::new(earlier.as_ref(), delivery.in_doubt),
+        |doubt, body| doubt.note(&body),
+    )?;
+    dir.write_mapping(&prepared.resolved_mapping())?;
     let summarise = |checked: &Checked, journal: Option<&Journal>| {
         let mut summary = summary::summarise("import", &prepared, checked);
         summary.destination = Some(delivery.destination.clone());

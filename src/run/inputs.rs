@@ -1,15 +1,10 @@
 //! From what the user named to opened tables, and a plan that fits all of them.
 
-use std::sync::{Arc, PoisonError, RwLock};
-
-use super::{Error, Job, MappingFile, Surroundings, pipeline};
+use super::{Error, Job, MappingFile, Surroundings};
 use crate::decode::{self, Table, csv, parquet::METADATA_BYTES_MAX};
-use crate::model::{Rows, Tally, TextEncoding};
+use crate::model::{Rows, TextEncoding};
 use crate::progress::Phase;
-use crate::shape::{
-    infer::{Inference, Minority},
-    plan::{self, Binding, Plan, SourceColumn},
-};
+use crate::shape::plan::{self, Binding, Plan, SourceColumn};
 use crate::source::{self, Fingerprint, Format, Input};
 
 /// The inputs of an import.
@@ -43,13 +38,28 @@ pub struct InputFile {
 
 impl InputFile {
     /// The least bytes that a row takes in the file, where that can be told.
-    fn row_bytes_min(&self) -> Option<u64> {
+    pub fn row_bytes_min(&self) -> Option<u64> {
         match &self.table {
             // A delimiter or a line end behind each field.
             Table::Csv { header, dialect, .. } if dialect.encoding == TextEncoding::Utf8 => {
                 Some(header.len() as u64)
             }
             _ => None,
+        }
+    }
+
+    /// Bytes of the file that a block stands for, about.
+    pub fn source_bytes(&self, rows: &Rows) -> u64 {
+        match (rows, &self.table) {
+            // Most characters have two bytes there and one in the UTF-8 that was made of them.
+            (Rows::Text(text), table) if table.encoding().is_utf_16() => {
+                2 * text.bytes.len() as u64
+            }
+            (Rows::Text(text), _) => text.bytes.len() as u64,
+            (Rows::Arrow(arrow), Table::Parquet(table)) => {
+                arrow.batch.num_rows() as u64 * self.input.bytes / table.rows().max(1)
+            }
+            (Rows::Arrow(_), Table::Csv { .. }) => 0,
         }
     }
 
@@ -200,80 +210,4 @@ fn expected_names(mapping: Option<&MappingFile>) -> Vec<String> {
 
 fn unreadable(input: &Input, error: &dyn std::fmt::Display) -> Error {
     Error::Unreadable { path: input.name(), reason: error.to_string() }
-}
-
-/// What a block says of the types, and the bytes of the source that it stands for.
-struct Observed {
-    seen: Inference,
-    source_bytes: u64,
-    rows: Arc<Rows>,
-}
-
-impl pipeline::Product for Observed {
-    fn bytes(&self) -> u64 {
-        self.seen.memory_bytes() + self.rows.memory_bytes()
-    }
-
-    fn into_rows(self) -> Arc<Rows> {
-        self.rows
-    }
-}
-
-/// Infers the types of the plan's columns from every value of every input, whichever
-/// rows will be sent: a pilot and what it leaves must agree.
-///
-/// # Errors
-/// An input cannot be read.
-pub fn infer(
-    inputs: &Inputs,
-    plan: &mut Plan,
-    pool: &rayon::ThreadPool,
-    around: &Surroundings,
-) -> Result<Vec<Minority>, Error> {
-    around.progress.begin(Phase::Infer, inputs.bytes());
-    let mut inference = Inference::new(plan);
-    let reading: &Plan = plan;
-    // What is settled early costs no look any more. The last row of a file may end without a line end.
-    let settled = RwLock::new(Vec::new());
-    let settled = &settled;
-    let mut left = inputs.bytes();
-    let row_bytes_min = inputs.files.iter().map(InputFile::row_bytes_min).min().flatten();
-    pipeline::pass(
-        inputs,
-        pipeline::Window::default(),
-        pool,
-        around.stop,
-        |file, rows| {
-            let binding = &inputs.files[file].binding;
-            let known = settled.read().unwrap_or_else(PoisonError::into_inner).clone();
-            let seen = Inference::observe(reading, binding, &rows, &known);
-            let source_bytes = super::check::source_bytes(inputs, file, &rows);
-            Ok(Observed { seen: seen.map_err(Error::Internal)?, source_bytes, rows })
-        },
-        |observed| {
-            inference.merge(&observed.seen);
-            left = left.saturating_sub(observed.source_bytes);
-            if let Some(row_bytes) = row_bytes_min {
-                *settled.write().unwrap_or_else(PoisonError::into_inner) =
-                    inference.settled(left / row_bytes + inputs.files.len() as u64);
-            }
-            around.progress.advance(observed.source_bytes);
-            Ok(())
-        },
-    )?;
-    let minorities = inference.resolve(plan);
-    let (columns, doubtful) = (plan.columns.len(), minorities.len());
-    tracing::info!(columns, doubtful, "types inferred over all rows");
-    Ok(minorities)
-}
-
-/// The tally of the values that keep columns from a narrower type.
-pub fn minority_tally(minorities: &[Minority]) -> Tally {
-    use crate::model::Code;
-    let mut tally = Tally::default();
-    for minority in minorities {
-        let severity = Code::TypeMinority.severity();
-        tally.add_entry(severity, Code::TypeMinority, Some(minority.column), &minority.misfits);
-    }
-    tally
 }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Error, check::Failures, inputs::Inputs};
+use super::{Error, findings::Failures, inputs::Inputs};
 use crate::decode::{Table, batch_schema};
 use crate::model::{Code, Damage, RowFailure, Rows, Severity, Shaped, Tally, TextEncoding};
 use crate::report::{self, DamagedWriter, RejectsFile, RejectsWriter, SourceDialect, SourceFormat};

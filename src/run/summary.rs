@@ -2,11 +2,7 @@
 
 use std::time::Instant;
 
-use super::{
-    Job,
-    check::{Checked, Prepared},
-    inputs,
-};
+use super::{Job, check::Prepared, findings::Checked, types};
 use crate::model::{
     Code, ElementCounts, FirstPlace, InputSummary, Kind, PlanSummary, ProblemSummary, Summary,
     Timing,
@@ -25,7 +21,7 @@ pub fn timing(start: Instant, rows: u64) -> Timing {
 pub fn summarise(command: &str, prepared: &Prepared, checked: &Checked) -> Summary {
     let Prepared { job, plan, .. } = prepared;
     let files = &prepared.inputs.files;
-    let mut tally = inputs::minority_tally(&prepared.minorities);
+    let mut tally = types::minority_tally(&prepared.minorities);
     tally.merge(&checked.tally);
     let inputs = files
         .iter()

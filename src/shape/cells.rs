@@ -101,10 +101,10 @@ pub struct TextRow<'a> {
 impl RowCells for TextRow<'_> {
     #[inline(always)]
     fn span(&self, column: usize) -> Option<Span<'_>> {
-        let Field { start, len, unescaped } = *self.fields.get(self.sources[column] as usize)?;
+        let field: Field = *self.fields.get(self.sources[column] as usize)?;
         // Few are: a branch that is guessed is faster than a look into a table.
-        let bytes = if unescaped { self.unescaped } else { self.bytes };
-        Some(Span { bytes, start: start as usize, len: len as usize })
+        let bytes = if field.is_unescaped() { self.unescaped } else { self.bytes };
+        Some(Span { bytes, start: field.start as usize, len: field.len() })
     }
 
     fn put(&self, _: usize, _: &mut Slot) -> Put {

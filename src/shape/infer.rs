@@ -104,6 +104,13 @@ impl Inference {
         }
     }
 
+    /// Whether the values give every inferred column the type that it has in a plan.
+    pub fn gives(&self, plan: &Plan) -> bool {
+        plan.columns.iter().zip(&self.columns).all(|(column, stats)| {
+            !column.inferred || stats.narrow().unwrap_or(ValueType::Text) == column.value
+        })
+    }
+
     /// Gives every inferred column its type, and tells which types a few values decided.
     pub fn resolve(&self, plan: &mut Plan) -> Vec<Minority> {
         let mut minorities = Vec::new();
@@ -113,8 +120,8 @@ impl Inference {
             }
             let fewest = NARROW.iter().zip(&stats.misfits).min_by_key(|(_, misfits)| misfits.count);
             let Some((&narrower, misfits)) = fewest else { continue };
-            if misfits.count == 0 {
-                column.value = narrower;
+            if let Some(narrow) = stats.narrow() {
+                column.value = narrow;
             } else if misfits.count * MINORITY_SHARE <= stats.values {
                 minorities.push(Minority {
                     column: at as u32,
@@ -180,6 +187,13 @@ impl Inference {
 }
 
 impl ColumnStats {
+    /// The narrow type that all values fit, if there are any.
+    fn narrow(&self) -> Option<ValueType> {
+        let fits = |misfits: &TallyEntry| misfits.count == 0;
+        let at = self.misfits.iter().position(fits).filter(|_| self.values > 0)?;
+        Some(NARROW[at])
+    }
+
     fn add(&mut self, fit: Option<usize>, at: Position) {
         self.values += 1;
         for (index, misfits) in self.misfits.iter_mut().enumerate() {
@@ -242,10 +256,9 @@ mod tests {
     fn infer(values: &[&str]) -> (ValueType, Vec<Minority>) {
         let mut rows = TextRows { columns: 2, ..TextRows::default() };
         for (at, value) in values.iter().enumerate() {
-            let id = Field { start: rows.bytes.len() as u32, len: 2, unescaped: false };
+            let id = Field::raw(rows.bytes.len(), 2);
             rows.bytes.extend_from_slice(b"id");
-            let v =
-                Field { start: rows.bytes.len() as u32, len: value.len() as u32, unescaped: false };
+            let v = Field::raw(rows.bytes.len(), value.len());
             rows.bytes.extend_from_slice(value.as_bytes());
             rows.fields.extend([id, v]);
             rows.records.push(TextRecord { row: at as u64 + 1, line: at as u64 + 2, raw: 0..0 });

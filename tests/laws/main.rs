@@ -12,4 +12,5 @@ mod reference;
 #[path = "../common/support.rs"]
 mod support;
 mod threads;
+mod types;
 mod window;

@@ -106,7 +106,7 @@ impl Block {
         };
         rows.bytes.extend(self.rows.bytes.drain(mark.bytes..));
         rows.fields.extend(self.rows.fields.drain(mark.fields..).map(|mut field| {
-            field.start -= if field.unescaped { mark.unescaped } else { mark.bytes } as u32;
+            field.start -= if field.is_unescaped() { mark.unescaped } else { mark.bytes } as u32;
             field
         }));
         rows.records.extend(self.rows.records.drain(mark.records..).map(|mut record| {

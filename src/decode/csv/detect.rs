@@ -280,6 +280,6 @@ fn is_enclosed(block: &TextRows, row: usize, column: usize) -> bool {
     let field = block.fields[row * block.columns + column];
     let raw = &block.records[row].raw;
     // Without an escape character only enclosed fields have anything to resolve.
-    field.unescaped
+    field.is_unescaped()
         || field.start > raw.start && matches!(block.bytes[field.start as usize - 1], b'\'' | b'"')
 }

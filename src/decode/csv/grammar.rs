@@ -283,15 +283,10 @@ impl Value {
 
     fn finish(self, data: &[u8], end: usize, cells: &mut Cells<'_>) -> Field {
         match self.copied {
-            None => Field {
-                start: (cells.base + self.from) as u32,
-                len: (end - self.from) as u32,
-                unescaped: false,
-            },
+            None => Field::raw(cells.base + self.from, end - self.from),
             Some(start) => {
                 cells.unescaped.extend_from_slice(&data[self.from..end]);
-                let len = cells.unescaped.len() - start;
-                Field { start: start as u32, len: len as u32, unescaped: true }
+                Field::unescaped(start, cells.unescaped.len() - start)
             }
         }
     }

@@ -303,7 +303,7 @@ impl Taking<'_> {
                 left &= left.wrapping_sub(1);
                 let (start, len) = (self.base + field, end.wrapping_sub(field));
                 field = end + 1;
-                Field { start: start as u32, len: len as u32, unescaped: false }
+                Field::raw(start, len)
             });
             self.rows.fields.extend_from_slice(&batch);
         }
@@ -312,16 +312,18 @@ impl Taking<'_> {
         while feeds != 0 {
             let bit = feeds.trailing_zeros();
             let ended = before + (ends & ((1 << bit) - 1)).count_ones() as usize;
-            let Field { start, len, .. } = self.rows.fields[ended];
-            let field = start as usize - self.base;
+            let (field, len) = {
+                let field = self.rows.fields[ended];
+                (field.start as usize - self.base, field.len())
+            };
             let has_cr = len > 0 && self.data[at + bit as usize - 1] == b'\r';
-            if field == self.record && len == u32::from(has_cr) {
+            if field == self.record && len == usize::from(has_cr) {
                 // A blank line, which is no record: they are rare.
                 self.rows.fields.truncate(ended);
                 self.field = field;
                 return self.end_fields(at, ends & (u64::MAX << bit), 0);
             }
-            self.rows.fields[ended].len -= u32::from(has_cr);
+            self.rows.fields[ended].shorten(usize::from(has_cr));
             if !self.end_record(at + bit as usize, has_cr, ended + 1) {
                 return false;
             }
@@ -403,17 +405,17 @@ impl Taking<'_> {
     fn push_field(&mut self, end: usize) {
         let (start, quote) = (self.field, self.scan.quote);
         if start >= self.quotes_end {
-            self.push(start, end, false);
+            self.push(start, end);
             return;
         }
         if quote.is_none() || Some(self.data[start]) != quote || start == end {
-            self.push(start, end, false);
+            self.push(start, end);
             return;
         }
         // The bits have shown that a quote closes it right before its end.
         let value = &self.data[start + 1..end - 1];
         match quote.and_then(|quote| memchr(quote, value)) {
-            None => self.push(start + 1, end - 1, false),
+            None => self.push(start + 1, end - 1),
             Some(first) => self.unescape(value, first),
         }
     }
@@ -432,13 +434,11 @@ impl Taking<'_> {
         }
         self.rows.unescaped.extend_from_slice(rest);
         let len = self.rows.unescaped.len() - start;
-        self.rows.fields.push(Field { start: start as u32, len: len as u32, unescaped: true });
+        self.rows.fields.push(Field::unescaped(start, len));
     }
 
-    fn push(&mut self, start: usize, end: usize, unescaped: bool) {
-        let field =
-            Field { start: (self.base + start) as u32, len: (end - start) as u32, unescaped };
-        self.rows.fields.push(field);
+    fn push(&mut self, start: usize, end: usize) {
+        self.rows.fields.push(Field::raw(self.base + start, end - start));
     }
 
     fn finish(mut self) -> Taken {

@@ -156,7 +156,7 @@ fn a_value_is_copied_only_where_an_escape_is_resolved() {
     )
     .unwrap();
     let block = reader.next_block().unwrap().unwrap();
-    let unescaped: Vec<bool> = block.fields.iter().map(|field| field.unescaped).collect();
+    let unescaped: Vec<bool> = block.fields.iter().map(|field| field.is_unescaped()).collect();
     assert_eq!(unescaped, [false, false, true, false]);
     assert_eq!(block.unescaped, b"do\"uble");
     assert_eq!(block.raw(1), b"\"do\"\"uble\",x");

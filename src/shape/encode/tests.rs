@@ -22,9 +22,8 @@ fn text_rows(columns: usize, records: &[&[&str]]) -> Rows {
         assert_eq!(record.len(), columns);
         let raw = rows.bytes.len() as u32;
         for cell in *record {
-            let start = rows.bytes.len() as u32;
+            rows.fields.push(Field::raw(rows.bytes.len(), cell.len()));
             rows.bytes.extend_from_slice(cell.as_bytes());
-            rows.fields.push(Field { start, len: cell.len() as u32, unescaped: false });
         }
         let raw = raw..rows.bytes.len() as u32;
         rows.records.push(TextRecord { row: at as u64 + 1, line: at as u64 + 2, raw });

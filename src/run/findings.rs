@@ -1,0 +1,163 @@
+//! What a check pass finds, block by block: counts, the tally of problems, the rejects, the bodies.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
+
+use super::{Error, check::Prepared, notes::Notes};
+use crate::model::{
+    Body, BodyCounts, Code, Damage, Position, RowCounts, RowFailure, Shaped, Tally,
+};
+use crate::report::RejectsFile;
+use crate::shape::fair_use::FairUse;
+
+/// Rows that the server refused or that were left in doubt, by position.
+pub type Failures = HashMap<Position, RowFailure>;
+
+/// What a check pass found.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// Rows read, accepted and rejected.
+    pub rows: RowCounts,
+    /// Rows read from each file.
+    pub rows_by_file: Vec<u64>,
+    /// Records of each file that are not UTF-8.
+    pub not_utf8_by_file: Vec<u64>,
+    /// The problems.
+    pub tally: Tally,
+    /// The bodies.
+    pub bodies: BodyTotals,
+    /// Files of rejected rows.
+    pub rejects: Vec<RejectsFile>,
+    /// The file of damaged stretches.
+    pub damaged: Option<PathBuf>,
+}
+
+/// Running totals over all bodies, in order.
+#[derive(Clone, Default)]
+pub struct BodyTotals {
+    /// Bodies.
+    pub count: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes of the largest.
+    pub bytes_max: u64,
+    /// Users in all of them.
+    pub users: u64,
+    /// Events in all of them.
+    pub events: u64,
+    /// Users of the body with the most.
+    pub users_max: u64,
+    /// Events of the body with the most.
+    pub events_max: u64,
+    hashes: Xxh3Default,
+}
+
+impl std::fmt::Debug for BodyTotals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BodyTotals")
+            .field("count", &self.count)
+            .field("digest", &self.digest())
+            .finish()
+    }
+}
+
+impl BodyTotals {
+    /// Takes in the next body.
+    pub fn add(&mut self, body: &Body) {
+        let bytes = body.bytes.len() as u64;
+        self.count += 1;
+        self.bytes += bytes;
+        self.bytes_max = self.bytes_max.max(bytes);
+        self.users += body.users;
+        self.events += body.events;
+        self.users_max = self.users_max.max(body.users);
+        self.events_max = self.events_max.max(body.events);
+        self.hashes.update(&xxh3_128(&body.bytes).to_be_bytes());
+    }
+
+    /// The digest of `report.json`.
+    pub fn digest(&self) -> String {
+        format!("{:032x}", self.hashes.digest128())
+    }
+
+    /// The totals as the report states them.
+    pub fn counts(&self, body_bytes_max: usize) -> BodyCounts {
+        let fill_mean = match self.count {
+            0 => 0.0,
+            count => self.bytes as f64 / count as f64 / body_bytes_max as f64,
+        };
+        BodyCounts {
+            count: self.count,
+            bytes: self.bytes,
+            bytes_max: self.bytes_max,
+            fill_mean,
+            digest: self.digest(),
+        }
+    }
+}
+
+/// What a check finds, block by block.
+pub struct Findings<'p> {
+    prepared: &'p Prepared<'p>,
+    checked: Checked,
+    notes: Notes<'p>,
+    fair_use: FairUse,
+}
+
+impl<'p> Findings<'p> {
+    /// Nothing yet.
+    pub fn new(prepared: &'p Prepared<'p>, failures: &'p Failures, dir: &Path) -> Self {
+        let Prepared { inputs, plan, job, .. } = prepared;
+        let none = vec![0; inputs.files.len()];
+        Self {
+            prepared,
+            checked: Checked {
+                rows_by_file: none.clone(),
+                not_utf8_by_file: none,
+                ..Checked::default()
+            },
+            notes: Notes::new(inputs, plan, failures, dir, job.rejects_safe),
+            fair_use: prepared.fair_use(),
+        }
+    }
+
+    /// Takes in the next block.
+    ///
+    /// # Errors
+    /// The rejects cannot be written.
+    pub fn block(&mut self, block: &Shaped) -> Result<(), Error> {
+        let Self { checked, fair_use, .. } = self;
+        let file = block.rows.file() as usize;
+        checked.rows.read += block.rows_read();
+        checked.rows.rejected += block.rows_rejected();
+        checked.rows.accepted += block.elements.len() as u64;
+        checked.rows_by_file[file] += block.rows_read();
+        let not_utf8 = |damage: &&Damage| damage.code == Code::InvalidUtf8;
+        checked.not_utf8_by_file[file] +=
+            block.rows.damage().iter().filter(not_utf8).count() as u64;
+        checked.tally.merge(&block.tally);
+        fair_use.count(block, &mut checked.tally);
+        let source_bytes = self.prepared.inputs.files[file].source_bytes(&block.rows);
+        self.prepared.around.progress.advance(source_bytes);
+        self.notes.block(block, &mut checked.tally)
+    }
+
+    /// All that was found.
+    ///
+    /// # Errors
+    /// The rejects cannot be written.
+    pub fn finish(self, bodies: BodyTotals) -> Result<Checked, Error> {
+        let Self { mut checked, notes, prepared, .. } = self;
+        checked.bodies = bodies;
+        (checked.rejects, checked.damaged) = notes.finish()?;
+        prepared.around.progress.end();
+        let RowCounts { read, accepted, rejected, .. } = checked.rows;
+        let (bodies, bytes) = (checked.bodies.count, checked.bodies.bytes);
+        tracing::info!(read, accepted, rejected, bodies, bytes, "rows checked and packed");
+        Ok(checked)
+    }
+}

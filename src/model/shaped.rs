@@ -7,8 +7,8 @@ use super::{Position, Problem, Rows, Tally};
 /// One block of rows, checked and encoded, in file order.
 #[derive(Clone, Debug)]
 pub struct Shaped {
-    /// The elements' JSON, one after the other without separators: of each its head, if
-    /// it has one, then the rest. See [`Element`].
+    /// The elements' JSON, each with a comma behind it: of each its head, if it has one, then
+    /// the rest. See [`Element`].
     pub json: Vec<u8>,
     /// The accepted rows.
     pub elements: Vec<Element>,

@@ -72,13 +72,25 @@ impl Packer {
         mut emit: impl FnMut(Body) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut start = 0;
+        // Whole elements that follow each other are appended at once.
+        let mut run = Run::default();
         for element in &block.elements {
             let end = start + (element.head + element.len) as usize;
-            let (head, rest) = block.json[start..end].split_at(element.head as usize);
-            if !self.open.fits(head, rest, self.limits.body_bytes_max) {
-                emit(self.close())?;
-            }
-            let (head_start, rest_start) = self.open.append(head, rest, self.limits.single);
+            let (head_start, rest_start) = if element.head == 0 && !self.limits.single {
+                if !self.open.fits_whole(&run, end - start, self.limits.body_bytes_max) {
+                    self.open.append_run(&block.json, &mut run);
+                    emit(self.close())?;
+                }
+                let at = self.open.extend_run(&mut run, start..end);
+                (at, at)
+            } else {
+                self.open.append_run(&block.json, &mut run);
+                let (head, rest) = block.json[start..end].split_at(element.head as usize);
+                if !self.open.fits(head, rest, self.limits.body_bytes_max) {
+                    emit(self.close())?;
+                }
+                self.open.append(head, rest, self.limits.single)
+            };
             self.open.users += u64::from(element.users);
             self.open.events += u64::from(element.events);
             self.open.parts.push(Part {
@@ -94,10 +106,13 @@ impl Packer {
             // Both count, whichever is reached.
             let is_cut = self.users.add(element.users) | self.events.add(element.events);
             if self.limits.single || is_cut {
+                self.open.append_run(&block.json, &mut run);
                 emit(self.close())?;
             }
-            start = end;
+            // The comma between them.
+            start = end + 1;
         }
+        self.open.append_run(&block.json, &mut run);
         Ok(())
     }
 
@@ -133,7 +148,44 @@ impl Packer {
     }
 }
 
+/// Whole elements of a block that follow each other and are still to be appended to a body.
+#[derive(Debug, Default)]
+struct Run {
+    /// Where they stand in the block's JSON, with the commas between them.
+    json: Range<usize>,
+    /// Where the first of them will stand in the body.
+    at: usize,
+}
+
 impl Open {
+    /// Whether one more whole element leaves the body within the limit, behind those of a run.
+    fn fits_whole(&self, run: &Run, bytes: usize, body_bytes_max: usize) -> bool {
+        if self.parts.is_empty() {
+            return true;
+        }
+        let closing = if self.head.is_some() { ACTIONS_SUFFIX.len() } else { 0 };
+        let body = if run.json.is_empty() { self.bytes.len() } else { run.at + run.json.len() };
+        body + closing + 1 + bytes + SUFFIX.len() <= body_bytes_max
+    }
+
+    /// Adds a whole element to a run; where it will stand.
+    fn extend_run(&mut self, run: &mut Run, element: Range<usize>) -> u32 {
+        if run.json.is_empty() {
+            if self.head.take().is_some() {
+                self.bytes.extend_from_slice(ACTIONS_SUFFIX);
+            }
+            self.bytes.extend_from_slice(if self.parts.is_empty() { PREFIX } else { b"," });
+            *run = Run { json: element.start..element.start, at: self.bytes.len() };
+        }
+        run.json.end = element.end;
+        (run.at + (element.start - run.json.start)) as u32
+    }
+
+    /// Appends the elements of a run, which has none then.
+    fn append_run(&mut self, json: &[u8], run: &mut Run) {
+        self.bytes.extend_from_slice(&json[std::mem::take(&mut run.json)]);
+    }
+
     /// Whether the last element of the body has this very head, and so takes one more action.
     fn continues(&self, head: &[u8]) -> bool {
         self.head.as_ref().is_some_and(|open| self.bytes[open.clone()] == *head)
@@ -228,7 +280,7 @@ mod tests {
             .map(|(row, &len)| {
                 json.push(b'"');
                 json.resize(json.len() + len as usize - 2, b'x');
-                json.push(b'"');
+                json.extend_from_slice(b"\",");
                 Element { head: 0, len, row: row as u32, users, events, key: None }
             })
             .collect();
@@ -303,7 +355,7 @@ mod tests {
             shaped.json.extend_from_slice(head.as_bytes());
             shaped.json.push(b'"');
             shaped.json.resize(shaped.json.len() + len as usize - 2, b'x');
-            shaped.json.push(b'"');
+            shaped.json.extend_from_slice(b"\",");
             let head = head.len() as u32;
             let row = row as u32;
             shaped.elements.push(Element { head, len, row, users: 0, events: 1, key: None });

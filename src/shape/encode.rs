@@ -204,6 +204,7 @@ impl<'p> Encoder<'p> {
                 if let Some(name) = name {
                     self.census.name(name);
                 }
+                self.stage.push(b",", &mut self.json);
                 self.elements.push(Element {
                     head: head as u32,
                     len: (len - head) as u32,
@@ -249,8 +250,8 @@ impl<'p> Encoder<'p> {
                 Written { head: 0, key, user: key, name: None }
             }
             Kind::Events => {
-                let start = self.json.len();
-                self.json.extend_from_slice(br#"{"type":"event""#);
+                let start = self.written();
+                self.stage.push(br#"{"type":"event""#, &mut self.json);
                 let user = self.identity(layout, row, scratch);
                 self.settle();
                 self.user_identifiers(layout, row, scratch);
@@ -263,7 +264,7 @@ impl<'p> Encoder<'p> {
                 Written { head, key: None, user, name }
             }
             Kind::Devices => {
-                self.json.extend_from_slice(br#"{"type":"device""#);
+                self.stage.push(br#"{"type":"device""#, &mut self.json);
                 let user = self.identity(layout, row, scratch);
                 self.settle();
                 let key = self.device(layout, row, scratch);

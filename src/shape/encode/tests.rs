@@ -68,7 +68,8 @@ fn results(block: &Shaped) -> (Vec<String>, Vec<(u32, Vec<&'static str>)>) {
         .map(|element| {
             let end = start + (element.head + element.len) as usize;
             let mut json = String::from_utf8(block.json[start..end].to_vec()).expect("UTF-8");
-            start = end;
+            assert_eq!(block.json[end], b',');
+            start = end + 1;
             if element.head > 0 {
                 json.push_str("]}");
             }

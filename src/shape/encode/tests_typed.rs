@@ -174,9 +174,9 @@ fn plain_cells_of_every_type() {
         json,
         concat!(
             r#"{"type":"customer","customer_id":"user 0","attributes":{"c0":"short","c2":"999999999999999","#,
-            r#""c3":"9909.09","c4":"2023-11-14T22:13:20.120Z","c5":"1970-01-01","c6":"true"}}"#,
+            r#""c3":"9909.09","c4":"2023-11-14T22:13:20.120Z","c5":"1970-01-01","c6":"true"}},"#,
             r#"{"type":"customer","customer_id":"user 1","attributes":{"c0":"longer than what a view holds","#,
-            r#""c3":"-5","c4":"1969-12-31T23:59:59Z","c5":"0000-01-01","c6":"false"}}"#,
+            r#""c3":"-5","c4":"1969-12-31T23:59:59Z","c5":"0000-01-01","c6":"false"}},"#,
         )
     );
     assert!(rest.contains("\n[]\n"), "no rejects: {rest}");

@@ -1,10 +1,11 @@
 //! The bodies that are not settled yet, and which stretch of which may go next.
 //!
-//! One stretch of a body is under way at a time, in order, and two bodies that hold the same
-//! user are never open together: so updates of a user arrive in the order of the file, retries
-//! and halves included.
+//! One stretch of a body is under way at a time, in order, and a body that holds a user of another
+//! one is not sent before that is settled: so updates of a user arrive in the order of the file,
+//! retries and halves included. Bodies that share no user with those that wait pass them.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -14,7 +15,8 @@ use crate::wire::envelope;
 
 use super::Work;
 
-/// Bodies that may be open for each connection: some wait for a retry, which holds none.
+/// Bodies that may be open for each connection: some wait for a retry, or for another body, which
+/// holds none.
 const OPEN_PER_CONNECTION: usize = 2;
 
 /// One body on its way.
@@ -28,6 +30,8 @@ pub(super) struct Job {
     /// A stretch of it was sent and not answered: the server may have taken it in.
     pub is_in_doubt: bool,
     state: State,
+    /// Open bodies from before that hold a user of this one.
+    behind: Vec<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -39,6 +43,7 @@ struct Stretch {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    New,
     InFlight,
     Due(u64),
 }
@@ -58,7 +63,8 @@ impl Job {
             stretches,
             failures: 0,
             is_in_doubt: in_doubt,
-            state: State::Due(0),
+            state: State::New,
+            behind: Vec::new(),
         })
     }
 
@@ -101,36 +107,64 @@ impl Job {
     }
 }
 
-/// All open bodies, and the next new one.
+/// All open bodies.
 #[derive(Debug)]
 pub(super) struct Jobs {
     open: BTreeMap<u64, Job>,
-    /// Users of the open bodies.
-    keys: HashSet<u64>,
-    /// The next body in order.
-    fresh: Option<Job>,
+    /// The last open body that holds a user.
+    holders: HashMap<u64, u64, BuildHasherDefault<AsItIs>>,
     open_max: usize,
+}
+
+/// Hashes what is a hash already.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.0 = self.0.rotate_left(8) ^ u64::from(byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Jobs {
     pub fn new(connections: usize) -> Self {
         let open_max = connections * OPEN_PER_CONNECTION + OPEN_PER_CONNECTION;
-        Self { open: BTreeMap::new(), keys: HashSet::new(), fresh: None, open_max }
+        Self { open: BTreeMap::new(), holders: HashMap::default(), open_max }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.open.is_empty() && self.fresh.is_none()
+        self.open.is_empty()
     }
 
     /// Whether the next body should be fetched.
     pub fn wants_work(&self) -> bool {
-        self.fresh.is_none() && self.open.len() < self.open_max
+        self.open.len() < self.open_max && self.next_new().is_none()
     }
 
     /// Takes the next body; one with nothing left to send is dropped.
     pub fn offer(&mut self, work: Work) {
-        debug_assert!(self.fresh.is_none());
-        self.fresh = Job::new(work);
+        let Some(mut job) = Job::new(work) else {
+            return;
+        };
+        let seq = job.body.seq;
+        for key in job.body.parts.iter().filter_map(|part| part.key) {
+            // Whoever holds the user last waits for those who did before.
+            if let Some(before) = self.holders.insert(key, seq)
+                && before != seq
+                && !job.behind.contains(&before)
+            {
+                job.behind.push(before);
+            }
+        }
+        self.open.insert(seq, job);
     }
 
     pub fn get(&self, seq: u64) -> Option<&Job> {
@@ -138,15 +172,14 @@ impl Jobs {
     }
 
     /// The jobs that may go next, the one that should first: those that are due again, in the
-    /// order of the file, else the next new body, unless one of its users is still under way.
+    /// order of the file, else the first new body that waits for no other.
     /// For a probe, the one that failed least is first, so that no body keeps the others from
     /// trying.
     pub fn candidates(&self, now_ms: u64, is_probe: bool) -> Vec<&Job> {
         let is_due = |job: &&Job| matches!(job.state, State::Due(due_ms) if due_ms <= now_ms);
         let mut due: Vec<_> = self.open.values().filter(is_due).collect();
         if due.is_empty() {
-            let fresh = self.fresh.iter().filter(|_| self.open.len() < self.open_max);
-            return fresh.filter(|job| job.keys().all(|key| !self.keys.contains(&key))).collect();
+            return self.next_new().into_iter().collect();
         }
         if is_probe {
             due.sort_by_key(|job| job.failures);
@@ -154,21 +187,21 @@ impl Jobs {
         due
     }
 
+    fn next_new(&self) -> Option<&Job> {
+        self.open.values().find(|job| job.state == State::New && job.behind.is_empty())
+    }
+
     /// When the next retry is due, where all of them wait.
     pub fn next_due_ms(&self) -> Option<u64> {
         let due = self.open.values().filter_map(|job| match job.state {
             State::Due(due_ms) => Some(due_ms),
-            State::InFlight => None,
+            State::New | State::InFlight => None,
         });
         due.min()
     }
 
     /// Marks a candidate as under way, and gives it.
     pub fn launch(&mut self, seq: u64) -> Option<&Job> {
-        if let Some(job) = self.fresh.take_if(|job| job.body.seq == seq) {
-            self.keys.extend(job.keys());
-            self.open.insert(seq, job);
-        }
         let job = self.open.get_mut(&seq)?;
         job.state = State::InFlight;
         Some(job)
@@ -185,8 +218,11 @@ impl Jobs {
         }
         let job = self.open.remove(&seq)?;
         for key in job.keys() {
-            self.keys.remove(&key);
+            if self.holders.get(&key) == Some(&seq) {
+                self.holders.remove(&key);
+            }
         }
+        self.open.values_mut().for_each(|other| other.behind.retain(|&before| before != seq));
         Some(job.body)
     }
 

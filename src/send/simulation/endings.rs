@@ -185,6 +185,23 @@ async fn a_body_at_which_the_server_falls_over_keeps_no_other_from_being_sent() 
     assert!(last_ms - START_MS < 60_000, "{last_ms}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_body_waits_for_its_users_and_those_behind_pass_it() {
+    let clock = Clock::starting_at(START_MS);
+    let server = Server::new(clock, 1, |_, _| (Plan::Answer(200), 100));
+    let users: [&[u64]; 6] = [&[1], &[1, 2], &[2, 3], &[4], &[1, 5], &[6, 6]];
+    let items = |users: &[u64]| users.iter().map(|&user| (1, 0, Some(user))).collect::<Vec<_>>();
+    let bodies: Vec<_> = (0..6).map(|seq| body(seq, &items(users[seq as usize]))).collect();
+    let settings = Settings { connections: Some(3), ..settings() };
+    let mut book = Book::default();
+    let work = book.pending(&bodies);
+    send(&settings, work, &mut book, RateLog::memory(), &server).await.unwrap();
+    let heard = server.with(|model| std::mem::take(&mut model.heard));
+    let sent: Vec<_> = heard.iter().map(|h| (h.first.0, h.sent_ms - START_MS)).collect();
+    assert_eq!(sent, [(0, 0), (3, 0), (5, 0), (1, 100), (2, 200), (4, 200)]);
+    server.with(|model| assert!(model.taken.values().all(|taken| taken.is_sorted())));
+}
+
 /// Asks for a stop half a second after the start.
 fn stop_after_500_ms(clock: &Clock) -> watch::Receiver<bool> {
     let (stop, stopped) = watch::channel(false);

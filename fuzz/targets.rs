@@ -8,7 +8,7 @@ use moebulk::{
         parquet::ParquetFile,
     },
     journal::{Binding, Journal, Plan, Snapshot},
-    model::{Intent, Kind, Place, Position, RequestCounts, Settled, Settlement, TextRows},
+    model::{Intent, Kind, Place, Position, RequestCounts, Settled, Settlement, TextRows, Turn},
     send,
     shape::mapping,
 };
@@ -143,14 +143,19 @@ fn checkpoint(path: &std::path::Path) -> Vec<Snapshot> {
     let mut states = vec![journal.snapshot().clone()];
     journal.plan(&Plan { rows_read: 20, bodies: 2, ..Plan::default() }).expect("written");
     states.push(journal.snapshot().clone());
-    journal.intend(&[intent(0, 0..10), intent(1, 0..10)]).expect("written");
-    states.push(journal.snapshot().clone());
-    journal.settle(&[settled(0, 0..10, delivered())]).expect("written");
-    states.push(journal.snapshot().clone());
-    journal.settle(&[settled(1, 0..10, Settled::NotTaken)]).expect("written");
-    states.push(journal.snapshot().clone());
-    journal.requests(&RequestCounts { sent: 2, ..RequestCounts::default() }).expect("written");
-    states.push(journal.snapshot().clone());
+    let turns = [
+        Turn { intents: vec![intent(0, 0..10), intent(1, 0..10)], ..Turn::default() },
+        Turn {
+            settlements: vec![settled(0, 0..10, delivered())],
+            requests: Some(RequestCounts { sent: 2, ..RequestCounts::default() }),
+            intents: vec![intent(2, 0..10)],
+        },
+        Turn { settlements: vec![settled(1, 0..10, Settled::NotTaken)], ..Turn::default() },
+    ];
+    for turn in turns {
+        journal.turn(turn).expect("written");
+        states.push(journal.snapshot().clone());
+    }
     states
 }
 

@@ -10,6 +10,7 @@
 //! - `trial`: types and check in one pass, with a guess at the types.
 //! - `findings`: what a check pass finds: counts, problems, rejects, bodies.
 //! - `deliver`: the sending pass, from the packer through the sender to the journal.
+//! - `scribe`: the journal's thread.
 //! - `doubt`: rows that an earlier run sent without an answer.
 //! - `rundir`: the run directory and what an earlier run left in it.
 //! - `import`: all of it in order.
@@ -32,6 +33,7 @@ mod mapped;
 mod notes;
 mod pipeline;
 mod rundir;
+mod scribe;
 mod summary;
 mod trial;
 mod turn;

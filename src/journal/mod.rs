@@ -12,12 +12,12 @@
 //! |---|---|
 //! | `{"moebulk_checkpoint":1,"created":S,"binding":{…}}` | always the first line: the version, UNIX seconds, what the run is bound to ([`Binding`]) |
 //! | `{"plan":{…}}` | what the check counted ([`Plan`]) |
-//! | `{"intend":[{"body":B,"range":[from,to],"of":N,"first":P,"last":P},…]}` | elements `from..to` of body B's N elements may leave from now on |
-//! | `{"settle":[{"body":B,"range":[from,to],"of":N,"result":R},…]}` | what became of such a stretch |
-//! | `{"requests":{…}}` | the request counts so far |
+//! | `{"turn":{"settle":[S,…],"requests":{…},"intend":[I,…]}}` | one turn of the sender ([`Turn`](crate::model::Turn)): what became of stretches, the request counts so far, and then which stretches may leave from now on; what is empty is left out |
 //! | `{"mark":{…}}` | a compaction: the whole [`Progress`] up to here, in place of the records before it |
 //! | `{"finished":{"exit_code":C}}` | the run came to its end |
 //!
+//! I is `{"body":B,"range":[from,to],"of":N,"first":P,"last":P}`: elements `from..to` of body B's
+//! N elements; S is `{"body":B,"range":[from,to],"of":N,"result":R}`.
 //! P, a position, is `{"file":0,"row":1,"line":2}` or `{"file":0,"row":1,"group":0}`;
 //! R is `{"delivered":{"request_id":"…"}}`, `{"failed":{"position":P,"status":400,"kind":"…","message":"…","request_id":"…"}}`
 //! or `"not_taken"`. The checksum and the first line's `moebulk_checkpoint` stay as they

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Binding, Progress};
-use crate::model::{Intent, Place, Position, RequestCounts, RowFailure, Settled, Settlement};
+use crate::model::{Intent, Place, Position, RequestCounts, RowFailure, Settled, Settlement, Turn};
 
 /// The format that this program writes, and the newest that it reads.
 pub(super) const FORMAT_VERSION: u64 = 1;
@@ -39,9 +39,7 @@ pub(super) struct Version {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Record<'a> {
     Plan(Cow<'a, Plan>),
-    Intend(Vec<IntentEntry>),
-    Settle(Vec<SettlementEntry>),
-    Requests(#[serde(with = "RequestCountsDef")] RequestCounts),
+    Turn(TurnEntry),
     Mark(Cow<'a, Progress>),
     Finished { exit_code: i32 },
 }
@@ -89,6 +87,31 @@ pub(super) fn line_json(line: &[u8]) -> Option<&[u8]> {
     let json = rest.strip_prefix(b" ")?;
     (format!("{:016x}", xxh3_64(json)).as_bytes() == checksum).then_some(json)
 }
+
+/// A turn, as stored.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct TurnEntry {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settle: Vec<SettlementEntry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<RequestsEntry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intend: Vec<IntentEntry>,
+}
+
+impl From<Turn> for TurnEntry {
+    fn from(Turn { settlements, requests, intents }: Turn) -> Self {
+        Self {
+            settle: settlements.into_iter().map(SettlementEntry).collect(),
+            requests: requests.map(RequestsEntry),
+            intend: intents.into_iter().map(IntentEntry).collect(),
+        }
+    }
+}
+
+/// Request counts, as stored.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RequestsEntry(#[serde(with = "RequestCountsDef")] pub RequestCounts);
 
 /// An intent, as stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -214,40 +237,38 @@ mod tests {
             message: "expected\nstring".into(),
             request_id: None,
         };
+        let counts = RequestCounts { sent: 1, retried: 2, isolated: 3, http_429: 4, http_5xx: 5 };
+        let intent = IntentEntry(Intent {
+            seq: 7,
+            range: 0..430,
+            elements: 430,
+            first: at(1, Place::Line(2)),
+            last: at(430, Place::RowGroup(3)),
+        });
         let records = [
             (
-                Record::Intend(vec![IntentEntry(Intent {
-                    seq: 7,
-                    range: 0..430,
-                    elements: 430,
-                    first: at(1, Place::Line(2)),
-                    last: at(430, Place::RowGroup(3)),
-                })]),
-                r#"{"intend":[{"body":7,"range":[0,430],"of":430,"first":{"file":2,"row":1,"line":2},"last":{"file":2,"row":430,"group":3}}]}"#,
-            ),
-            (
-                Record::Settle(vec![
-                    settlement(0..1, Settled::Delivered { request_id: Some("r-1".into()) }),
-                    settlement(1..2, Settled::Delivered { request_id: None }),
-                    settlement(2..3, Settled::NotTaken),
-                    settlement(3..4, Settled::Failed(failure.clone())),
-                ]),
+                Record::Turn(TurnEntry {
+                    settle: vec![
+                        settlement(0..1, Settled::Delivered { request_id: Some("r-1".into()) }),
+                        settlement(1..2, Settled::Delivered { request_id: None }),
+                        settlement(2..3, Settled::NotTaken),
+                        settlement(3..4, Settled::Failed(failure.clone())),
+                    ],
+                    requests: Some(RequestsEntry(counts)),
+                    intend: vec![intent.clone()],
+                }),
                 concat!(
-                    r#"{"settle":[{"body":7,"range":[0,1],"of":430,"result":{"delivered":{"request_id":"r-1"}}},"#,
+                    r#"{"turn":{"settle":[{"body":7,"range":[0,1],"of":430,"result":{"delivered":{"request_id":"r-1"}}},"#,
                     r#"{"body":7,"range":[1,2],"of":430,"result":{"delivered":{}}},"#,
                     r#"{"body":7,"range":[2,3],"of":430,"result":"not_taken"},"#,
-                    r#"{"body":7,"range":[3,4],"of":430,"result":{"failed":{"position":{"file":2,"row":5,"line":6},"status":400,"kind":"TypeError","message":"expected\nstring"}}}]}"#,
+                    r#"{"body":7,"range":[3,4],"of":430,"result":{"failed":{"position":{"file":2,"row":5,"line":6},"status":400,"kind":"TypeError","message":"expected\nstring"}}}],"#,
+                    r#""requests":{"sent":1,"retried":2,"isolated":3,"http_429":4,"http_5xx":5},"#,
+                    r#""intend":[{"body":7,"range":[0,430],"of":430,"first":{"file":2,"row":1,"line":2},"last":{"file":2,"row":430,"group":3}}]}}"#,
                 ),
             ),
             (
-                Record::Requests(RequestCounts {
-                    sent: 1,
-                    retried: 2,
-                    isolated: 3,
-                    http_429: 4,
-                    http_5xx: 5,
-                }),
-                r#"{"requests":{"sent":1,"retried":2,"isolated":3,"http_429":4,"http_5xx":5}}"#,
+                Record::Turn(TurnEntry { settle: vec![], requests: None, intend: vec![intent] }),
+                r#"{"turn":{"intend":[{"body":7,"range":[0,430],"of":430,"first":{"file":2,"row":1,"line":2},"last":{"file":2,"row":430,"group":3}}]}}"#,
             ),
             (
                 Record::Plan(Cow::Owned(Plan {

@@ -10,7 +10,8 @@ use std::{
 use super::{
     Binding, Error, Plan, Progress,
     record::{
-        FORMAT_VERSION, Header, IntentEntry, Record, SettlementEntry, Version, line_json, push_line,
+        FORMAT_VERSION, Header, IntentEntry, Record, SettlementEntry, TurnEntry, Version,
+        line_json, push_line,
     },
 };
 use crate::model::{Settled, Settlement};
@@ -39,40 +40,36 @@ impl Snapshot {
 
     /// Refuses a record that can't follow.
     pub(super) fn check(&self, record: &Record<'_>) -> Result<(), Error> {
-        match record {
-            Record::Intend(entries) => entries.iter().try_for_each(|IntentEntry(intent)| {
-                self.progress.check(intent.seq, &intent.range, intent.elements)
-            }),
-            Record::Settle(entries) => {
-                entries.iter().try_for_each(|SettlementEntry(settlement)| {
-                    let Settlement { seq, ref range, elements, ref settled } = *settlement;
-                    self.progress.check(seq, range, elements)?;
-                    if matches!(settled, Settled::Failed(_)) && range.len() != 1 {
-                        let (start, end) = (range.start, range.end);
-                        return Err(Error::Misfit { body: seq, start, end, elements });
-                    }
-                    Ok(())
-                })
-            }
-            Record::Plan(_) | Record::Requests(_) | Record::Mark(_) | Record::Finished { .. } => {
-                Ok(())
+        let Record::Turn(TurnEntry { settle, intend, .. }) = record else {
+            return Ok(());
+        };
+        for SettlementEntry(settlement) in settle {
+            let Settlement { seq, ref range, elements, ref settled } = *settlement;
+            self.progress.check(seq, range, elements)?;
+            if matches!(settled, Settled::Failed(_)) && range.len() != 1 {
+                let (start, end) = (range.start, range.end);
+                return Err(Error::Misfit { body: seq, start, end, elements });
             }
         }
+        intend.iter().try_for_each(|IntentEntry(intent)| {
+            self.progress.check(intent.seq, &intent.range, intent.elements)
+        })
     }
 
     /// The one way in which a record changes the state, for a live run and a replay.
     pub(super) fn apply(&mut self, record: Record<'_>) {
         match record {
             Record::Plan(plan) => self.plan = Some(plan.into_owned()),
-            Record::Intend(entries) => {
-                self.finished = None;
-                entries.into_iter().for_each(|entry| self.progress.intend(entry.0));
+            Record::Turn(TurnEntry { settle, requests, intend }) => {
+                if !settle.is_empty() || !intend.is_empty() {
+                    self.finished = None;
+                }
+                settle.into_iter().for_each(|entry| self.progress.settle(entry.0));
+                if let Some(requests) = requests {
+                    self.progress.requests = requests.0;
+                }
+                intend.into_iter().for_each(|entry| self.progress.intend(entry.0));
             }
-            Record::Settle(entries) => {
-                self.finished = None;
-                entries.into_iter().for_each(|entry| self.progress.settle(entry.0));
-            }
-            Record::Requests(requests) => self.progress.requests = requests,
             Record::Mark(progress) => self.progress = progress.into_owned(),
             Record::Finished { exit_code } => self.finished = Some(exit_code),
         }

@@ -10,10 +10,10 @@ use std::{
 
 use super::{
     Binding, Error, Plan, Snapshot,
-    record::{IntentEntry, Record, SettlementEntry, push_line},
+    record::{Record, push_line},
     snapshot::Replay,
 };
-use crate::model::{Intent, RequestCounts, Settlement};
+use crate::model::Turn;
 use crate::private;
 
 /// The checkpoint's name in a run directory.
@@ -105,19 +105,10 @@ impl Journal {
         self.append(Record::Plan(Cow::Owned(plan.clone())))
     }
 
-    /// Notes that stretches may leave; to be called before their first byte does. A
-    /// crash between leaves them in doubt, so they are sent again.
-    ///
-    /// # Errors
-    /// [`Error::Misfit`], [`Error::Io`], [`Error::Poisoned`].
-    pub fn intend(&mut self, intents: &[Intent]) -> Result<(), Error> {
-        if intents.is_empty() {
-            return Ok(());
-        }
-        self.append(Record::Intend(intents.iter().cloned().map(IntentEntry).collect()))
-    }
-
-    /// Notes what became of stretches. A crash before this leaves them in doubt.
+    /// Notes a turn: what became of stretches, the request counts of all runs so far, and then
+    /// which stretches may leave; to be called before the first byte of these does. A crash
+    /// before it leaves what was answered in doubt, a crash after it what was to leave: those
+    /// are sent again.
     ///
     /// [`Settled::NotTaken`](crate::model::Settled::NotTaken) takes the doubt from every intent within its range: it is
     /// not for a stretch that an earlier try may have brought to the server unanswered.
@@ -125,19 +116,11 @@ impl Journal {
     /// # Errors
     /// [`Error::Misfit`], also for a failure of more than one element;
     /// [`Error::Io`], [`Error::Poisoned`].
-    pub fn settle(&mut self, settlements: &[Settlement]) -> Result<(), Error> {
-        if settlements.is_empty() {
+    pub fn turn(&mut self, turn: Turn) -> Result<(), Error> {
+        if turn.is_empty() {
             return Ok(());
         }
-        self.append(Record::Settle(settlements.iter().cloned().map(SettlementEntry).collect()))
-    }
-
-    /// Notes the request counts of all runs so far.
-    ///
-    /// # Errors
-    /// [`Error::Io`], [`Error::Poisoned`].
-    pub fn requests(&mut self, requests: &RequestCounts) -> Result<(), Error> {
-        self.append(Record::Requests(*requests))
+        self.append(Record::Turn(turn.into()))
     }
 
     /// Notes that the run came to its end, with its exit code.

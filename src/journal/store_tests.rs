@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::journal::Progress;
-use crate::model::{Place, Position, RowFailure, Settled};
+use crate::model::{Intent, Place, Position, RequestCounts, RowFailure, Settled, Settlement};
 
 fn at(row: u64) -> Position {
     Position { file: 0, row, place: Place::Line(row + 1) }
@@ -36,6 +36,14 @@ fn refused(row: u64) -> Settled {
     })
 }
 
+fn intend(intents: &[Intent]) -> Turn {
+    Turn { intents: intents.to_vec(), ..Turn::default() }
+}
+
+fn settle(settlements: &[Settlement]) -> Turn {
+    Turn { settlements: settlements.to_vec(), ..Turn::default() }
+}
+
 fn binding() -> Binding {
     Binding { kind: "users".into(), app_id: "APP".into(), ..Binding::default() }
 }
@@ -49,13 +57,22 @@ fn journal() -> (tempfile::TempDir, PathBuf, Vec<Snapshot>) {
     type Step = fn(&mut Journal) -> Result<(), Error>;
     let steps: [Step; 9] = [
         |j| j.plan(&Plan { rows_read: 30, rows_accepted: 30, bodies: 3, ..Plan::default() }),
-        |j| j.intend(&[intent(0, 0..10, 10), intent(1, 0..10, 10)]),
-        |j| j.settle(&[settlement(1, 0..10, 10, delivered())]),
-        |j| j.settle(&[settlement(0, 0..10, 10, Settled::NotTaken)]),
-        |j| j.intend(&[intent(0, 0..5, 10), intent(0, 5..6, 10), intent(0, 6..10, 10)]),
-        |j| j.settle(&[settlement(0, 0..5, 10, delivered()), settlement(0, 5..6, 10, refused(6))]),
-        |j| j.requests(&RequestCounts { sent: 5, ..RequestCounts::default() }),
-        |j| j.settle(&[settlement(0, 6..10, 10, delivered())]),
+        |j| j.turn(intend(&[intent(0, 0..10, 10), intent(1, 0..10, 10)])),
+        |j| j.turn(settle(&[settlement(1, 0..10, 10, delivered())])),
+        |j| j.turn(settle(&[settlement(0, 0..10, 10, Settled::NotTaken)])),
+        |j| j.turn(intend(&[intent(0, 0..5, 10), intent(0, 5..6, 10), intent(0, 6..10, 10)])),
+        |j| {
+            j.turn(settle(&[
+                settlement(0, 0..5, 10, delivered()),
+                settlement(0, 5..6, 10, refused(6)),
+            ]))
+        },
+        |j| {
+            let settlements = vec![settlement(0, 6..10, 10, delivered())];
+            let requests = Some(RequestCounts { sent: 5, ..RequestCounts::default() });
+            j.turn(Turn { settlements, requests, intents: vec![intent(2, 0..5, 5)] })
+        },
+        |j| j.turn(settle(&[settlement(2, 0..5, 5, delivered())])),
         |j| j.finish(1),
     ];
     for step in steps {
@@ -69,7 +86,7 @@ fn journal() -> (tempfile::TempDir, PathBuf, Vec<Snapshot>) {
 fn a_run_reads_back_as_it_was() {
     let (_dir, path, states) = journal();
     let end = states.last().unwrap();
-    assert_eq!((end.progress.mark, end.progress.delivered), (2, 19));
+    assert_eq!((end.progress.mark, end.progress.delivered), (3, 24));
     assert_eq!(end.progress.failed[0].element, 5);
     assert_eq!(end.progress.in_doubt().count(), 0);
     assert_eq!(end.finished, Some(1));
@@ -89,9 +106,12 @@ fn what_is_in_doubt_is_pending_and_listed() {
     let doubt: Vec<_> = middle.in_doubt().map(|intent| intent.range.clone()).collect();
     assert_eq!(doubt, [0..5, 5..6, 6..10]);
     assert_eq!(states[6].progress.pending(0, 10), vec![6..10]);
+    let turned = &states[7].progress;
+    assert_eq!((turned.mark, turned.delivered, turned.requests.sent), (2, 19, 5));
+    assert_eq!(turned.in_doubt().map(|intent| intent.seq).collect::<Vec<_>>(), [2]);
 
     let mut journal = Journal::open(&path).unwrap();
-    journal.intend(&[intent(2, 0..10, 10)]).unwrap();
+    journal.turn(intend(&[intent(3, 0..10, 10)])).unwrap();
     assert_eq!(journal.snapshot().finished, None, "a run that goes on is not finished");
 }
 
@@ -176,13 +196,13 @@ fn a_stretch_that_does_not_fit_its_body_is_refused_before_it_is_written() {
     let (_dir, path, _) = journal();
     let mut journal = Journal::open(&path).unwrap();
     let before = fs::read(&path).unwrap();
-    journal.intend(&[intent(5, 0..3, 3)]).unwrap();
+    journal.turn(intend(&[intent(5, 0..3, 3)])).unwrap();
     let after = fs::read(&path).unwrap();
     for wrong in [intent(5, 0..4, 4), intent(6, 0..4, 3)] {
-        assert!(matches!(journal.intend(&[wrong]), Err(Error::Misfit { .. })));
+        assert!(matches!(journal.turn(intend(&[wrong])), Err(Error::Misfit { .. })));
     }
     let wide = settlement(6, 0..2, 3, refused(1));
-    assert!(matches!(journal.settle(&[wide]), Err(Error::Misfit { .. })));
+    assert!(matches!(journal.turn(settle(&[wide])), Err(Error::Misfit { .. })));
     assert!(after.len() > before.len());
     assert_eq!(fs::read(&path).unwrap(), after);
 }
@@ -198,7 +218,7 @@ fn after_a_failed_write_nothing_is_written_or_believed() {
         assert!(matches!(journal.finish(0), Err(Error::Io { action: "write", .. })));
         journal.file = sound;
         assert!(matches!(journal.finish(0), Err(Error::Poisoned(_))));
-        assert!(matches!(journal.intend(&[intent(9, 0..1, 1)]), Err(Error::Poisoned(_))));
+        assert!(matches!(journal.turn(intend(&[intent(9, 0..1, 1)])), Err(Error::Poisoned(_))));
         assert_eq!(fs::read(&path).unwrap(), before);
         assert_eq!(journal.snapshot(), &state);
     }
@@ -213,9 +233,9 @@ fn a_long_run_keeps_a_short_log() {
     for batch in 0..40_u64 {
         let bodies = batch * 100..(batch + 1) * 100;
         let intents: Vec<_> = bodies.clone().map(|seq| intent(seq, 0..2, 2)).collect();
-        journal.intend(&intents).unwrap();
+        journal.turn(intend(&intents)).unwrap();
         let settled: Vec<_> = bodies.map(|seq| settlement(seq, 0..2, 2, delivered())).collect();
-        journal.settle(&settled).unwrap();
+        journal.turn(settle(&settled)).unwrap();
         assert!(fs::metadata(&path).unwrap().len() <= COMPACT_BYTES_MIN);
     }
     assert_eq!(journal.snapshot().progress.mark, 4_000);
@@ -325,7 +345,7 @@ proptest! {
             match step {
                 Step::Intend(body, range) => {
                     let size = SIZES[*body as usize];
-                    journal.intend(&[intent(*body, range.clone(), size)]).unwrap();
+                    journal.turn(intend(&[intent(*body, range.clone(), size)])).unwrap();
                 }
                 Step::Settle(body, range, result) => {
                     let size = SIZES[*body as usize];
@@ -335,7 +355,7 @@ proptest! {
                         1 => range.clone().map(|e| of(e..e + 1, refused(1))).collect(),
                         _ => vec![of(range.clone(), delivered())],
                     };
-                    journal.settle(&batch).unwrap();
+                    journal.turn(settle(&batch)).unwrap();
                 }
                 Step::Reopen => {
                     let before = journal.snapshot().clone();

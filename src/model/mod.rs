@@ -24,7 +24,7 @@ pub use encoding::{TextEncoding, escape};
 pub use guard::{GUARD, GUARDED_COLUMN, needs_guard, unguarded};
 #[cfg(test)]
 pub use levels::levels;
-pub use outcome::{Intent, RowFailure, Settled, Settlement};
+pub use outcome::{Intent, RowFailure, Settled, Settlement, Turn};
 pub use position::{Place, Position};
 pub use problem::{Code, FIRST_POSITIONS_MAX, Problem, Severity, Tally, TallyEntry};
 pub use rows::{ArrowRows, Damage, Field, Rows, TextRecord, TextRows};

@@ -3,7 +3,25 @@
 
 use std::ops::Range;
 
-use super::{Code, Position};
+use super::{Code, Position, RequestCounts};
+
+/// What one turn of the sender has to write down, in one step: a crash leaves all of it or nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// What became of stretches since the last turn.
+    pub settlements: Vec<Settlement>,
+    /// The requests so far; `None` where none ended since the last turn.
+    pub requests: Option<RequestCounts>,
+    /// Stretches that leave next.
+    pub intents: Vec<Intent>,
+}
+
+impl Turn {
+    /// Whether there is nothing to write down.
+    pub fn is_empty(&self) -> bool {
+        self.settlements.is_empty() && self.requests.is_none() && self.intents.is_empty()
+    }
+}
 
 /// The intent to send a stretch of a body; durable before its first byte leaves.
 #[derive(Clone, Debug, PartialEq, Eq)]

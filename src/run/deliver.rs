@@ -8,10 +8,10 @@ use tokio::sync::mpsc;
 
 use super::{
     Delivery, Error, Job, Surroundings, check::Prepared, failpoint::Failpoint,
-    findings::BodyTotals, summary, turn::patiently,
+    findings::BodyTotals, scribe::Scribe, summary, turn::patiently,
 };
 use crate::journal::Journal;
-use crate::model::{Body, Intent, RequestCounts, Settlement};
+use crate::model::{Body, RequestCounts, Turn};
 use crate::progress::{Phase, Sent};
 use crate::send::ASKED_MS_MAX;
 use crate::send::{
@@ -38,17 +38,6 @@ pub fn deliver(
     let earlier = journal.snapshot().progress.clone();
     let rows_before = earlier.delivered + earlier.failed.len() as u64;
     around.progress.begin(Phase::Send, totals.users + totals.events);
-    let mut ledger = JournalLedger {
-        requests_before: earlier.requests,
-        journal,
-        job,
-        around,
-        clock: clock.clone(),
-        rows_before,
-        totals,
-        announced_ms: 0,
-        unwritten: None,
-    };
     // A few bodies ahead of the connections, so that none waits for the packer.
     let connections = settings.connections();
     let (users, events) = (settings.users, settings.events);
@@ -63,6 +52,8 @@ pub fn deliver(
     let stop = around.stop.sender.clone();
     let failure = Mutex::new(None);
     let sent = thread::scope(|scope| {
+        let started = Scribe::start(scope, journal);
+        let (scribe, writer) = started.map_err(|error| send::Error::Ledger(error.into()))?;
         let producer = scope.spawn(|| {
             let produced = prepared.pass(|_| Ok(()), |body| offer(body, &earlier, &work));
             drop(work);
@@ -70,9 +61,22 @@ pub fn deliver(
                 *failure = Some(error);
             }
         });
+        let mut ledger = JournalLedger {
+            scribe,
+            job,
+            around,
+            clock: clock.clone(),
+            requests_before: earlier.requests,
+            rows_before,
+            totals,
+            announced_ms: 0,
+        };
         let sent = send::run_blocking(&settings, bodies, &mut ledger, log, clock, stop);
-        if let Err(panic) = producer.join() {
-            std::panic::resume_unwind(panic);
+        drop(ledger);
+        for thread in [producer, writer] {
+            if let Err(panic) = thread.join() {
+                std::panic::resume_unwind(panic);
+            }
         }
         sent
     });
@@ -132,7 +136,7 @@ fn settings(job: &Job, delivery: &Delivery, totals: &BodyTotals) -> Settings {
 
 /// The sender's ledger, kept in the journal.
 struct JournalLedger<'a, 'b> {
-    journal: &'a mut Journal,
+    scribe: Scribe,
     job: &'a Job,
     around: &'a Surroundings<'b>,
     clock: Clock,
@@ -141,30 +145,20 @@ struct JournalLedger<'a, 'b> {
     totals: &'a BodyTotals,
     /// The longest wait that the server asked for and that was announced as capped.
     announced_ms: u64,
-    /// Why the request counts could not be written, until that can be said.
-    unwritten: Option<LedgerError>,
 }
 
 impl send::Ledger for JournalLedger<'_, '_> {
-    fn intend(&mut self, intents: &[Intent]) -> Result<(), LedgerError> {
-        self.unwritten.take().map_or(Ok(()), Err)?;
-        self.journal.intend(intents)?;
-        Failpoint::Send.reach();
-        Ok(())
-    }
-
-    fn settle(&mut self, settlements: &[Settlement]) -> Result<(), LedgerError> {
-        Failpoint::Journal.reach();
-        self.unwritten.take().map_or(Ok(()), Err)?;
-        Ok(self.journal.settle(settlements)?)
-    }
-
-    fn requests(&mut self, counts: &RequestCounts) {
-        let total = self.requests_before.plus(counts);
-        // A journal that cannot be written refuses what comes next; the first reason tells most.
-        if let Err(error) = self.journal.requests(&total) {
-            self.unwritten.get_or_insert(error.into());
+    async fn turn(&mut self, mut turn: Turn) -> Result<(), LedgerError> {
+        if !turn.settlements.is_empty() {
+            Failpoint::Journal.reach();
         }
+        let leaves = !turn.intents.is_empty();
+        turn.requests = turn.requests.map(|counts| self.requests_before.plus(&counts));
+        self.scribe.turn(turn).await?;
+        if leaves {
+            Failpoint::Send.reach();
+        }
+        Ok(())
     }
 
     fn progress(&mut self, progress: &SendProgress) {

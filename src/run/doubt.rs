@@ -2,7 +2,7 @@
 
 use super::{Error, InDoubt};
 use crate::journal::{Journal, Progress};
-use crate::model::{Body, RowFailure, Settled, Settlement};
+use crate::model::{Body, RowFailure, Settled, Settlement, Turn};
 
 /// Finds the rows in doubt while the bodies pass by.
 pub struct Doubt {
@@ -55,6 +55,6 @@ impl Doubt {
     /// # Errors
     /// The checkpoint cannot be written.
     pub fn settle(self, journal: &mut Journal) -> Result<(), Error> {
-        Ok(journal.settle(&self.settlements)?)
+        Ok(journal.turn(Turn { settlements: self.settlements, ..Turn::default() })?)
     }
 }

@@ -33,7 +33,7 @@ use bytes::Bytes;
 use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
 
-use crate::model::{Body, Intent, Rate, RequestCounts, Settlement};
+use crate::model::{Body, Rate, RequestCounts, Turn};
 use crate::wire::api::Api;
 
 pub use client::{Client, ClientError};
@@ -161,25 +161,19 @@ pub type LedgerError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// An error is final: the run stops at once and claims nothing that was not durable.
 pub trait Ledger {
-    /// Stretches that are about to leave; durable on return. A stretch that is tried again is
-    /// intended again.
+    /// Writes a turn down: everything that was answered since the last one, the requests of this
+    /// run so far, and the stretches that leave next. It is durable, as one step, when the future
+    /// is ready; requests under way go on until then, so what takes long is to be done elsewhere.
+    ///
+    /// A stretch that is intended and never settled is in doubt; one that is tried again is
+    /// intended again. Once a stretch of a body went unanswered, no later answer says that it was
+    /// not taken, so only a delivery or a refusal is settled.
     ///
     /// # Errors
-    /// Where the intents could not be made durable.
-    fn intend(&mut self, intents: &[Intent]) -> Result<(), LedgerError>;
+    /// Where the turn could not be made durable.
+    fn turn(&mut self, turn: Turn) -> impl Future<Output = Result<(), LedgerError>>;
 
-    /// Everything that was answered since the last call; durable on return. A stretch that is
-    /// intended and never settled is in doubt. Once a stretch of a body went unanswered, no
-    /// later answer says that it was not taken, so only a delivery or a refusal is settled.
-    ///
-    /// # Errors
-    /// Where the settlements could not be made durable.
-    fn settle(&mut self, settlements: &[Settlement]) -> Result<(), LedgerError>;
-
-    /// The requests of this run so far. Called before what they led to is settled.
-    fn requests(&mut self, counts: &RequestCounts);
-
-    /// Where the run stands; called whenever that changes.
+    /// Where the run stands; called whenever that changes and what led to it is durable.
     fn progress(&mut self, progress: &SendProgress);
 }
 
@@ -350,7 +344,7 @@ fn id(request_id: Option<&str>) -> String {
 pub async fn run<T: Transport>(
     settings: &Settings,
     work: mpsc::Receiver<Work>,
-    ledger: &mut dyn Ledger,
+    ledger: &mut impl Ledger,
     log: RateLog,
     clock: Clock,
     transport: &T,
@@ -366,7 +360,7 @@ pub async fn run<T: Transport>(
 pub fn run_blocking(
     settings: &Settings,
     work: mpsc::Receiver<Work>,
-    ledger: &mut dyn Ledger,
+    ledger: &mut impl Ledger,
     log: RateLog,
     clock: Clock,
     stop: watch::Receiver<bool>,

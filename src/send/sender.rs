@@ -1,5 +1,7 @@
-//! The one task that decides. Each turn goes in one fixed order: settle what was answered;
-//! choose; permit; budget, written to the rate log; intent, durable; request; record.
+//! The one task that decides. Each turn goes in one fixed order: judge what was answered; choose;
+//! permit; budget, written to the rate log; what was answered and what leaves next, durable in one
+//! step; request; report. While that is on its way to the disk, requests under way go on, and
+//! what they bring is for the next turn: so the disk is waited for once, however many they are.
 
 mod log;
 mod settle;
@@ -7,11 +9,12 @@ mod settle;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use fastrand::Rng;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::model::RequestCounts;
+use crate::model::{RequestCounts, Turn};
 
 use super::breaker::Breaker;
 use super::budget::{Budget, ChargeId, Refused};
@@ -52,6 +55,13 @@ struct Ending {
     error: Option<Error>,
 }
 
+/// The requests of a turn, which leave when it is durable.
+struct Launch {
+    requests: Vec<(log::Sent, Bytes)>,
+    charges: Vec<ChargeId>,
+    deadline_ms: u64,
+}
+
 /// What goes next.
 enum Choice {
     /// This body, which is charged.
@@ -67,8 +77,8 @@ enum Choice {
 }
 
 /// One run.
-pub(super) struct Sender<'a, T> {
-    ledger: &'a mut dyn Ledger,
+pub(super) struct Sender<'a, L, T> {
+    ledger: &'a mut L,
     clock: Clock,
     transport: T,
     show_values: bool,
@@ -95,10 +105,10 @@ pub(super) struct Sender<'a, T> {
     ending: Option<Ending>,
 }
 
-impl<'a, T: Transport> Sender<'a, T> {
+impl<'a, L: Ledger, T: Transport> Sender<'a, L, T> {
     pub fn new(
         settings: &Settings,
-        ledger: &'a mut dyn Ledger,
+        ledger: &'a mut L,
         log: RateLog,
         clock: Clock,
         transport: T,
@@ -139,29 +149,32 @@ impl<'a, T: Transport> Sender<'a, T> {
         mut stop: watch::Receiver<bool>,
     ) -> Result<Finished, Error> {
         loop {
-            self.settle()?;
+            let mut turn = self.settle();
             if self.ending.is_none() && *stop.borrow() {
                 self.end(None);
             }
             if self.ending.is_none() {
-                self.launch(&mut work)?;
+                let launch = self.prepare(&mut work, &mut turn);
+                self.write_down(turn, &launch.charges).await?;
+                self.launch(launch);
             } else {
                 // Nothing of it is sent, but it tells whether anything was left to send.
                 self.fetch(&mut work);
+                self.write_down(turn, &[]).await?;
             }
             self.report();
-            if let Some(result) = self.result() {
+            if let Some(result) = self.result().await {
                 return result;
             }
             self.wait(&mut work, &mut stop).await;
         }
     }
 
-    /// Starts all requests that may go now.
-    fn launch(&mut self, work: &mut mpsc::Receiver<Work>) -> Result<(), Error> {
+    /// Chooses and charges all requests that may go now, and adds their intents to the turn.
+    fn prepare(&mut self, work: &mut mpsc::Receiver<Work>, turn: &mut Turn) -> Launch {
         let now_ms = self.clock.now_ms();
         let deadline_ms = now_ms + self.request_deadline_ms;
-        let (mut chosen, mut charges, mut intents) = (Vec::new(), Vec::new(), Vec::new());
+        let mut launch = Launch { requests: Vec::new(), charges: Vec::new(), deadline_ms };
         (self.progress.waiting, self.wake_ms) = (None, None);
         if let Some(pause) = self.health.pause(now_ms) {
             let until_ms = pause.until_ms;
@@ -170,7 +183,7 @@ impl<'a, T: Transport> Sender<'a, T> {
                 Some(asked_ms) => Waiting::ServerAsked { until_ms, asked_ms },
                 None => Waiting::BackOff { until_ms },
             });
-            return Ok(());
+            return launch;
         }
         while self.flights.len() < self.health.permits(self.connections) {
             self.fetch(work);
@@ -179,7 +192,7 @@ impl<'a, T: Transport> Sender<'a, T> {
                     let Some(job) = self.jobs.launch(seq) else {
                         break;
                     };
-                    intents.extend(job.intent());
+                    turn.intents.extend(job.intent());
                     let (bytes, range) = (job.bytes(), job.range());
                     let sent = log::Sent {
                         body: seq,
@@ -187,8 +200,8 @@ impl<'a, T: Transport> Sender<'a, T> {
                         bytes: bytes.len(),
                         attempt: job.failures.saturating_add(1),
                     };
-                    chosen.push((sent, bytes));
-                    charges.push(charge);
+                    launch.requests.push((sent, bytes));
+                    launch.charges.push(charge);
                     let request = self.health.launch();
                     self.flights.insert(seq, Flight { charge, request, sent_ms: now_ms, sent });
                 }
@@ -211,14 +224,37 @@ impl<'a, T: Transport> Sender<'a, T> {
                 }
             }
         }
-        if chosen.is_empty() {
-            return Ok(());
+        launch
+    }
+
+    /// Makes charges durable, and then the turn that they are for. A crash in between leaves the
+    /// charges, which cost a window, and what was answered in doubt; a crash after it the intents,
+    /// which may be sent twice; never a body that nobody knows of.
+    async fn write_down(&mut self, mut turn: Turn, charges: &[ChargeId]) -> Result<(), Error> {
+        let charged = self.charge(&turn, charges);
+        if charged.is_err() {
+            // What was answered is settled all the same.
+            turn.intents.clear();
         }
-        // A crash from here on leaves the charges, which cost a window, then the intents, which
-        // may be sent twice; never a body that nobody knows of.
-        self.log.charge(&self.clock, &self.budget.select(&charges))?;
-        self.ledger.intend(&intents).map_err(Error::Ledger)?;
-        for (sent, bytes) in chosen {
+        if !turn.is_empty() {
+            self.ledger.turn(turn).await.map_err(Error::Ledger)?;
+        }
+        charged
+    }
+
+    fn charge(&mut self, turn: &Turn, charges: &[ChargeId]) -> Result<(), Error> {
+        if turn.requests.is_some() {
+            self.log.flush(&self.clock, &self.budget)?;
+        }
+        if !charges.is_empty() {
+            self.log.charge(&self.clock, &self.budget.select(charges))?;
+        }
+        Ok(())
+    }
+
+    /// Starts requests that are written down.
+    fn launch(&mut self, Launch { requests, deadline_ms, .. }: Launch) {
+        for (sent, bytes) in requests {
             log::leaving(&sent);
             let seq = sent.body;
             let (transport, clock) = (self.transport.clone(), self.clock.clone());
@@ -228,7 +264,6 @@ impl<'a, T: Transport> Sender<'a, T> {
                 Landed { seq, outcome, at_ms: clock.now_ms() }
             });
         }
-        Ok(())
     }
 
     /// Chooses and charges the request that goes next. Where the first of those that are due again
@@ -287,16 +322,21 @@ impl<'a, T: Transport> Sender<'a, T> {
     }
 
     /// The result, once there is one.
-    fn result(&mut self) -> Option<Result<Finished, Error>> {
+    async fn result(&mut self) -> Option<Result<Finished, Error>> {
         let ended = match &mut self.ending {
             Some(ending) => {
                 if !self.flights.is_empty() && self.clock.now_ms() < ending.until_ms {
                     return None;
                 }
-                // What is still under way stays charged and in doubt.
-                self.counts.sent += self.flights.len() as u64;
-                self.ledger.requests(&self.counts);
-                if let Some(error) = ending.error.take() {
+                let mut error = ending.error.take();
+                if !self.flights.is_empty() {
+                    // What is still under way stays charged and in doubt.
+                    self.counts.sent += self.flights.len() as u64;
+                    let turn = Turn { requests: Some(self.counts), ..Turn::default() };
+                    let written = self.ledger.turn(turn).await.map_err(Error::Ledger);
+                    error = error.or(written.err());
+                }
+                if let Some(error) = error {
                     return Some(Err(error));
                 }
                 // The stop came when everything was on its way.

@@ -42,15 +42,8 @@ impl Checkpoint {
     fn apply(&mut self, record: &Value) {
         let (kind, content) = record.as_object().and_then(|r| r.iter().next()).expect("a record");
         match kind.as_str() {
-            "intend" => {
-                for intent in content.as_array().expect("intents") {
-                    let body = whole_body(intent);
-                    assert!(!self.delivered.contains(&body), "body {body} intended again");
-                    self.in_doubt.insert(body);
-                }
-            }
-            "settle" => {
-                for settlement in content.as_array().expect("settlements") {
+            "turn" => {
+                for settlement in content["settle"].as_array().into_iter().flatten() {
                     let body = whole_body(settlement);
                     self.in_doubt.remove(&body);
                     if settlement["result"].get("delivered").is_some() {
@@ -58,6 +51,11 @@ impl Checkpoint {
                     } else {
                         assert_eq!(settlement["result"], "not_taken", "no row was refused");
                     }
+                }
+                for intent in content["intend"].as_array().into_iter().flatten() {
+                    let body = whole_body(intent);
+                    assert!(!self.delivered.contains(&body), "body {body} intended again");
+                    self.in_doubt.insert(body);
                 }
             }
             "mark" => {
@@ -76,7 +74,7 @@ impl Checkpoint {
                 }
             }
             "finished" => self.finished = content["exit_code"].as_i64(),
-            "plan" | "requests" => {}
+            "plan" => {}
             other => panic!("an unknown record: {other}"),
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     job::{Job, Scene},
     lab::files_below,
     oracle::{Tally, side_by_side},
-    server::Rules,
+    server::{Act, Answer, Rules},
     tools::{calls_of_a_small_import, has_strace, inject, sample},
 };
 
@@ -193,12 +193,19 @@ fn a_checkpoint_that_is_written_anew_is_the_old_one_or_the_new_one() {
     }
     let cases = vec![("rename", "signal=KILL"), ("rename", "error=EIO"), ("fsync", "error=EIO")];
     let tally = side_by_side(cases, |(call, what)| {
-        let mut scene = Scene::new(Job::new(900, 1), Rules::default());
+        // The thread that makes the checkpoint is another than the one that writes it anew, and an
+        // injection counts for each: so it is there before.
+        let begun = Rules::act(|nth, _| match nth {
+            0..3 => Act::Take,
+            _ => Act::Refuse(Answer::fail(401, "Authentication required")),
+        });
+        let mut scene = Scene::new(Job::new(900, 1), begun);
+        scene.live(&[], &[]).says(3, &["401"]);
+        scene.server.be_kind();
         // A sync names the file by its descriptor, a rename as it was given.
         let name = "run/checkpoint.tmp";
         let paths = [scene.lab.path(name).display().to_string(), name.to_owned()];
-        // The first one is that of the new run.
-        let traced = Traced::new(&scene, call, &format!("{what}:when=2"), &paths);
+        let traced = Traced::new(&scene, call, &format!("{what}:when=1"), &paths);
         let ended = scene.live(&traced.prefix, &[]);
         let is_stopped = ended.signal == Some(9) || ended.code == Some(3);
         assert!(is_stopped, "{call} {what}: {ended:?}");

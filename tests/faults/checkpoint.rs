@@ -63,34 +63,35 @@ impl Replay {
     fn apply(&mut self, record: &Value, rows: &[Vec<u64>]) {
         let (kind, content) = record.as_object().and_then(|r| r.iter().next()).expect("a record");
         match kind.as_str() {
-            "intend" => {
-                self.finished = None;
-                for intent in content.as_array().expect("intents") {
-                    let (body, from, to) = stretch(intent, rows);
-                    let body = self.bodies.entry(body).or_default();
-                    body.intents.retain(|&intent| intent != (from, to));
-                    body.intents.push((from, to));
-                }
-            }
-            "settle" => {
-                for settlement in content.as_array().expect("settlements") {
-                    let (body, from, to) = stretch(settlement, rows);
-                    let body = self.bodies.entry(body).or_default();
-                    let result = &settlement["result"];
-                    if result == "not_taken" {
-                        body.intents.retain(|&(start, end)| start < from || to < end);
-                    } else if result.get("delivered").is_some() {
-                        body.delivered.extend(from..to);
-                    } else {
-                        assert!(result.get("failed").is_some() && to == from + 1, "{settlement}");
-                        body.failed.insert(from);
-                    }
-                }
-            }
+            "turn" => self.turn(content, rows),
             "mark" => self.mark(content, rows),
             "finished" => self.finished = content["exit_code"].as_i64(),
-            "plan" | "requests" => {}
+            "plan" => {}
             other => panic!("an unknown record: {other}"),
+        }
+    }
+
+    /// What became of stretches, and then which may leave.
+    fn turn(&mut self, turn: &Value, rows: &[Vec<u64>]) {
+        for settlement in turn["settle"].as_array().into_iter().flatten() {
+            let (body, from, to) = stretch(settlement, rows);
+            let body = self.bodies.entry(body).or_default();
+            let result = &settlement["result"];
+            if result == "not_taken" {
+                body.intents.retain(|&(start, end)| start < from || to < end);
+            } else if result.get("delivered").is_some() {
+                body.delivered.extend(from..to);
+            } else {
+                assert!(result.get("failed").is_some() && to == from + 1, "{settlement}");
+                body.failed.insert(from);
+            }
+        }
+        for intent in turn["intend"].as_array().into_iter().flatten() {
+            self.finished = None;
+            let (body, from, to) = stretch(intent, rows);
+            let body = self.bodies.entry(body).or_default();
+            body.intents.retain(|&intent| intent != (from, to));
+            body.intents.push((from, to));
         }
     }
 

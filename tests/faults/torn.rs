@@ -138,8 +138,8 @@ fn a_write_that_the_disk_lied_about_is_found() {
         _ => Act::Refuse(Answer::fail(401, "Authentication required")),
     }));
     let path = scene.lab.path("run/checkpoint").display().to_string();
-    // The seventh write is said to have been one byte, and was none.
-    let prefix = [inject("write", "retval=1:when=7"), vec!["-P".to_owned(), path]].concat();
+    // The second turn is said to have been written but for one byte, and that was not.
+    let prefix = [inject("write", "retval=1:when=2"), vec!["-P".to_owned(), path]].concat();
     let ended = scene.start(&prefix, &[]).wait();
     ended.says(3, &["401"]);
     let said = Claims::read(&scene.lab.path("run"), &scene.job.bodies);

@@ -2,39 +2,36 @@
 
 use std::time::Duration;
 
-use crate::model::{Settled, Settlement};
+use crate::model::{Settled, Settlement, Turn};
 use crate::send::breaker::Breaker;
 use crate::send::budget::ChargeId;
 use crate::send::mask::masked;
 use crate::send::verdict::{Outcome, Refusal, Verdict, advice, judge};
-use crate::send::{Error, Transport};
+use crate::send::{Error, Ledger, Transport};
 
 use super::{Flight, Landed, Sender, log};
 
-impl<T: Transport> Sender<'_, T> {
-    /// Judges every answer that is there and settles them in one call.
-    pub(super) fn settle(&mut self) -> Result<(), Error> {
+impl<L: Ledger, T: Transport> Sender<'_, L, T> {
+    /// Judges every answer that is there. Nobody is told of it before the turn is durable; a crash
+    /// before that leaves these stretches in doubt: sent again on resume.
+    pub(super) fn settle(&mut self) -> Turn {
+        let mut turn = Turn::default();
         while let Some(joined) = self.requests.try_join_next() {
             self.landed.extend(landed(joined));
         }
         if self.landed.is_empty() {
-            return Ok(());
+            return turn;
         }
-        let mut settlements = Vec::with_capacity(self.landed.len());
         for landed in std::mem::take(&mut self.landed) {
-            settlements.extend(self.judge(landed));
+            turn.settlements.extend(self.judge(landed));
         }
-        self.log.flush(&self.clock, &self.budget)?;
-        self.ledger.requests(&self.counts);
-        // A crash before this is durable leaves these stretches in doubt: sent again on resume.
-        if settlements.is_empty() { Ok(()) } else { self.ledger.settle(&settlements) }
-            .map_err(Error::Ledger)?;
+        turn.requests = Some(self.counts);
         if self.breaker.is_open() {
             let Breaker { failed, delivered, .. } = self.breaker;
             let words = self.breaker.most_frequent_words();
             self.end(Some(Error::Breaker { failed, delivered, words }));
         }
-        Ok(())
+        turn
     }
 
     /// Records one answer; gives what is settled by it.

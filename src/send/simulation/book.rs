@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use crate::model::{Body, Intent, RequestCounts, RowFailure, Settled, Settlement};
+use fastrand::Rng;
+
+use crate::model::{Body, Intent, RequestCounts, RowFailure, Settled, Settlement, Turn};
+use crate::send::clock::Clock;
 use crate::send::{Ledger, LedgerError, SendProgress, Waiting, Work};
 
 /// An element: its body and its index there.
@@ -17,8 +20,23 @@ pub(super) enum Note {
     Wait(Waiting),
 }
 
+/// A disk that takes its time. Less than the budget's headroom in all: deadlines are from before.
+pub(super) struct Disk {
+    pub clock: Clock,
+    pub rng: Rng,
+}
+
+impl Disk {
+    /// Until a turn is on the disk, and then until that is known.
+    fn times_ms(&mut self) -> (u64, u64) {
+        (self.rng.u64(0..40), self.rng.u64(0..40))
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Book {
+    /// At once, where there is none.
+    pub disk: Option<Disk>,
     pub delivered: BTreeSet<At>,
     pub failed: BTreeMap<At, RowFailure>,
     pub in_doubt: BTreeSet<At>,
@@ -33,43 +51,18 @@ pub(super) struct Book {
 }
 
 impl Ledger for Book {
-    fn intend(&mut self, intents: &[Intent]) -> Result<(), LedgerError> {
+    async fn turn(&mut self, turn: Turn) -> Result<(), LedgerError> {
         if self.is_broken {
             return Err("disk full".into());
         }
-        for intent in intents {
-            self.notes.push(Note::Intend(intent.seq, intent.range.clone()));
-            for at in intent.range.clone().map(|index| (intent.seq, index)) {
-                assert!(!self.is_settled(at), "{at:?} is settled and sent again");
-                if !self.in_doubt.insert(at) {
-                    self.unanswered.insert(at);
-                }
-            }
-        }
+        // A crash meanwhile finds the turn on the disk or not, and nobody was told of it.
+        let (first_ms, then_ms) = self.disk.as_mut().map_or((0, 0), Disk::times_ms);
+        self.sleep(first_ms).await;
+        turn.settlements.iter().for_each(|settlement| self.settle(settlement));
+        self.requests = turn.requests.unwrap_or(self.requests);
+        turn.intents.iter().for_each(|intent| self.intend(intent));
+        self.sleep(then_ms).await;
         Ok(())
-    }
-
-    fn settle(&mut self, settlements: &[Settlement]) -> Result<(), LedgerError> {
-        for Settlement { seq, range, settled, .. } in settlements {
-            self.notes.push(Note::Settle(*seq, range.clone(), settled.clone()));
-            for at in range.clone().map(|index| (*seq, index)) {
-                assert!(self.in_doubt.remove(&at), "{at:?} was not intended");
-                match settled {
-                    Settled::Delivered { .. } => assert!(self.delivered.insert(at)),
-                    Settled::Failed(failure) => {
-                        assert!(self.failed.insert(at, failure.clone()).is_none());
-                    }
-                    Settled::NotTaken => {
-                        assert!(!self.unanswered.contains(&at), "{at:?} may have been taken in");
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn requests(&mut self, counts: &RequestCounts) {
-        self.requests = *counts;
     }
 
     fn progress(&mut self, progress: &SendProgress) {
@@ -83,6 +76,38 @@ impl Ledger for Book {
 }
 
 impl Book {
+    fn settle(&mut self, Settlement { seq, range, settled, .. }: &Settlement) {
+        self.notes.push(Note::Settle(*seq, range.clone(), settled.clone()));
+        for at in range.clone().map(|index| (*seq, index)) {
+            assert!(self.in_doubt.remove(&at), "{at:?} was not intended");
+            match settled {
+                Settled::Delivered { .. } => assert!(self.delivered.insert(at)),
+                Settled::Failed(failure) => {
+                    assert!(self.failed.insert(at, failure.clone()).is_none());
+                }
+                Settled::NotTaken => {
+                    assert!(!self.unanswered.contains(&at), "{at:?} may have been taken in");
+                }
+            }
+        }
+    }
+
+    fn intend(&mut self, Intent { seq, range, .. }: &Intent) {
+        self.notes.push(Note::Intend(*seq, range.clone()));
+        for at in range.clone().map(|index| (*seq, index)) {
+            assert!(!self.is_settled(at), "{at:?} is settled and sent again");
+            if !self.in_doubt.insert(at) {
+                self.unanswered.insert(at);
+            }
+        }
+    }
+
+    async fn sleep(&self, ms: u64) {
+        if let Some(disk) = self.disk.as_ref().filter(|_| ms > 0) {
+            disk.clock.sleep_until(disk.clock.now_ms() + ms).await;
+        }
+    }
+
     fn is_settled(&self, at: At) -> bool {
         self.delivered.contains(&at) || self.failed.contains_key(&at)
     }

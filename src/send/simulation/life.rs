@@ -12,7 +12,7 @@ use crate::model::Rate;
 use crate::send::clock::{Clock, SimulatedTime};
 use crate::send::{Ended, Error, Settings, run};
 
-use super::book::{At, Book, Note};
+use super::book::{At, Book, Disk, Note};
 use super::server::{Heard, Server};
 use super::weather::Weather;
 use super::{START_MS, bodies, feed, open, settings};
@@ -90,6 +90,8 @@ impl Life {
             poison.insert((body.seq, rng.u32(body.whole())));
         }
         server.with(|model| model.poison = poison.clone());
+        let disk = Disk { clock: server.clock.clone(), rng: rng.fork() };
+        let book = Book { disk: rng.bool().then_some(disk), ..Book::default() };
         Self {
             is_clock_set: rng.bool(),
             crashes: rng.u32(0..4) > 0,
@@ -100,7 +102,7 @@ impl Life {
             rates,
             bodies,
             poison,
-            book: Book::default(),
+            book,
             doubts: BTreeMap::new(),
         }
     }

@@ -1,7 +1,9 @@
 //! Bytes per second of each stage that works on rows, and of all of them together as `validate`
-//! runs them. Every result is asserted before it is timed.
+//! runs them; and of sending what they made. Every result is asserted before it is timed.
 
 mod data;
+mod send;
+mod sink;
 
 use std::{collections::BTreeMap, convert::Infallible, path::PathBuf, sync::Arc};
 
@@ -181,6 +183,8 @@ fn bench_file(c: &mut Criterion, bench: &Bench, dir: &TempDir) -> String {
         group.throughput(Throughput::Bytes(json_bytes));
         group.bench_function("json", |b| b.iter(|| pack(&shaped)));
         group.finish();
+        send::alone(c, &bodies);
+        send::import(c, bench, bodies.iter().map(|body| body.bytes.len() as u64).sum(), dir);
     }
 
     let job = bench.job(dir.path().join("run"));

@@ -1,7 +1,8 @@
 """moebulk's sender against oha, on one server, and against a wait that no client can avoid.
 
 Rates are taken where both are the same: at the server, from the head of the first request to the
-last answer. So the checks before an import's first request are left out, and packing is not.
+last answer; at the emulator, which tells nothing finer, from the first body that it had read to
+the last. So the checks before an import's first request are left out, and packing is not.
 """
 
 import http.client
@@ -9,6 +10,7 @@ import json
 import os
 import subprocess
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from . import measure
@@ -20,14 +22,20 @@ CONNECTIONS = 16
 # What the server does with a body: only read it, or parse it too.
 WORK = ["read", "parse"]
 
+# `moebulk sandbox` for a server: it parses each body, checks every element as the API does, and
+# keeps what is sound.
+SANDBOX = "sandbox"
+
+APP_ID, KEY = "COMPARE", "not-a-key"
+
 LATENCY_MS = 50
 CONNECTIONS_WAITING = 64
 
 
 def exchange(tools: Tools, data: Data, cache: Path) -> dict:
     """One round: an import and oha in turn on a server that answers at once, on one that parses
-    what it reads, and then an import alone on one that waits. Rates are in bodies per second;
-    `reached` is a share of the ideal."""
+    what it reads, and on the emulator; and then an import alone on one that waits. Rates are in
+    bodies per second; `reached` is a share of the ideal."""
     figures = {}
     for work in WORK:
         with _sink(tools, 0, *([work] if work == "parse" else [])) as url:
@@ -36,6 +44,13 @@ def exchange(tools: Tools, data: Data, cache: Path) -> dict:
             figures["import_rss_mib"] = run.rss_mib
             if tools.oha:
                 figures[f"oha, {work}"] = _oha(tools, data, cache, url, told["bodies"])
+    # A fresh one for each, since it keeps what came.
+    with _sandbox(tools) as url:
+        told, _ = _import(tools, data, cache, url, CONNECTIONS, _stats)
+        figures[f"import, {SANDBOX}"] = told["rate"]
+    if tools.oha:
+        with _sandbox(tools) as url:
+            figures[f"oha, {SANDBOX}"] = _oha(tools, data, cache, url, told["bodies"], _stats)
     with _sink(tools, LATENCY_MS) as url:
         told, _ = _import(tools, data, cache, url, CONNECTIONS_WAITING)
     ideal_seconds = told["bodies"] * LATENCY_MS / 1000 / CONNECTIONS_WAITING
@@ -44,20 +59,21 @@ def exchange(tools: Tools, data: Data, cache: Path) -> dict:
     return figures
 
 
-def _import(tools: Tools, data: Data, cache: Path, url: str, connections: int):
+def _import(tools: Tools, data: Data, cache: Path, url: str, connections: int, tally=None):
+    tally = tally or _tally
     run_dir = fresh(cache / "run")
     command = [
         tools.moebulk, "import", data.csv, "--run-dir", run_dir, "--progress", "off", "--yes",
-        "--endpoint", url, "--app-id", "COMPARE", "--connections", connections,
+        "--endpoint", url, "--app-id", APP_ID, "--connections", connections,
         "--users-per-minute", "unlimited", "--events-per-minute", "unlimited",
         "--mapping", HERE / "users.toml",
     ]  # fmt: skip
     state = fresh(cache / "state")
-    env = os.environ | {"MOENGAGE_DATA_API_KEY": "not-a-key", "XDG_STATE_HOME": str(state)}
+    env = os.environ | {"MOENGAGE_DATA_API_KEY": KEY, "XDG_STATE_HOME": str(state)}
     # Whether the import asks the server something first is its own matter.
-    _tally(url)
+    tally(url)
     run = measure.run(command, env=env, codes=SOUND)
-    told = _tally(url)
+    told = tally(url)
     report = json.loads((run_dir / "report.json").read_text())
     delivered, bodies = report["rows"]["delivered"], report["bodies"]["count"]
     if delivered != data.kept_csv or told["bodies"] != bodies:
@@ -66,15 +82,17 @@ def _import(tools: Tools, data: Data, cache: Path, url: str, connections: int):
     return told, run
 
 
-def _oha(tools: Tools, data: Data, cache: Path, url: str, bodies: int) -> float:
+def _oha(tools: Tools, data: Data, cache: Path, url: str, bodies: int, tally=None) -> float:
+    tally = tally or _tally
     body = cache / "body.json"
     _full_body(tools, data, cache, body)
-    _tally(url)
+    tally(url)
     measure.run([
         tools.oha, "--no-tui", "-n", bodies, "-c", CONNECTIONS, "-m", "POST",
-        "-T", "application/json", "-D", body, f"{url}/v1/transition/COMPARE",
+        "-a", f"{APP_ID}:{KEY}", "-H", f"MOE-APPKEY: {APP_ID}",
+        "-T", "application/json", "-D", body, f"{url}/v1/transition/{APP_ID}",
     ])  # fmt: skip
-    told = _tally(url)
+    told = tally(url)
     if told["bodies"] != bodies:
         raise measure.Failed(f"oha: {told['bodies']:,} bodies came of {bodies:,}")
     return told["rate"]
@@ -91,19 +109,50 @@ def _full_body(tools: Tools, data: Data, cache: Path, path: Path) -> None:
 
 @contextmanager
 def _sink(tools: Tools, latency_ms: int, *words: str):
-    command = [tools.compare, "sink", str(latency_ms), *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sink:
+    with _server([tools.compare, "sink", str(latency_ms), *words], os.environ) as url:
+        yield url
+
+
+@contextmanager
+def _sandbox(tools: Tools):
+    unlimited = ["--users-per-minute", "unlimited", "--events-per-minute", "unlimited"]
+    command = [tools.moebulk, "sandbox", "--app-id", APP_ID, "--listen", "127.0.0.1:0", *unlimited]
+    with _server(command, os.environ | {"MOENGAGE_DATA_API_KEY": KEY}) as url:
+        yield url
+
+
+@contextmanager
+def _server(command: list, env: dict):
+    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen(command, env=env, **quiet) as server:
         try:
-            yield sink.stdout.readline().strip()
+            yield server.stdout.readline().strip()
         finally:
-            sink.terminate()
+            server.terminate()
 
 
 def _tally(url: str) -> dict:
-    """What came since the last call."""
+    """What came to a sink since the last call."""
+    told = _get(url, "/")
+    told["rate"] = told["bodies"] / told["seconds"] if told["seconds"] else 0.0
+    return told
+
+
+def _stats(url: str) -> dict:
+    """What came to an emulator since its start."""
+    stats = _get(url, "/_sandbox/stats")
+    if stats["statuses"].keys() - {"200"}:
+        raise measure.Failed(f"the emulator refused bodies: {stats['statuses']}")
+    bodies = stats["requests"].get("bulk", 0)
+    if not bodies:
+        return {"bodies": 0}
+    first, last = (datetime.fromisoformat(stats[f"accepted_{end}"]) for end in ("first", "last"))
+    return {"bodies": bodies, "rate": bodies / (last - first).total_seconds()}
+
+
+def _get(url: str, path: str) -> dict:
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
-    connection.request("GET", "/")
+    connection.request("GET", path)
     told = json.loads(connection.getresponse().read())
     connection.close()
-    told["rate"] = told["bodies"] / told["seconds"] if told["seconds"] else 0.0
     return told

@@ -185,6 +185,7 @@ def _pairs(exchanges: list[dict]) -> list[tuple[str, str, str]]:
     pairs = [
         ("import, read", "oha, read", "the server only reads"),
         ("import, parse", "oha, parse", "the server parses the JSON"),
+        ("import, sandbox", "oha, sandbox", "the server checks every element"),
     ]
     return [pair for pair in pairs if all(pair[1] in each for each in exchanges)]
 

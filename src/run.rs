@@ -110,6 +110,8 @@ pub struct Job {
     pub run_dir: PathBuf,
     /// Body-shaping options by flag, as a checkpoint is bound to them.
     pub shaping: std::collections::BTreeMap<String, String>,
+    /// Arguments that were given a value, by name: what a resume takes for given.
+    pub said: std::collections::BTreeMap<String, Vec<String>>,
 }
 
 /// Where bodies are sent, and how an import behaves.

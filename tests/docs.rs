@@ -23,22 +23,23 @@ fn help(command: &[&str]) -> String {
 #[test]
 fn the_reference_holds_the_help_of_every_command() {
     let reference = read("docs/reference.md");
-    let commands: [&[&str]; 7] =
-        [&[], &["import"], &["validate"], &["pack"], &["check"], &["sandbox"], &["status"]];
-    for command in commands {
-        let name = [&["moebulk"], command].concat().join(" ");
+    let commands = ["", "import", "validate", "pack", "check", "sandbox", "status", "config"];
+    for command in commands.into_iter().chain(["completions", "man"]) {
+        let command: Vec<&str> = command.split_whitespace().collect();
+        let name = [&["moebulk"], command.as_slice()].concat().join(" ");
         let stated = reference
             .split_once(&format!("## {name}\n\n```text\n"))
             .and_then(|(_, rest)| rest.split_once("\n```\n"))
             .map(|(text, _)| text);
-        assert_eq!(stated, Some(help(command).as_str()), "docs/reference.md, {name}");
+        assert_eq!(stated, Some(help(&command).as_str()), "docs/reference.md, {name}");
     }
 }
 
 #[test]
 fn the_readme_names_every_command_and_exit_code() {
     let readme = read("README.md");
-    for command in ["import", "validate", "pack", "check", "sandbox", "status"] {
+    let commands = ["import", "validate", "pack", "check", "sandbox", "status", "config"];
+    for command in commands.into_iter().chain(["completions", "man"]) {
         assert!(readme.contains(&format!("| `moebulk {command}")), "{command}");
     }
     for code in ["0", "1", "2", "3", "4", "5", "70", "130, 143"] {

@@ -1,6 +1,6 @@
 //! The arguments as typed.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -37,6 +37,30 @@ pub enum Command {
     Sandbox(SandboxArgs),
     /// Say what a checkpoint holds: done, pending, in doubt
     Status(StatusArgs),
+    /// Settings: what holds and where it came from, and what may stand in moebulk.toml
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Write the completions of a shell to stdout
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages
+    Man {
+        /// Where they go; without it the page of moebulk itself goes to stdout
+        #[arg(value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// `config`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Show every setting that an import would have, and where it came from; takes the flags of import
+    #[command(args_override_self = true)]
+    Show(Box<ImportArgs>),
+    /// Write the JSON Schema of moebulk.toml, with which editors complete and check it
+    Schema,
 }
 
 /// `import`
@@ -91,8 +115,18 @@ pub struct PackArgs {
 #[derive(Clone, Debug, Args)]
 pub struct JobArgs {
     /// Files, globs and directories: .csv, .tsv, .parquet; one import, in the order given
-    #[arg(value_name = "INPUT", required = true)]
+    #[arg(value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
+
+    /// Settings and mapping [default: moebulk.toml in the working directory, if there is one]
+    #[arg(long, value_name = "FILE", help_heading = "What")]
+    pub config: Option<PathBuf>,
+    /// The mapping of that file, with its path.
+    #[arg(skip)]
+    pub config_mapping: Option<(PathBuf, toml::Table)>,
+    /// The arguments that were given a value, by flag, environment or file.
+    #[arg(skip)]
+    pub said: BTreeMap<String, Vec<String>>,
 
     /// What the rows are [default: as the mapping says, else users]
     #[arg(long, value_enum, help_heading = "What")]
@@ -228,6 +262,9 @@ pub struct LogArgs {
 /// `check`
 #[derive(Debug, Args)]
 pub struct CheckArgs {
+    /// Settings [default: moebulk.toml in the working directory, if there is one]
+    #[arg(long, value_name = "FILE", help_heading = "Where")]
+    pub config: Option<PathBuf>,
     /// Whom to ask.
     #[command(flatten)]
     pub account: AccountArgs,

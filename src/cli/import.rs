@@ -2,20 +2,73 @@
 
 use std::{
     io::{self, BufRead, IsTerminal, Write},
+    path::PathBuf,
     sync::Arc,
 };
 
 use secrecy::SecretString;
 
 use super::{
-    args::{ImportArgs, InDoubtArg},
+    args::{Command, ImportArgs, InDoubtArg},
     conclude,
+    config::layers::{Failed, Parsed},
     exit::Exit,
     interrupt, log, resolve, sandbox, say, text,
 };
+use crate::journal::{CHECKPOINT_FILE, Journal, Snapshot};
 use crate::progress::Progress;
 use crate::run::{self, Delivery, End, Error, InDoubt, Job, Surroundings};
 use crate::sandbox::Sandbox;
+
+/// Arguments that are about one call: a resume does not take them for given.
+pub const ABOUT_THE_CALL: [&str; 9] = [
+    "config",
+    "run_dir",
+    "restart",
+    "yes",
+    "wait",
+    "progress",
+    "output",
+    "log_level",
+    "log_format",
+];
+
+/// Where an import goes on with an unfinished run, everything that is not said again is taken from
+/// its checkpoint.
+///
+/// # Errors
+/// The checkpoint holds what is no value of a flag.
+pub fn resuming(parsed: Parsed) -> Result<Parsed, Failed> {
+    let Command::Import(args) = &parsed.cli.command else { return Ok(parsed) };
+    if args.restart || args.target.sandbox {
+        return Ok(parsed);
+    }
+    // Whatever is wrong with the arguments is told where they are used.
+    let Some(dir) = args.job.run_dir.clone().or_else(|| default_dir(args)) else {
+        return Ok(parsed);
+    };
+    let Ok(Snapshot { binding, finished, .. }) = Journal::peek(&dir.join(CHECKPOINT_FILE)) else {
+        return Ok(parsed);
+    };
+    // Without inputs no other import can be meant.
+    if finished.is_some() && !args.job.inputs.is_empty() {
+        return Ok(parsed);
+    }
+    parsed.resuming(binding.said)
+}
+
+/// The run directory of an import for which none is named.
+fn default_dir(args: &ImportArgs) -> Option<PathBuf> {
+    let job = resolve::quiet_job(args.job.clone()).ok()?;
+    let endpoint = resolve::endpoint(&args.target.account).ok()?;
+    let app_id = args.target.account.app_id.as_deref()?;
+    Some(run::import_dir(&job, &destination(&endpoint.url, app_id)))
+}
+
+/// What reports call where an import goes.
+fn destination(url: &str, app_id: &str) -> String {
+    format!("{url} {app_id}")
+}
 
 /// Checks, shows the plan, sends, records.
 ///
@@ -79,13 +132,13 @@ fn delivery(args: &ImportArgs, job: &mut Job) -> Result<(Delivery, Option<Sandbo
     resolve::check_rates(job, &endpoint)?;
     let credentials = resolve::credentials(account)?;
     if !given {
-        job.run_dir = run::import_dir(job, &format!("{} {}", endpoint.url, credentials.app_id));
+        job.run_dir = run::import_dir(job, &destination(&endpoint.url, &credentials.app_id));
     }
     let delivery = Delivery {
         in_doubt: in_doubt(args.in_doubt),
         wait: args.wait,
         no_proxy: args.target.account.no_proxy,
-        destination: format!("{} {}", endpoint.url, credentials.app_id),
+        destination: destination(&endpoint.url, &credentials.app_id),
         endpoint: endpoint.url,
         app_id: credentials.app_id,
         api_id: credentials.api_id,

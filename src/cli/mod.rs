@@ -1,9 +1,12 @@
 //! The command line: arguments as typed (`args`), options as resolved (`resolve`),
-//! exit codes (`exit`), the log's form (`log`), one file a subcommand. The only room that knows clap.
+//! settings from files (`config`), exit codes (`exit`), the log's form (`log`), one file a subcommand. The
+//! only room that knows clap.
 
 mod args;
 mod check;
+mod config;
 mod exit;
+mod generate;
 mod import;
 mod interrupt;
 mod log;
@@ -15,19 +18,19 @@ mod text;
 mod validate;
 
 use std::{
+    env,
     io::{self, Write},
     panic,
     process::ExitCode,
     sync::Mutex,
 };
 
-use clap::Parser;
-
-use args::{Cli, Command, Output};
+use args::{Command, ConfigCommand, JobArgs, Output};
+use config::layers::{Failed, Parsed};
 use exit::Exit;
 
 use crate::report;
-use crate::run::{End, Outcome};
+use crate::run::{End, Error, Outcome};
 
 /// Where the first panic was, for the message; what it said may hold a user's data.
 static PANICKED_AT: Mutex<Option<String>> = Mutex::new(None);
@@ -39,16 +42,7 @@ pub fn main() -> ExitCode {
             at.get_or_insert_with(|| location.to_string());
         }
     }));
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are errors to clap, but not to the user.
-            let code = if error.use_stderr() { Exit::USAGE } else { Exit::SUCCESS };
-            let _ = error.print();
-            return code.into();
-        }
-    };
-    let exit = panic::catch_unwind(|| run(cli)).unwrap_or_else(|_| {
+    let exit = panic::catch_unwind(run).unwrap_or_else(|_| {
         let at = PANICKED_AT.lock().ok().and_then(|mut at| at.take()).unwrap_or_default();
         complain(&format!(
             "moebulk met a bug of its own at {at} and stopped; rows that were not answered are not marked \
@@ -59,14 +53,17 @@ pub fn main() -> ExitCode {
     exit.into()
 }
 
-fn run(cli: Cli) -> Exit {
-    let result = match cli.command {
-        Command::Import(args) => import::run(*args),
-        Command::Validate(args) => validate::run(*args),
-        Command::Pack(args) => pack::run(*args),
-        Command::Check(args) => check::run(&args),
-        Command::Sandbox(args) => sandbox::run(args),
-        Command::Status(args) => status::run(args),
+fn run() -> Exit {
+    let parsed = Parsed::new(env::args_os().collect()).and_then(|parsed| import::resuming(parsed));
+    let result = match parsed {
+        Ok(parsed) => obey(parsed),
+        Err(Failed::Layer(error)) => Err(error),
+        Err(Failed::Clap(error)) => {
+            // Help and version are errors to clap, but not to the user.
+            let code = if error.use_stderr() { Exit::USAGE } else { Exit::SUCCESS };
+            let _ = error.print();
+            return code;
+        }
     };
     result.unwrap_or_else(|error| {
         let exit = Exit::of(&error);
@@ -76,6 +73,45 @@ fn run(cli: Cli) -> Exit {
         }
         exit
     })
+}
+
+fn obey(mut parsed: Parsed) -> Result<Exit, Error> {
+    let said = parsed.said(&import::ABOUT_THE_CALL);
+    let mapping = parsed.file.as_ref().and_then(|file| {
+        let mapping = file.mapping.clone()?;
+        Some((file.path.clone(), mapping))
+    });
+    let with_layers = |job: &mut JobArgs| (job.config_mapping, job.said) = (mapping, said);
+    match &mut parsed.cli.command {
+        Command::Import(args) => with_layers(&mut args.job),
+        Command::Validate(args) => with_layers(&mut args.job),
+        Command::Pack(args) => with_layers(&mut args.job),
+        _ => {}
+    }
+    if let Command::Config(ConfigCommand::Show(args)) = &parsed.cli.command {
+        return config::show::show(&parsed, args);
+    }
+    match parsed.cli.command {
+        Command::Import(args) => import::run(*args),
+        Command::Validate(args) => validate::run(*args),
+        Command::Pack(args) => pack::run(*args),
+        Command::Check(args) => check::run(&args),
+        Command::Sandbox(args) => sandbox::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Config(_) => config::show::schema(),
+        Command::Completions { shell } => generate::completions(shell),
+        Command::Man { dir } => generate::manual(dir.as_deref()),
+    }
+}
+
+/// Prints the result of a command; whoever read it may have gone away.
+fn print(text: &[u8]) -> Result<Exit, Error> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::BROKEN_PIPE),
+        Err(error) => Err(Error::Output { path: "stdout".to_owned(), error }),
+        Ok(()) => Ok(Exit::SUCCESS),
+    }
 }
 
 /// Prints an outcome's summary, and says what stopped the run.

@@ -23,7 +23,7 @@ use crate::shape::plan::{Empty, Rules};
 use crate::wire::api::Api;
 
 /// The environment variable that holds the Data API key.
-const KEY_VARIABLE: &str = "MOENGAGE_DATA_API_KEY";
+pub const KEY_VARIABLE: &str = "MOENGAGE_DATA_API_KEY";
 
 /// A body that holds a smaller element than any user or event has.
 const BODY_BYTES_MIN: usize = 200;
@@ -33,6 +33,23 @@ const BODY_BYTES_MIN: usize = 200;
 /// # Errors
 /// Flags that contradict each other.
 pub fn job(args: JobArgs) -> Result<Job, Error> {
+    if let (None, Some(path)) = (&args.mapping, beside_rejects(&args.inputs)) {
+        say(&format!("mapping: {}, as these rows were read before", path.display()));
+    }
+    quiet_job(args)
+}
+
+/// The same without a word.
+///
+/// # Errors
+/// Flags that contradict each other.
+pub fn quiet_job(args: JobArgs) -> Result<Job, Error> {
+    if args.inputs.is_empty() {
+        return Err(Error::Usage(
+            "name what to read: files, globs or directories, as in `moebulk import users.csv`"
+                .into(),
+        ));
+    }
     let asked = args.kind.map(|kind| match kind {
         KindArg::Users => Kind::Users,
         KindArg::Events => Kind::Events,
@@ -131,21 +148,22 @@ pub fn job(args: JobArgs) -> Result<Job, Error> {
         threads: args.threads.map_or(cores, usize::from),
         run_dir: args.run_dir.unwrap_or_default(),
         shaping,
+        said: args.said,
     })
 }
 
-/// The mapping file: the one given, or the one that a run left beside the rejects that are
-/// imported again.
+/// The mapping: the file given, or the one that a run left beside the rejects that are imported
+/// again, or what the config says.
 fn mapping(args: &JobArgs, kind: Option<Kind>) -> Result<Option<MappingFile>, Error> {
-    match &args.mapping {
-        Some(path) => Ok(Some(MappingFile::read(path, kind)?)),
-        None => match beside_rejects(&args.inputs) {
-            Some(path) => {
-                say(&format!("mapping: {}, as these rows were read before", path.display()));
-                Ok(Some(MappingFile::read(&path, kind)?))
-            }
-            None => Ok(None),
-        },
+    if let Some(path) = &args.mapping {
+        return Ok(Some(MappingFile::read(path, kind)?));
+    }
+    if let Some(path) = beside_rejects(&args.inputs) {
+        return Ok(Some(MappingFile::read(&path, kind)?));
+    }
+    match &args.config_mapping {
+        Some((path, table)) => Ok(Some(MappingFile::of(path, table.clone(), kind)?)),
+        None => Ok(None),
     }
 }
 
@@ -240,6 +258,11 @@ fn parse_endpoint(text: &str) -> Result<Endpoint, String> {
         return Err("give scheme, host and port alone; the path is added".into());
     }
     Ok(Endpoint { url: url.origin().ascii_serialization(), is_real: !loopback })
+}
+
+/// Whether a URL leads to this machine.
+pub fn is_loopback(url: &str) -> bool {
+    parse_endpoint(url).is_ok_and(|endpoint| !endpoint.is_real)
 }
 
 /// Unlimited rates are for this machine alone.

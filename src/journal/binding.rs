@@ -27,6 +27,10 @@ pub struct Binding {
     pub cut_users: Option<u64>,
     /// Where bodies are cut by events; `None` = nowhere.
     pub cut_events: Option<u64>,
+    /// Arguments of the run by name, as they were written: what a resume takes for given where
+    /// nothing else is said. Of those that must not change, the fields above decide.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub said: BTreeMap<String, Vec<String>>,
 }
 
 /// One input file.
@@ -174,6 +178,7 @@ mod tests {
             packing_version: 1,
             cut_users: Some(1000),
             cut_events: None,
+            said: BTreeMap::new(),
         }
     }
 

@@ -250,6 +250,7 @@ fn binding(job: &Job, delivery: &Delivery, inputs: &Inputs) -> Result<Binding, E
         packing_version: PACKING_VERSION,
         cut_users: job.cut_users.or(job.users.per_minute()),
         cut_events: job.cut_events.or(job.events.per_minute()),
+        said: job.said.clone(),
     })
 }
 

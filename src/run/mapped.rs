@@ -36,4 +36,15 @@ impl MappingFile {
         let content = format!("{:032x}", xxh3_128(text.as_bytes()));
         Ok(Self { path: path.to_owned(), content, mapping })
     }
+
+    /// Takes the mapping of a config.
+    ///
+    /// # Errors
+    /// It says something that cannot be done.
+    pub fn of(path: &Path, table: toml::Table, kind: Option<Kind>) -> Result<Self, Error> {
+        let content = format!("{:032x}", xxh3_128(table.to_string().as_bytes()));
+        let mapping = mapping::of_table(table, kind)
+            .map_err(|error| Error::Usage(format!("{}: [mapping]: {error}", path.display())))?;
+        Ok(Self { path: path.to_owned(), content, mapping })
+    }
 }

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::model::Kind;
 
+pub use own::{File, with_suggestion};
 pub use resolved::to_toml;
 
 /// Name of the file in a run directory that holds the mapping as it was used.
@@ -136,6 +137,16 @@ pub fn parse(text: &str, kind: Option<Kind>) -> Result<Mapping, Error> {
     } else {
         own::parse(text, kind)?
     };
+    check(&mapping)?;
+    Ok(mapping)
+}
+
+/// Reads a mapping in our form that stands in a table of another file.
+///
+/// # Errors
+/// It contradicts itself or the flag.
+pub fn of_table(table: toml::Table, kind: Option<Kind>) -> Result<Mapping, Error> {
+    let mapping = own::of_table(table, kind)?;
     check(&mapping)?;
     Ok(mapping)
 }

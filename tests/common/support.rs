@@ -157,10 +157,15 @@ pub struct Sandbox {
 
 impl Sandbox {
     pub fn start(lab: &Lab) -> Self {
+        Self::start_with(lab, &[])
+    }
+
+    pub fn start_with(lab: &Lab, flags: &[&str]) -> Self {
         let mut child = lab
             .command()
             .arg("sandbox")
             .args(UNLIMITED)
+            .args(flags)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

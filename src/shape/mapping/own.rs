@@ -1,5 +1,8 @@
 //! Our mapping file, in TOML.
 
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Error, Mapping};
@@ -27,55 +30,83 @@ const FIELDS: [&str; 10] = [
     "moe_push_opted",
 ];
 
-#[derive(Deserialize)]
+/// What becomes of each column.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct File {
+pub struct File {
+    /// What the rows are: users, events or devices.
     kind: Option<String>,
+    /// Events: the action of rows that have none.
     event: Option<String>,
+    /// The zone, of the IANA database, of date-times that name none; UTC without it.
     timezone: Option<String>,
+    /// Texts that mean no value, in every column.
     #[serde(default)]
     null: Vec<String>,
+    /// Words beside true, for columns that name none of their own.
     #[serde(default, rename = "true")]
     true_words: Vec<String>,
+    /// Words beside false, for columns that name none of their own.
     #[serde(default, rename = "false")]
     false_words: Vec<String>,
+    /// Users: never create one.
     #[serde(default)]
     update_existing_only: bool,
+    /// An entry for each source column.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Entry>")]
     columns: toml::Table,
+    /// Values that every row has.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     constants: toml::Table,
 }
 
-#[derive(Deserialize, Default)]
+/// What becomes of a column; at most one of to, attribute, identifier and skip.
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Entry {
+    /// An own field of the element, such as customer_id.
     to: Option<String>,
+    /// The attribute.
     attribute: Option<Path>,
+    /// Another identifier of the user, where the workspace resolves identities.
     identifier: Option<String>,
+    /// string (the default), double, bool, datetime, array or json.
     #[serde(rename = "type")]
     value: Option<String>,
+    /// datetime: how the cells are written; without it ISO 8601.
     format: Option<String>,
+    /// The zone of this column's date-times.
     timezone: Option<String>,
+    /// array: string (the default) or double.
     items: Option<String>,
+    /// array: what stands between the elements; the default is a bar.
     separator: Option<String>,
+    /// More texts that mean no value in this column.
     #[serde(default)]
     null: Vec<String>,
+    /// This column's words for true, in the place of the file's.
     #[serde(default, rename = "true")]
     true_words: Vec<String>,
+    /// This column's words for false, in the place of the file's.
     #[serde(default, rename = "false")]
     false_words: Vec<String>,
+    /// The column is known, and not sent.
     #[serde(default)]
     skip: bool,
+    /// An input may lack the column.
     #[serde(default)]
     optional: bool,
 }
 
 /// The name of an attribute: with dots between the levels of objects, or level by level.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum Path {
+    /// Levels with dots between them.
     Dotted(String),
+    /// The levels one by one.
     Levels(Vec<String>),
 }
 
@@ -91,6 +122,17 @@ struct Defaults {
 pub(super) fn parse(text: &str, flag: Option<Kind>) -> Result<Mapping, Error> {
     let file: File =
         toml::from_str(text).map_err(|error| Error::Toml(with_suggestion(&error.to_string())))?;
+    read(file, flag)
+}
+
+/// Reads a table that is such a mapping.
+pub(super) fn of_table(table: toml::Table, flag: Option<Kind>) -> Result<Mapping, Error> {
+    let file = File::deserialize(table)
+        .map_err(|error| Error::Toml(with_suggestion(&error.to_string())))?;
+    read(file, flag)
+}
+
+fn read(file: File, flag: Option<Kind>) -> Result<Mapping, Error> {
     let stated = file.kind.as_deref().map(kind).transpose()?;
     if let (Some(file), Some(flag)) = (stated, flag)
         && file != flag
@@ -322,7 +364,8 @@ fn document(value: toml::Value) -> Option<serde_json::Value> {
 }
 
 /// A message of the parser, with what was probably meant where it names an unknown key.
-fn with_suggestion(message: &str) -> String {
+/// What is wrong with a file, and which of the keys that there are was probably meant.
+pub fn with_suggestion(message: &str) -> String {
     let message = message.trim_end();
     let hint = message
         .split_once("unknown field `")

@@ -1,0 +1,255 @@
+//! Settings from flags, environment, checkpoint and `moebulk.toml`, and which goes before which.
+
+#[path = "common/support.rs"]
+#[expect(dead_code, reason = "other suites need more of it")]
+mod support;
+
+use std::process::Command;
+
+use serde_json::Value;
+use support::{Lab, Sandbox, UNLIMITED};
+
+const SECRET: &str = "very-secret-key";
+
+/// What `config show` says in the lab, with an environment and flags.
+fn shown(lab: &Lab, environment: &[(&str, &str)], flags: &[&str]) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_moebulk"))
+        .current_dir(lab.path(""))
+        .env_clear()
+        .envs(environment.iter().copied())
+        .args(["config", "show", "--output", "json"])
+        .args(flags)
+        .output()
+        .expect("the binary runs");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!text.contains(SECRET), "the key is shown");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// Value and origin of a setting.
+fn setting(shown: &Value, table: &str, name: &str) -> (String, String) {
+    let entry = &shown["settings"][table][name];
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    (text(&entry["value"]), text(&entry["origin"]))
+}
+
+fn pair(value: &str, origin: &str) -> (String, String) {
+    (value.to_owned(), origin.to_owned())
+}
+
+#[test]
+fn flags_go_before_the_environment_before_the_file_before_the_defaults() {
+    let lab = Lab::new();
+    let app_id = |environment: &[(&str, &str)], flags: &[&str]| {
+        setting(&shown(&lab, environment, flags), "connection", "app_id")
+    };
+    let environment = [("MOENGAGE_APP_ID", "ENV"), ("MOENGAGE_DATA_API_KEY", SECRET)];
+    assert_eq!(app_id(&[], &[]), pair("-", "default"));
+    assert_eq!(app_id(&environment, &[]), pair("ENV", "environment"));
+    lab.write("moebulk.toml", "[connection]\napp_id = 'FILE'\ndata_center = '03'\n");
+    assert_eq!(app_id(&[], &[]), pair("FILE", "file"));
+    assert_eq!(app_id(&environment, &[]), pair("ENV", "environment"));
+    assert_eq!(app_id(&environment, &["--app-id", "FLAG"]), pair("FLAG", "flag"));
+    let all = shown(&lab, &environment, &[]);
+    assert_eq!(all["file"], "moebulk.toml");
+    assert_eq!(setting(&all, "connection", "key"), pair("set, not shown", "environment"));
+    assert_eq!(setting(&all, "connection", "data_center"), pair("03", "file"));
+    assert_eq!(setting(&all, "limits", "users_per_minute"), pair("1000", "default"));
+    // Another destination by flag leaves out the file's.
+    let other = shown(&lab, &[], &["--endpoint", "http://127.0.0.1:9"]);
+    assert_eq!(setting(&other, "connection", "data_center"), pair("-", "default"));
+    assert_eq!(setting(&other, "connection", "endpoint"), pair("http://127.0.0.1:9", "flag"));
+    // A file that is named is the only one.
+    lab.write("other.toml", "[limits]\nusers_per_minute = 'unlimited'\nmax_rejects = '5%'\n");
+    let named = shown(&lab, &[], &["--config", "other.toml"]);
+    assert_eq!(named["file"], "other.toml");
+    assert_eq!(setting(&named, "connection", "app_id"), pair("-", "default"));
+    assert_eq!(setting(&named, "limits", "users_per_minute"), pair("unlimited", "file"));
+    assert_eq!(setting(&named, "limits", "max_rejects"), pair("5%", "file"));
+}
+
+#[test]
+fn a_found_file_sends_the_key_to_data_centers_and_this_machine_alone() {
+    let lab = Lab::new();
+    lab.write("users.csv", "customer_id\na1\n");
+    lab.write("moebulk.toml", "[connection]\nendpoint = 'https://elsewhere.example'\n");
+    for command in [&["validate", "users.csv"][..], &["import", "users.csv"], &["check"]] {
+        let refused = lab.run(command);
+        assert_eq!(refused.code, 2, "{command:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains("merely found"), "{}", refused.stderr);
+    }
+    let endpoint = |flags: &[&str]| setting(&shown(&lab, &[], flags), "connection", "endpoint");
+    let asked = endpoint(&["--config", "moebulk.toml"]);
+    assert_eq!(asked, pair("https://elsewhere.example", "file"));
+    assert_eq!(endpoint(&["--data-center", "01"]), pair("-", "default"));
+    lab.write("moebulk.toml", "[connection]\nendpoint = 'http://localhost:8080'\n");
+    assert_eq!(endpoint(&[]), pair("http://localhost:8080", "file"));
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_told_with_its_place() {
+    let lab = Lab::new();
+    lab.write("users.csv", "customer_id\na1\n");
+    let cases = [
+        ("[limits]\nmax_reject = 5\n", "line 2"),
+        ("[limits]\nmax_reject = 5\n", "did you mean `max_rejects`?"),
+        ("[limits]\nusers_per_minute = 'many'\n", "limits.users_per_minute: invalid value 'many'"),
+        ("[limits]\nthreads = 0\n", "limits.threads: invalid value '0'"),
+        ("[rules]\nempty = 'keep'\n", "[possible values: omit, string, unset]"),
+        ("[connection]\napi_key = 'k'\n", "unknown field `api_key`"),
+        ("[connection]\ndata_center = '01'\nendpoint = 'http://localhost:1'\n", "keep one of them"),
+        ("[mapping.columns]\ncustomer_id = { too = 'customer_id' }\n", "did you mean `to`?"),
+        ("limits = 3\n", "line 1"),
+    ];
+    for (file, expected) in cases {
+        lab.write("moebulk.toml", file);
+        let refused = lab.run(&["validate", "users.csv"]);
+        assert_eq!(refused.code, 2, "{file}: {}", refused.stderr);
+        assert!(refused.stderr.contains("moebulk.toml: "), "{file}: {}", refused.stderr);
+        assert!(refused.stderr.contains(expected), "{file}: {}", refused.stderr);
+    }
+    let missing = lab.run(&["validate", "users.csv", "--config", "none.toml"]);
+    assert_eq!(missing.code, 2);
+    assert!(missing.stderr.contains("--config none.toml: there is no such file"));
+}
+
+#[test]
+fn the_mapping_of_a_file_is_a_mapping() {
+    let lab = Lab::new();
+    lab.copy_samples();
+    let digest = |args: &[&str]| {
+        let args = [&["validate", "customers.csv"], args].concat();
+        lab.report(0, &args)["bodies"]["digest"].clone()
+    };
+    let inferred = digest(&[]);
+    let mapped = digest(&["--mapping", "users-mapping.toml"]);
+    assert_ne!(inferred, mapped);
+    let mapping: toml::Table =
+        toml::from_str(&String::from_utf8(lab.read("users-mapping.toml")).expect("UTF-8"))
+            .expect("TOML");
+    let config = toml::Table::from_iter([("mapping".to_owned(), toml::Value::Table(mapping))]);
+    lab.write("moebulk.toml", config.to_string());
+    assert_eq!(digest(&[]), mapped);
+    lab.write("names.toml", "[columns]\ncustomer_id = { to = 'customer_id' }\n");
+    assert_ne!(digest(&["--mapping", "names.toml"]), mapped, "the flag goes before the file");
+}
+
+#[test]
+fn the_schema_names_every_setting_and_every_setting_is_a_flag() {
+    let lab = Lab::new();
+    let schema = lab.run(&["config", "schema"]);
+    assert_eq!(schema.code, 0, "{}", schema.stderr);
+    let schema: Value = serde_json::from_slice(&schema.stdout).expect("JSON");
+    let help = String::from_utf8(lab.run(&["import", "--help"]).stdout).expect("UTF-8");
+    let all = shown(&lab, &[], &[]);
+    for (table, settings) in all["settings"].as_object().expect("tables") {
+        let reference = schema["properties"][table]["$ref"].as_str().expect(table);
+        let name = reference.rsplit('/').next().expect("a name");
+        let properties = schema["$defs"][name]["properties"].as_object().expect(name);
+        let shown: Vec<_> =
+            settings.as_object().expect("settings").keys().filter(|name| *name != "key").collect();
+        let mut known: Vec<_> = properties.keys().collect();
+        known.sort();
+        let mut sorted = shown.clone();
+        sorted.sort();
+        assert_eq!(sorted, known, "[{table}]");
+        for name in shown {
+            assert!(properties[name]["description"].is_string(), "{table}.{name}");
+            assert!(help.contains(&format!("--{}", name.replace('_', "-"))), "{table}.{name}");
+        }
+    }
+    assert!(!schema.to_string().contains("api_key\""), "the key is no setting");
+}
+
+/// An import that was stopped goes on by its directory alone, with everything that was said before.
+#[test]
+fn a_resume_takes_for_given_what_the_checkpoint_holds() {
+    let lab = Lab::new();
+    let rows: String = (0..60).map(|row| format!("user-{row},{row}\n")).collect();
+    lab.write("rows.csv", format!("customer_id,v\n{rows}"));
+    lab.write(
+        "map.toml",
+        "[columns]\ncustomer_id = { to = 'customer_id' }\nv = { attribute = 'w' }\n",
+    );
+    // The second request is not answered with success, once.
+    let sandbox = Sandbox::start_with(&lab, &["--answer", "403=Account Suspended:1@1"]);
+    let first = [
+        "import",
+        "rows.csv",
+        "--run-dir",
+        "run",
+        "--mapping",
+        "map.toml",
+        "--limit",
+        "50",
+        "--cut-users",
+        "20",
+        "--connections",
+        "1",
+        "--max-rejects",
+        "7",
+        "--progress",
+        "off",
+        "--endpoint",
+        &sandbox.url,
+        "--app-id",
+        "SANDBOX",
+    ];
+    let stopped = lab.run(&[first.as_slice(), &UNLIMITED].concat());
+    assert_eq!(stopped.code, 3, "{}", stopped.stderr);
+    let resumed = lab.run(&["import", "--run-dir", "run", "--output", "json", "--progress", "off"]);
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    let report: Value = serde_json::from_slice(&resumed.stdout).expect("JSON");
+    assert_eq!(report["rows"]["delivered"], 50, "--limit 50 holds");
+    assert_eq!(report["plan"]["users_per_minute"], Value::Null, "unlimited holds");
+    let records = sandbox.records();
+    assert_eq!(records.len(), 50, "nothing came twice");
+    let attributes = records[49].1.get("attributes");
+    assert_eq!(attributes.get("w"), &support::Json::text("49"), "--mapping holds");
+}
+
+#[test]
+fn what_is_said_on_resume_goes_before_the_checkpoint() {
+    let lab = Lab::new();
+    lab.write("rows.csv", "customer_id\na1\na2\na3\n");
+    let sandbox = Sandbox::start_with(&lab, &["--answer", "403=Account Suspended:1"]);
+    let first = [
+        "import",
+        "rows.csv",
+        "--run-dir",
+        "run",
+        "--limit",
+        "2",
+        "--progress",
+        "off",
+        "--endpoint",
+        &sandbox.url,
+        "--app-id",
+        "SANDBOX",
+    ];
+    assert_eq!(lab.run(&[first.as_slice(), &UNLIMITED].concat()).code, 3);
+    let other = lab.run(&["import", "--run-dir", "run", "--limit", "3", "--progress", "off"]);
+    assert_eq!(other.code, 2, "{}", other.stderr);
+    assert!(other.stderr.contains("--limit was 2, now 3"), "{}", other.stderr);
+    let none = lab.run(&["import", "--run-dir", "elsewhere"]);
+    assert_eq!(none.code, 2);
+    assert!(none.stderr.contains("name what to read"), "{}", none.stderr);
+}
+
+#[test]
+fn completions_and_manual_pages_name_every_flag() {
+    let lab = Lab::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let made = lab.run(&["completions", shell]);
+        assert_eq!(made.code, 0, "{shell}: {}", made.stderr);
+        let script = String::from_utf8(made.stdout).expect("UTF-8");
+        assert!(script.contains("users-per-minute"), "{shell}");
+    }
+    assert_eq!(lab.run(&["man", "pages"]).code, 0);
+    let page = String::from_utf8(lab.read("pages/moebulk-import.1")).expect("UTF-8");
+    assert!(page.contains(r"\-\-users\-per\-minute") && page.contains(".SH OPTIONS"), "{page}");
+    for command in ["", "-validate", "-config-show", "-sandbox"] {
+        assert!(lab.path(&format!("pages/moebulk{command}.1")).is_file(), "{command}");
+    }
+}

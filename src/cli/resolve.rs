@@ -46,7 +46,7 @@ pub fn job(args: JobArgs) -> Result<Job, Error> {
 pub fn quiet_job(args: JobArgs) -> Result<Job, Error> {
     if args.inputs.is_empty() {
         return Err(Error::Usage(
-            "name what to read: files, globs or directories, as in `moebulk import users.csv`"
+            "name what to read: each INPUT is a file, glob or directory, as in `moebulk import users.csv`"
                 .into(),
         ));
     }

@@ -53,6 +53,9 @@ impl Body {
 
     /// Users and events in a range of its parts.
     pub fn weight(&self, range: &Range<u32>) -> (u64, u64) {
+        if *range == self.whole() {
+            return (self.users, self.events);
+        }
         self.slice(range).iter().fold((0, 0), |(users, events), part| {
             (users + u64::from(part.users), events + u64::from(part.events))
         })

@@ -1,6 +1,6 @@
 //! SIGKILL, and errors, at the Nth write, sync and rename of a small import.
 
-use std::{collections::HashMap, fs, path::PathBuf};
+use std::{collections::HashMap, fs, ops::RangeInclusive, path::PathBuf};
 
 use crate::{
     job::{Job, Scene},
@@ -13,26 +13,42 @@ use crate::{
 /// The calls with which state reaches the disk and bodies reach the server.
 const CALLS: [&str; 7] = ["write", "writev", "fsync", "fdatasync", "rename", "ftruncate", "unlink"];
 
+/// Which writes and syncs of the checkpoint are those of turns, which a thread of its own makes. An
+/// injection counts for each thread, and whoever makes the checkpoint is at its first one before.
+const TURNS: RangeInclusive<usize> = 2..=4;
+
+/// The checkpoint alone.
+fn checkpoint(scene: &Scene) -> Vec<String> {
+    vec![scene.lab.path("run/checkpoint").display().to_string()]
+}
+
 /// Kills an import just before its Nth call of a kind, for `each` values of N, or all. Two lives in a
 /// row are killed at the same N, then it lives to its end.
 fn kill_at_calls(each: usize) -> Tally {
     let counts = calls_of_a_small_import();
     let mut tally = Tally::default();
     let (mut tries, mut kills) = (0, 0);
-    for call in CALLS {
+    let any = CALLS.iter().flat_map(|&call| {
         let most = counts.get(call).copied().unwrap_or(0);
-        for nth in sample(most, each) {
-            let mut scene = Scene::small(Rules::default());
-            for life in 0..2 {
-                let ended = scene.live(&inject(call, &format!("signal=KILL:when={nth}")), &[]);
-                // The second life may have less to do. How often a runtime wakes itself is a
-                // matter of chance, so the last calls may not be reached.
-                tries += usize::from(life == 0);
-                kills += usize::from(life == 0 && ended.signal == Some(9));
-                scene.forget_the_budget();
-            }
-            tally.add(scene.finish());
+        sample(most, each).into_iter().map(move |nth| (call, nth, false))
+    });
+    let turns = ["write", "fdatasync"];
+    let turns = turns.iter().flat_map(|&call| TURNS.map(move |nth| (call, nth, true)));
+    for (call, nth, is_turn) in any.chain(turns) {
+        let mut scene = Scene::small(Rules::default());
+        let paths = if is_turn { checkpoint(&scene) } else { Vec::new() };
+        let mut prefix = inject(call, &format!("signal=KILL:when={nth}"));
+        prefix.extend(only(&paths));
+        for life in 0..2 {
+            let ended = scene.live(&prefix, &[]);
+            // The second life may have less to do. How often a runtime wakes itself is a
+            // matter of chance, so the last calls may not be reached.
+            tries += usize::from(life == 0);
+            kills += usize::from(life == 0 && ended.signal == Some(9));
+            assert!(!is_turn || life > 0 || ended.signal == Some(9), "{call} {nth}: {ended:?}");
+            scene.forget_the_budget();
         }
+        tally.add(scene.finish());
     }
     assert!(kills * 10 >= tries * 8, "{kills} of {tries} were killed");
     tally
@@ -44,27 +60,31 @@ fn fail_syncs(each: usize) -> Tally {
     let counts = calls_of_a_small_import();
     let mut tally = Tally::default();
     let (mut tries, mut failures) = (0, 0);
-    for call in ["fsync", "fdatasync"] {
-        for nth in sample(counts[call], each) {
-            let mut scene = Scene::small(Rules::default());
-            let traced = Traced::new(&scene, call, &format!("error=EIO:when={nth}"), &[]);
-            let ended = scene.live(&traced.prefix, &[]);
-            let lines = traced.lines();
-            let failed = lines.iter().position(|line| line.contains("(INJECTED)"));
-            tries += 1;
-            // Where answers come together they share a sync: the last ones are not reached then.
-            let calls = most_of_a_thread(&lines, call);
-            assert_eq!(failed.is_some(), calls >= nth, "{call} {nth} of {calls}");
-            if let Some(failed) = failed {
-                failures += 1;
-                ended.says(3, &["Input/output error"]);
-                let path = path_of(&lines[failed]);
-                let again = lines[failed + 1..].iter().find(|line| path_of(line) == path);
-                assert_eq!(again, None, "{path} was synced again");
-            }
-            scene.forget_the_budget();
-            tally.add(scene.finish());
+    let any = ["fsync", "fdatasync"]
+        .into_iter()
+        .flat_map(|call| sample(counts[call], each).into_iter().map(move |nth| (call, nth, false)));
+    let turns = TURNS.map(|nth| ("fdatasync", nth, true));
+    for (call, nth, is_turn) in any.chain(turns) {
+        let mut scene = Scene::small(Rules::default());
+        let paths = if is_turn { checkpoint(&scene) } else { Vec::new() };
+        let traced = Traced::new(&scene, call, &format!("error=EIO:when={nth}"), &paths);
+        let ended = scene.live(&traced.prefix, &[]);
+        let lines = traced.lines();
+        let failed = lines.iter().position(|line| line.contains("(INJECTED)"));
+        tries += 1;
+        // Where answers come together they share a sync: the last ones are not reached then.
+        let calls = most_of_a_thread(&lines, call);
+        assert_eq!(failed.is_some(), calls >= nth, "{call} {nth} of {calls}");
+        assert!(failed.is_some() || !is_turn, "{call} {nth} of {calls} turns");
+        if let Some(failed) = failed {
+            failures += 1;
+            ended.says(3, &["Input/output error"]);
+            let path = path_of(&lines[failed]);
+            let again = lines[failed + 1..].iter().find(|line| path_of(line) == path);
+            assert_eq!(again, None, "{path} was synced again");
         }
+        scene.forget_the_budget();
+        tally.add(scene.finish());
     }
     assert!(failures * 2 > tries, "{failures} of {tries} failed");
     tally
@@ -82,21 +102,26 @@ fn most_of_a_thread(lines: &[String], call: &str) -> usize {
 /// Lets the Nth write to a file of ours fail with this error, once.
 fn fail_writes(error: &str, words: &str, each: usize) -> Tally {
     let mut tally = Tally::default();
-    let (mut nth, mut reached) = (1, true);
-    while reached {
+    let mut fail = |nth, is_turn| {
         let mut scene = Scene::small(Rules::default());
-        let paths = scene.written_paths();
+        let paths = if is_turn { checkpoint(&scene) } else { scene.written_paths() };
         let traced = Traced::new(&scene, "write", &format!("error={error}:when={nth}"), &paths);
         let ended = scene.live(&traced.prefix, &[]);
-        reached = traced.lines().iter().any(|line| line.contains("(INJECTED)"));
-        let code = if reached && !words.is_empty() { 3 } else { scene.job.code() };
+        let is_reached = traced.lines().iter().any(|line| line.contains("(INJECTED)"));
+        let code = if is_reached && !words.is_empty() { 3 } else { scene.job.code() };
         assert_eq!(ended.code, Some(code), "{error} {nth}: {}", ended.stderr);
-        assert!(!reached || ended.stderr.contains(words), "{error} {nth}: {}", ended.stderr);
+        assert!(!is_reached || ended.stderr.contains(words), "{error} {nth}: {}", ended.stderr);
         scene.forget_the_budget();
         tally.add(scene.finish());
+        is_reached
+    };
+    let mut nth = 1;
+    while fail(nth, false) {
         nth += each;
     }
-    assert!(nth > 20, "only {nth} writes were reached");
+    // Of the busiest thread.
+    assert!(nth > 12, "only {nth} writes were reached");
+    assert!(TURNS.step_by(each.min(2)).all(|nth| fail(nth, true)), "a turn is not reached");
     tally
 }
 
@@ -113,7 +138,7 @@ impl Traced {
         let mut prefix = inject(call, what);
         // The fourth word is where the trace goes.
         prefix[3] = file.display().to_string();
-        prefix.extend(paths.iter().flat_map(|path| ["-P".to_owned(), path.clone()]));
+        prefix.extend(only(paths));
         prefix.extend(["-y", "-s", "0"].map(str::to_owned));
         Self { prefix, file }
     }
@@ -122,6 +147,11 @@ impl Traced {
         let text = fs::read_to_string(&self.file).expect("a trace");
         text.lines().map(str::to_owned).collect()
     }
+}
+
+/// The words that let only calls on these files count.
+fn only(paths: &[String]) -> impl Iterator<Item = String> {
+    paths.iter().flat_map(|path| ["-P".to_owned(), path.clone()])
 }
 
 /// The path of the file that a traced call names: `fsync(12</a/b>)`.

@@ -1,0 +1,103 @@
+//! The command to type next, as a shell takes it.
+
+use std::path::{Path, PathBuf};
+
+use super::config::layers::Held;
+use crate::report::RejectsFile;
+
+/// Flags that say where to send, and as whom.
+const DESTINATION: [&str; 6] =
+    ["data_center", "endpoint", "app_id", "api_id", "api_key_file", "no_proxy"];
+
+/// Flags that are about one call, or that a dry run has alone.
+const LEFT_OUT: [&str; 8] =
+    ["inputs", "run_dir", "progress", "output", "log_level", "log_format", "sandbox", "out"];
+
+/// The import of what was checked: of the rejects, where there are any to mend.
+pub fn import(inputs: &[PathBuf], rejects: &[RejectsFile], typed: &Held, has_file: bool) -> String {
+    let mut words = vec!["moebulk".to_owned(), "import".to_owned()];
+    if rejects.is_empty() {
+        words.extend(inputs.iter().map(|path| quoted(&path.to_string_lossy())));
+        words.extend(flags(typed, |name| !LEFT_OUT.contains(&name)));
+    } else {
+        // Their mapping stands beside them.
+        words.extend(rejects.iter().map(|file| quoted(&file.path.to_string_lossy())));
+        let of_rows = |name: &str| name == "kind" || DESTINATION.contains(&name);
+        words.extend(flags(typed, of_rows));
+    }
+    let has_destination = typed.keys().any(|name| DESTINATION[..2].contains(&name.as_str()));
+    if !has_destination && !has_file {
+        words.push("--sandbox".to_owned());
+    }
+    words.join(" ")
+}
+
+/// The import that goes on where one stopped: its checkpoint holds the rest.
+pub fn resume(run_dir: &Path, typed: &Held) -> String {
+    let mut words = vec!["moebulk import --run-dir".to_owned()];
+    words.push(quoted(&run_dir.to_string_lossy()));
+    words.extend(flags(typed, |name| name == "config"));
+    words.join(" ")
+}
+
+fn flags(typed: &Held, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut words = Vec::new();
+    for (name, values) in typed.iter().filter(|(name, _)| wanted(name)) {
+        let flag = format!("--{}", name.replace('_', "-"));
+        match values.as_slice() {
+            [value] if value == "true" => words.push(flag),
+            values => {
+                for value in values {
+                    words.extend([flag.clone(), quoted(value)]);
+                }
+            }
+        }
+    }
+    words
+}
+
+/// A word as a shell takes it.
+pub fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=%+,@".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(flags: &[(&str, &str)]) -> Held {
+        let pair = |&(name, value): &(&str, &str)| (name.to_owned(), vec![value.to_owned()]);
+        flags.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn what_was_typed_is_typed_again() {
+        let inputs = [PathBuf::from("my users.csv")];
+        let flags = typed(&[
+            ("inputs", "my users.csv"),
+            ("mapping", "m.toml"),
+            ("strict", "true"),
+            ("delimiter", ";"),
+            ("output", "json"),
+        ]);
+        assert_eq!(
+            import(&inputs, &[], &flags, false),
+            "moebulk import 'my users.csv' --delimiter ';' --mapping m.toml --strict --sandbox"
+        );
+        let to = typed(&[("data_center", "01"), ("app_id", "A"), ("limit", "5")]);
+        let rejects = [RejectsFile { path: "runs/it's/rejects.csv".into(), rows: 1 }];
+        assert_eq!(
+            import(&inputs, &rejects, &to, false),
+            r"moebulk import 'runs/it'\''s/rejects.csv' --app-id A --data-center 01"
+        );
+        assert_eq!(
+            resume(Path::new("runs/x"), &typed(&[("config", "c.toml"), ("limit", "5")])),
+            "moebulk import --run-dir runs/x --config c.toml"
+        );
+    }
+}

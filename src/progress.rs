@@ -4,15 +4,31 @@
 //! Wraps indicatif. Knows numbers and words only, not the rooms they come from.
 
 use std::{
+    collections::VecDeque,
     io::{IsTerminal, Write},
     sync::Mutex,
     time::{Duration, Instant},
 };
 
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{
+    HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle,
+};
 
 /// Time between two plain lines, and between two JSON events.
 const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// The pace is over so long, told by rows at moments so far apart.
+const PACE_OVER: Duration = Duration::from_secs(60);
+const PACE_EVERY: Duration = Duration::from_secs(1);
+
+/// Columns of a bar, at most, and of all that stands beside it.
+const BAR_COLUMNS_MAX: usize = 40;
+const BESIDE_COLUMNS: usize = 54;
+
+/// What stands beside the bars.
+const READING: &str = "{percent:>3} %  {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+const CHECKED: &str = "{percent:>3} %  {total_bytes} {msg}";
+const SENDING: &str = "{percent:>3} %  {human_pos} of {human_len} rows\n          {wide_msg}";
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +76,52 @@ pub struct Sent {
     pub rows: u64,
     /// Rows that the server refused.
     pub failed: u64,
-    /// The rate that holds now, in words.
-    pub rate: String,
-    /// What the next body waits for, in words; empty where it does not wait.
-    pub waiting: String,
+    /// What counts against the budget: `users` or `events`.
+    pub unit: &'static str,
+    /// How many of them the budget allows in a minute now; `None` = any number.
+    pub budget: Option<u64>,
+    /// What the next body waits for; `None` where it does not wait.
+    pub waiting: Option<Wait>,
     /// Seconds left at the limits.
     pub seconds_left: u64,
+}
+
+/// What the next body waits for, and for how many seconds more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// The budget is used up.
+    Budget(u64),
+    /// The server asked for a pause.
+    Server {
+        /// For how long.
+        asked: u64,
+        /// How much of it is left.
+        left: u64,
+    },
+    /// The server is in trouble.
+    BackOff(u64),
+}
+
+impl Wait {
+    fn words(self) -> String {
+        match self {
+            Self::Budget(seconds) => format!("budget frees in {seconds} s"),
+            Self::Server { asked, left } => {
+                format!("the server asked for {asked} s, {left} s left")
+            }
+            Self::BackOff(seconds) => {
+                format!("the server is in trouble, next try in {seconds} s")
+            }
+        }
+    }
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::Budget(_) => "budget",
+            Self::Server { .. } => "server",
+            Self::BackOff(_) => "back_off",
+        }
+    }
 }
 
 /// Shows progress. All methods are cheap and may be called from any thread.
@@ -80,8 +136,17 @@ struct State {
     phase: Phase,
     done: u64,
     total: u64,
+    /// Since when the phase goes on.
+    since: Instant,
     sent: Sent,
+    /// Rows at some moments of the last minute, the oldest first.
+    pace: VecDeque<(Instant, u64)>,
+    /// Bytes that were checked, and in how many seconds.
+    checked: Option<(u64, f64)>,
+    bars: MultiProgress,
     bar: ProgressBar,
+    /// What was checked, above what is sent.
+    checked_bar: ProgressBar,
     last_line: Option<Instant>,
 }
 
@@ -97,8 +162,13 @@ impl Progress {
             phase: Phase::Check,
             done: 0,
             total: 0,
+            since: Instant::now(),
             sent: Sent::default(),
+            pace: VecDeque::new(),
+            checked: None,
+            bars: MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8)),
             bar: ProgressBar::hidden(),
+            checked_bar: ProgressBar::hidden(),
             last_line: None,
         };
         Self { mode, state: Mutex::new(state) }
@@ -107,19 +177,15 @@ impl Progress {
     /// Starts a phase: `total` is in bytes, or in rows where it sends.
     pub fn begin(&self, phase: Phase, total: u64) {
         self.with(|state, mode| {
-            state.end_bar();
+            state.end_bars();
             state.phase = phase;
             state.done = 0;
             state.total = total;
-            state.last_line = Some(Instant::now());
+            state.since = Instant::now();
+            state.last_line = Some(state.since);
+            state.pace.clear();
             if mode == Mode::Bar {
-                state.bar = ProgressBar::with_draw_target(
-                    Some(total),
-                    ProgressDrawTarget::stderr_with_hz(8),
-                );
-                state.bar.set_style(style(phase));
-                state.bar.set_prefix(phase.word());
-                state.bar.enable_steady_tick(Duration::from_millis(500));
+                state.begin_bars();
             } else if mode == Mode::Json {
                 state.line(mode);
             }
@@ -139,17 +205,21 @@ impl Progress {
     pub fn sent(&self, sent: Sent) {
         self.with(|state, mode| {
             state.done = sent.rows;
+            state.note_pace(sent.rows);
             state.bar.set_position(sent.rows);
-            state.bar.set_message(send_message(&sent));
             state.sent = sent;
+            state.bar.set_message(state.send_words());
             state.line_now_and_then(mode);
         });
     }
 
-    /// Ends the phase, and clears its bar.
+    /// Ends the phase, and clears its bars.
     pub fn end(&self) {
         self.with(|state, mode| {
-            state.end_bar();
+            if state.phase == Phase::Check {
+                state.checked = Some((state.done, state.since.elapsed().as_secs_f64()));
+            }
+            state.end_bars();
             if mode == Mode::Json {
                 state.line(mode);
             }
@@ -158,7 +228,7 @@ impl Progress {
 
     /// Prints a line of text to stderr without tearing a bar.
     pub fn say(&self, text: &str) {
-        self.with(|state, _| state.bar.suspend(|| write_line(text)));
+        self.with(|state, _| state.bars.suspend(|| write_line(text)));
     }
 
     fn with(&self, change: impl FnOnce(&mut State, Mode)) {
@@ -169,9 +239,68 @@ impl Progress {
 }
 
 impl State {
-    fn end_bar(&mut self) {
-        self.bar.finish_and_clear();
-        self.bar = ProgressBar::hidden();
+    fn begin_bars(&mut self) {
+        // What was checked stays in sight above what is sent.
+        if let (Phase::Send, Some((bytes, seconds))) = (self.phase, self.checked) {
+            let bar = self.bars.add(ProgressBar::new(bytes).with_style(style(CHECKED)));
+            bar.set_position(bytes);
+            bar.set_prefix("checked");
+            bar.set_message(format!("in {}", duration(seconds.ceil() as u64)));
+            bar.abandon();
+            self.checked_bar = bar;
+        }
+        let bar = ProgressBar::new(self.total).with_style(style(match self.phase {
+            Phase::Send => SENDING,
+            _ => READING,
+        }));
+        self.bar = self.bars.add(bar);
+        self.bar.set_prefix(self.phase.word());
+        self.bar.enable_steady_tick(Duration::from_millis(500));
+    }
+
+    fn end_bars(&mut self) {
+        for bar in [&mut self.bar, &mut self.checked_bar] {
+            bar.finish_and_clear();
+            *bar = ProgressBar::hidden();
+        }
+        let _ = self.bars.clear();
+        self.bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8));
+    }
+
+    fn note_pace(&mut self, rows: u64) {
+        let now = Instant::now();
+        if self.pace.back().is_none_or(|(at, _)| now - *at >= PACE_EVERY) {
+            self.pace.push_back((now, rows));
+        }
+        while self.pace.get(1).is_some_and(|(at, _)| now - *at >= PACE_OVER) {
+            self.pace.pop_front();
+        }
+    }
+
+    /// Rows in the last minute; where no budget holds them, what a minute of this pace has.
+    fn per_minute(&self) -> u64 {
+        let Some(&(since, before)) = self.pace.front() else { return 0 };
+        let rows = self.done.saturating_sub(before);
+        let seconds = since.elapsed().as_secs_f64().max(1.0);
+        let is_part = self.sent.budget.is_none() && seconds < PACE_OVER.as_secs_f64();
+        if is_part { (rows as f64 / seconds * 60.0).round() as u64 } else { rows }
+    }
+
+    /// Pace, budget, time left, and what it waits for, which comes first: a narrow terminal cuts
+    /// the end.
+    fn send_words(&self) -> String {
+        let Sent { failed, unit, budget, waiting, seconds_left, .. } = &self.sent;
+        let mut parts: Vec<String> = waiting.iter().map(|waiting| waiting.words()).collect();
+        if *failed > 0 {
+            parts.push(format!("{} refused", HumanCount(*failed)));
+        }
+        let pace = HumanCount(self.per_minute());
+        parts.push(match budget {
+            Some(budget) => format!("{pace} of {} {unit}/min", HumanCount(*budget)),
+            None => format!("{pace} {unit}/min, no limit"),
+        });
+        parts.push(format!("{} left", duration(*seconds_left)));
+        parts.join(", ")
     }
 
     fn line_now_and_then(&mut self, mode: Mode) {
@@ -183,45 +312,55 @@ impl State {
     }
 
     fn line(&self, mode: Mode) {
+        if mode == Mode::Json {
+            return write_line(&self.event().to_string());
+        }
         let percent = (self.done.min(self.total) * 100).checked_div(self.total).unwrap_or(100);
         let word = self.phase.word();
-        let text = match (mode, self.phase) {
-            (Mode::Json, Phase::Send) => serde_json::json!({
-                "phase": word, "rows": self.done, "rows_total": self.total, "failed": self.sent.failed,
-                "rate": self.sent.rate, "waiting": self.sent.waiting, "seconds_left": self.sent.seconds_left,
-            })
-            .to_string(),
-            (Mode::Json, _) => {
-                serde_json::json!({"phase": word, "bytes": self.done, "bytes_total": self.total}).to_string()
-            }
-            (_, Phase::Send) => format!(
+        write_line(&match self.phase {
+            Phase::Send => format!(
                 "{word}: {} of {} rows ({percent} %), {}",
                 HumanCount(self.done),
                 HumanCount(self.total),
-                send_message(&self.sent)
+                self.send_words()
             ),
-            _ => format!("{word}: {} of {} ({percent} %)", HumanBytes(self.done), HumanBytes(self.total)),
-        };
-        write_line(&text);
+            _ => format!(
+                "{word}: {} of {} ({percent} %)",
+                HumanBytes(self.done),
+                HumanBytes(self.total)
+            ),
+        });
+    }
+
+    /// An event of `--progress json`; docs/progress.md states its members.
+    fn event(&self) -> serde_json::Value {
+        let word = self.phase.word();
+        let seconds = self.since.elapsed().as_secs();
+        if self.phase != Phase::Send {
+            return serde_json::json!({
+                "phase": word, "seconds": seconds, "bytes": self.done, "bytes_total": self.total,
+            });
+        }
+        let Sent { failed, unit, budget, waiting, seconds_left, .. } = &self.sent;
+        serde_json::json!({
+            "phase": word,
+            "seconds": seconds,
+            "rows": self.done,
+            "rows_total": self.total,
+            "failed": failed,
+            "unit": unit,
+            "per_minute": self.per_minute(),
+            "budget_per_minute": budget,
+            "waiting_for": waiting.map(Wait::code),
+            "waiting": waiting.map(Wait::words),
+            "seconds_left": seconds_left,
+        })
     }
 }
 
 /// Progress must not end a run: a closed stderr is ignored.
 fn write_line(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-fn send_message(sent: &Sent) -> String {
-    // What it waits for comes first: a narrow terminal cuts the end.
-    let mut parts = Vec::new();
-    if !sent.waiting.is_empty() {
-        parts.push(sent.waiting.clone());
-    }
-    if sent.failed > 0 {
-        parts.push(format!("{} refused", HumanCount(sent.failed)));
-    }
-    parts.push(format!("{} left at {}", duration(sent.seconds_left), sent.rate));
-    parts.join(", ")
 }
 
 /// A duration in the two units that matter: `2 h 5 min`, `3 min 20 s`, `12 s`.
@@ -235,12 +374,15 @@ pub fn duration(seconds: u64) -> String {
     }
 }
 
-fn style(phase: Phase) -> ProgressStyle {
-    let template = match phase {
-        Phase::Send => "{prefix:>9} {bar:24} {human_pos}/{human_len} rows, {wide_msg}",
-        _ => "{prefix:>9} {bar:24} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
+/// The style of a bar, which gives way on a narrow terminal.
+fn style(beside: &str) -> ProgressStyle {
+    let columns = terminal_size::terminal_size_of(std::io::stderr());
+    let columns = columns.map_or(80, |(columns, _)| usize::from(columns.0));
+    let template = match columns.saturating_sub(BESIDE_COLUMNS).min(BAR_COLUMNS_MAX) {
+        0..10 => format!("{{prefix:>9}} {beside}"),
+        bar => format!("{{prefix:>9}} {{bar:{bar}.cyan/dim}} {beside}"),
     };
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 #[cfg(test)]

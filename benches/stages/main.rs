@@ -111,6 +111,7 @@ impl Bench {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             run_dir,
             shaping: BTreeMap::new(),
+            said: BTreeMap::new(),
         }
     }
 }

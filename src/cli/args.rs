@@ -124,9 +124,15 @@ pub struct JobArgs {
     /// The mapping of that file, with its path.
     #[arg(skip)]
     pub config_mapping: Option<(PathBuf, toml::Table)>,
-    /// The arguments that were given a value, by flag, environment or file.
+    /// The arguments that were given a value, by flag, environment, checkpoint or file.
     #[arg(skip)]
     pub said: BTreeMap<String, Vec<String>>,
+    /// Those of them that were typed.
+    #[arg(skip)]
+    pub typed: BTreeMap<String, Vec<String>>,
+    /// Whether a file says where to send.
+    #[arg(skip)]
+    pub file_has_destination: bool,
 
     /// What the rows are [default: as the mapping says, else users]
     #[arg(long, value_enum, help_heading = "What")]

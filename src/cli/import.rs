@@ -13,7 +13,7 @@ use super::{
     conclude,
     config::layers::{Failed, Parsed},
     exit::Exit,
-    interrupt, log, resolve, sandbox, say, text,
+    interrupt, log, next, resolve, sandbox, say, text,
 };
 use crate::journal::{CHECKPOINT_FILE, Journal, Snapshot};
 use crate::progress::Progress;
@@ -81,7 +81,7 @@ pub fn run(args: ImportArgs) -> Result<Exit, Error> {
     let mut job = resolve::job(args.job.clone())?;
     // Kept until the import is over: dropping it stops the emulator.
     let (delivery, sandbox) = delivery(&args, &mut job)?;
-    let stop = interrupt::listen();
+    let stop = interrupt::listen(&progress);
     let asks =
         delivery.is_real && !args.yes && io::stdin().is_terminal() && io::stderr().is_terminal();
     let around = Surroundings { progress: &progress, stop: &stop };
@@ -96,7 +96,17 @@ pub fn run(args: ImportArgs) -> Result<Exit, Error> {
         End::Stopped(error) => Exit::of(error).is_resumable(),
         End::Complete | End::Already(_) => false,
     };
-    let exit = conclude(&outcome, output, resumable.then_some("the same command"));
+    let typed = &args.job.typed;
+    let next = match &outcome.end {
+        // An emulator of its own is gone with the run.
+        End::Stopped(_) if args.target.sandbox || !resumable => None,
+        End::Stopped(_) => Some(next::resume(&job.run_dir, typed)),
+        _ if !outcome.rejects.is_empty() => {
+            Some(next::import(&job.inputs, &outcome.rejects, typed, args.job.file_has_destination))
+        }
+        _ => Some(format!("moebulk status {}", next::quoted(&job.run_dir.to_string_lossy()))),
+    };
+    let exit = conclude(&outcome, output, next.as_deref());
     drop(sandbox);
     Ok(exit)
 }

@@ -2,10 +2,14 @@
 
 use std::{
     process,
-    sync::atomic::{AtomicU8, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
     thread,
 };
 
+use crate::progress::Progress;
 use crate::run::Stop;
 
 /// Exit code of an interrupted run: 128 and the signal's number.
@@ -19,13 +23,15 @@ pub fn exit_code() -> u8 {
     EXIT_CODE.load(Ordering::Relaxed)
 }
 
-/// Listens for signals from now on, in a thread of its own.
-pub fn listen() -> Stop {
+/// Listens for signals from now on, in a thread of its own; the first is answered where progress is
+/// shown.
+pub fn listen(progress: &Arc<Progress>) -> Stop {
     let (stop, ask) = Stop::new();
+    let progress = Arc::clone(progress);
     let listening = thread::Builder::new().name("signals".to_owned()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         if let Ok(runtime) = runtime {
-            runtime.block_on(wait_for_two(ask));
+            runtime.block_on(wait_for_two(ask, &progress));
         }
     });
     // Without the thread a signal ends the process as it always does.
@@ -33,11 +39,11 @@ pub fn listen() -> Stop {
     stop
 }
 
-async fn wait_for_two(ask: impl Fn()) {
+async fn wait_for_two(ask: impl Fn(), progress: &Progress) {
     let Ok(mut signals) = Signals::new() else { return };
     let code = signals.next().await;
     EXIT_CODE.store(code, Ordering::Relaxed);
-    super::say("stopping: what is under way is finished and recorded; once more to stop at once");
+    progress.say("stopping: what is under way is finished; again to stop at once");
     ask();
     let code = signals.next().await;
     process::exit(i32::from(code));

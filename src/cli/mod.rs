@@ -10,6 +10,7 @@ mod generate;
 mod import;
 mod interrupt;
 mod log;
+mod next;
 mod pack;
 mod resolve;
 mod sandbox;
@@ -81,7 +82,11 @@ fn obey(mut parsed: Parsed) -> Result<Exit, Error> {
         let mapping = file.mapping.clone()?;
         Some((file.path.clone(), mapping))
     });
-    let with_layers = |job: &mut JobArgs| (job.config_mapping, job.said) = (mapping, said);
+    let (typed, to_file) = (parsed.typed(), parsed.file_has_destination());
+    let with_layers = |job: &mut JobArgs| {
+        (job.config_mapping, job.said) = (mapping, said);
+        (job.typed, job.file_has_destination) = (typed, to_file);
+    };
     match &mut parsed.cli.command {
         Command::Import(args) => with_layers(&mut args.job),
         Command::Validate(args) => with_layers(&mut args.job),

@@ -27,7 +27,7 @@ pub fn run(args: PackArgs) -> Result<Exit, Error> {
     if job.run_dir.as_os_str().is_empty() {
         job.run_dir = run::checked_dir(&job);
     }
-    let stop = interrupt::listen();
+    let stop = interrupt::listen(&progress);
     // One end of a pipe or file takes bodies or the report, not both.
     let out = if is_stdout(&args.out) { PathBuf::from("-") } else { args.out };
     let outcome = run::pack(&job, &out, &Surroundings { progress: &progress, stop: &stop })?;

@@ -138,9 +138,9 @@ pub fn inferred(columns: &[Inferred], job: &Job) -> Option<String> {
 }
 
 /// The summary, with what to turn to next.
-pub fn summary(outcome: &Outcome, resume: Option<&str>) -> String {
+pub fn summary(outcome: &Outcome, command: Option<&str>) -> String {
     let damaged = outcome.damaged.as_deref();
-    report::to_text(&outcome.summary, &report::Next { rejects: &outcome.rejects, damaged, resume })
+    report::to_text(&outcome.summary, &report::Next { rejects: &outcome.rejects, damaged, command })
 }
 
 /// What the checkpoint of a run directory says.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{args::ValidateArgs, conclude, exit::Exit, interrupt, log, resolve, say, text};
+use super::{args::ValidateArgs, conclude, exit::Exit, interrupt, log, next, resolve, say, text};
 use crate::progress::Progress;
 use crate::run::{self, Error, Surroundings};
 
@@ -14,14 +14,16 @@ pub fn run(args: ValidateArgs) -> Result<Exit, Error> {
     let progress = Arc::new(Progress::new(args.job.progress.into()));
     log::start(&args.job.log, &progress);
     let output = args.job.output;
+    let (typed, to_file) = (args.job.typed.clone(), args.job.file_has_destination);
     let mut job = resolve::job(args.job)?;
     if job.run_dir.as_os_str().is_empty() {
         job.run_dir = run::checked_dir(&job);
     }
-    let stop = interrupt::listen();
+    let stop = interrupt::listen(&progress);
     let outcome = run::validate(&job, &Surroundings { progress: &progress, stop: &stop })?;
     if let Some(table) = text::inferred(&outcome.inferred, &job) {
         say(&table);
     }
-    Ok(conclude(&outcome, output, None))
+    let next = next::import(&job.inputs, &outcome.rejects, &typed, to_file);
+    Ok(conclude(&outcome, output, Some(&next)))
 }

@@ -27,8 +27,8 @@ pub struct Next<'a> {
     pub rejects: &'a [RejectsFile],
     /// The file with bytes that are no records.
     pub damaged: Option<&'a Path>,
-    /// The command that goes on where this run stopped.
-    pub resume: Option<&'a str>,
+    /// The command to type then.
+    pub command: Option<&'a str>,
 }
 
 /// The summary as text, with a line end. Control characters in names are replaced, so
@@ -171,15 +171,15 @@ fn steps(next: &Next<'_>) -> Vec<String> {
     for RejectsFile { path, rows } in next.rejects {
         let rows = thousands(*rows);
         steps.push(format!(
-            "  mend the cells in {} ({rows} rows) and import that file",
+            "  mend the cells in {} ({rows} rows), then import that file",
             shown(path)
         ));
     }
     if let Some(path) = next.damaged {
         steps.push(format!("  see {} for what is no record", shown(path)));
     }
-    if let Some(command) = next.resume {
-        steps.push(format!("  go on with: {}", plain(command)));
+    if let Some(command) = next.command {
+        steps.push(format!("  {}", plain(command)));
     }
     steps
 }

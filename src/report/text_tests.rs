@@ -72,7 +72,7 @@ fn a_stopped_import_is_told_in_full() {
     let next = Next {
         rejects: &rejects,
         damaged: Some(Path::new("runs/x/damaged.txt")),
-        resume: Some("moebulk import a.csv --run-dir runs/x"),
+        command: Some("moebulk import a.csv --run-dir runs/x"),
     };
     let expected = "\
 import to https://api-01.moengage.com/v1/: stopped before the end: 430,000 of 1,000,990 accepted rows delivered, 570,000 pending
@@ -91,9 +91,9 @@ problems
   field-count: about field-count
 
 next
-  mend the cells in runs/x/rejects.csv (1,000 rows) and import that file
+  mend the cells in runs/x/rejects.csv (1,000 rows), then import that file
   see runs/x/damaged.txt for what is no record
-  go on with: moebulk import a.csv --run-dir runs/x
+  moebulk import a.csv --run-dir runs/x
 ";
     assert_eq!(to_text(&summary(), &next), expected);
 }

@@ -3,7 +3,6 @@
 
 use std::{sync::Mutex, thread};
 
-use indicatif::HumanCount;
 use tokio::sync::mpsc;
 
 use super::{
@@ -12,7 +11,7 @@ use super::{
 };
 use crate::journal::Journal;
 use crate::model::{Body, RequestCounts, Turn};
-use crate::progress::{Phase, Sent};
+use crate::progress::{Phase, Sent, Wait};
 use crate::send::ASKED_MS_MAX;
 use crate::send::{
     self, Clock, Ended, LedgerError, RateLog, SendProgress, Settings, Waiting, Work,
@@ -183,19 +182,13 @@ impl send::Ledger for JournalLedger<'_, '_> {
         };
         let wait_s = until_ms.saturating_sub(self.clock.now_ms()).div_ceil(1000);
         let (users_left, events_left) = if self.totals.users > 0 { (left, 0) } else { (0, left) };
-        let rate = |per_minute: Option<u64>, what: &str| match per_minute {
-            Some(rate) => format!("{} {what}/min", HumanCount(rate)),
-            None => "no rate limit".to_owned(),
-        };
+        let is_users = self.totals.users > 0;
         self.around.progress.sent(Sent {
             rows,
             failed: progress.failed,
-            rate: if self.totals.users > 0 {
-                rate(progress.users_per_minute, "users")
-            } else {
-                rate(progress.events_per_minute, "events")
-            },
-            waiting: progress.waiting.map(|waiting| self.words(waiting)).unwrap_or_default(),
+            unit: if is_users { "users" } else { "events" },
+            budget: if is_users { progress.users_per_minute } else { progress.events_per_minute },
+            waiting: progress.waiting.map(|waiting| self.wait(waiting)),
             seconds_left: wait_s
                 + summary::seconds_at_limit(self.job, users_left, events_left) as u64,
         });
@@ -203,16 +196,14 @@ impl send::Ledger for JournalLedger<'_, '_> {
 }
 
 impl JournalLedger<'_, '_> {
-    fn words(&self, waiting: Waiting) -> String {
+    fn wait(&self, waiting: Waiting) -> Wait {
         let seconds = |until_ms: u64| until_ms.saturating_sub(self.clock.now_ms()).div_ceil(1000);
         match waiting {
-            Waiting::Budget { until_ms } => format!("budget frees in {} s", seconds(until_ms)),
+            Waiting::Budget { until_ms } => Wait::Budget(seconds(until_ms)),
             Waiting::ServerAsked { until_ms, asked_ms } => {
-                format!("the server asked for {} s, {} s left", asked_ms / 1000, seconds(until_ms))
+                Wait::Server { asked: asked_ms / 1000, left: seconds(until_ms) }
             }
-            Waiting::BackOff { until_ms } => {
-                format!("the server is in trouble, next try in {} s", seconds(until_ms))
-            }
+            Waiting::BackOff { until_ms } => Wait::BackOff(seconds(until_ms)),
         }
     }
 }

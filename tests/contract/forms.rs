@@ -1,5 +1,7 @@
 //! The forms of output: progress, values, the report's fields.
 
+use std::collections::BTreeSet;
+
 use crate::support::{Lab, UNLIMITED};
 
 const CANARY: &str = "canary-7f3a";
@@ -23,6 +25,26 @@ fn progress_takes_the_form_that_was_asked_for() {
     let phases: Vec<_> = events.iter().map(|event| event["phase"].as_str()).collect();
     for phase in ["reading", "inferring", "checking", "sending"] {
         assert!(phases.contains(&Some(phase)), "no {phase} among {phases:?}");
+    }
+    // Every event has the members that the documents state, and no others.
+    let documented = include_str!("../../docs/progress.md");
+    let members = |sends: bool| -> BTreeSet<&str> {
+        let rows = documented.lines().filter_map(|line| line.strip_prefix("| `"));
+        rows.filter_map(|row| row.split_once(" | "))
+            .filter_map(|(names, rest)| Some((names, rest.split_once(" | ")?.0)))
+            .filter(|(_, phases)| match *phases {
+                "all" => true,
+                "sending" => sends,
+                "all but sending" => !sends,
+                _ => false,
+            })
+            .flat_map(|(names, _)| names.split('`').filter(|name| name.len() > 2))
+            .collect()
+    };
+    for event in &events {
+        let found: BTreeSet<&str> =
+            event.as_object().expect("an object").keys().map(String::as_str).collect();
+        assert_eq!(found, members(event["phase"] == "sending"), "{event}");
     }
     let last = events.last().expect("events");
     assert_eq!((&last["rows"], &last["rows_total"]), (&2.into(), &2.into()));

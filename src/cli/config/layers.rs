@@ -153,6 +153,17 @@ impl Parsed {
         raw.map(|value| value.to_string_lossy().into_owned()).collect()
     }
 
+    /// Whether the file says where to send.
+    pub fn file_has_destination(&self) -> bool {
+        DESTINATIONS.iter().any(|name| self.origin(name) == Origin::File)
+    }
+
+    /// The arguments that were typed.
+    pub fn typed(&self) -> Held {
+        let names = self.names.iter().filter(|name| self.origin(name) == Origin::Flag);
+        names.map(|name| (name.clone(), self.values(name))).collect()
+    }
+
     /// The arguments that somebody gave a value, but for those about this one call.
     pub fn said(&self, about_the_call: &[&str]) -> Held {
         self.names

@@ -246,7 +246,7 @@ impl State {
             bar.set_position(bytes);
             bar.set_prefix("checked");
             bar.set_message(format!("in {}", duration(seconds.ceil() as u64)));
-            bar.abandon();
+            bar.tick();
             self.checked_bar = bar;
         }
         let bar = ProgressBar::new(self.total).with_style(style(match self.phase {

@@ -24,11 +24,19 @@ const GROUP_ROWS_MAX: usize = 65_536;
 /// Encoded bytes of a row group.
 const GROUP_BYTES_MAX: usize = 16 << 20;
 
+/// The rows of the first row group, and what share of the rows before them later ones have. An open
+/// row group is in memory as a whole, and the footer's part of each that is closed: the few rejects
+/// of most imports take little, and groups stay few where there are many.
+const GROUP_ROWS_FIRST: usize = 2_048;
+const GROUP_SHARE: u64 = 8;
+
 /// A rejects file of one schema.
 pub(super) struct ParquetRows {
     to: ArrowWriter<Staged>,
     schema: SchemaRef,
     held: Option<Held>,
+    /// Rows in row groups that are closed.
+    closed: u64,
 }
 
 /// Rejected rows of one batch. They are taken out of it together: row by row would
@@ -67,7 +75,7 @@ impl ParquetRows {
             .set_max_row_group_bytes(Some(GROUP_BYTES_MAX))
             .build();
         let to = ArrowWriter::try_new(to, Arc::clone(&schema), Some(properties))?;
-        Ok(Self { to, schema, held: None })
+        Ok(Self { to, schema, held: None, closed: 0 })
     }
 
     /// Adds one row of a batch, of which the columns `kept` are written.
@@ -104,7 +112,13 @@ impl ParquetRows {
         let Some(held) = self.held.take() else {
             return Ok(());
         };
-        self.to.write(&held.into_batch(&self.schema)?)
+        self.to.write(&held.into_batch(&self.schema)?)?;
+        let open = self.to.in_progress_rows();
+        if open >= GROUP_ROWS_FIRST && open as u64 >= self.closed / GROUP_SHARE {
+            self.to.flush()?;
+            self.closed += open as u64;
+        }
+        Ok(())
     }
 }
 

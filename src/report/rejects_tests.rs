@@ -237,3 +237,30 @@ fn parquet_rows_keep_their_types_and_read_back() {
     assert_eq!(texts(5), ["id-too-short", "type-bool;nul-byte", ""]);
     assert_eq!(texts(6), ["short", "two", "three"]);
 }
+
+#[test]
+fn parquet_row_groups_begin_small_and_grow() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = RejectsWriter::new(dir.path(), false);
+    const ROWS: usize = 40_000;
+    const BATCH: usize = 500;
+    let (ids, ages) = (["u"; BATCH], [Some(1); BATCH]);
+    for first in (1..=ROWS).step_by(BATCH) {
+        let block = batch(0, first as u64, &ids, &ages);
+        let Rows::Arrow(rows) = &block else { unreachable!() };
+        let schema = rows.batch.schema();
+        writer.declare_source(0, SourceFormat::Parquet { schema }, "a.parquet");
+        for row in 0..BATCH {
+            writer.write(&block, row, &[Code::IdTooShort], "short").unwrap();
+        }
+    }
+    writer.finish().unwrap();
+    let file = fs::File::open(dir.path().join("rejects.parquet")).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let groups: Vec<_> =
+        reader.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
+    assert_eq!(groups.iter().sum::<i64>(), ROWS as i64);
+    assert_eq!(groups[..2], [2_500, 2_500], "an open group is in memory: {groups:?}");
+    assert!(groups.windows(2).rev().skip(1).all(|pair| pair[0] <= pair[1]), "{groups:?}");
+    assert!(groups.len() < 16, "a closed group stays in the footer: {groups:?}");
+}

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::model::Code;
 use plain::Views;
-pub(super) use plain::{Put, Sent};
+pub(super) use plain::{Put, Sent, Written};
 
 const MILLIS_PER_SECOND: u32 = 1_000;
 const MILLIS_PER_DAY: i64 = 86_400_000;
@@ -264,7 +264,9 @@ impl<'a> ArrowColumn<'a> {
         }
     }
 
-    fn is_null(&self, row: usize) -> bool {
+    /// Whether the cell of a row is null.
+    #[inline(always)]
+    pub(super) fn is_null(&self, row: usize) -> bool {
         self.nulls.is_some_and(|nulls| nulls.is_null(row))
     }
 }

@@ -1,7 +1,9 @@
 //! The cells of a block, whichever format it came from, by column of the plan.
 
+use std::ops::Range;
+
 use super::{
-    arrow_cells::{ArrowColumn, Put, Sent},
+    arrow_cells::{ArrowColumn, Put, Sent, Written},
     cell::Cell,
     digits::Slot,
     encode::Span,
@@ -25,6 +27,9 @@ pub trait Cells {
 
     /// A row.
     fn row(&self, row: usize) -> Self::Row<'_>;
+
+    /// Called before a row's cells are put, of all rows in their order.
+    fn reach(&mut self, _row: usize) {}
 }
 
 /// The cells of one row that are sent as they stand, by column of the plan.
@@ -112,15 +117,39 @@ impl RowCells for TextRow<'_> {
     }
 }
 
+/// Rows whose typed cells are written together, column by column: few enough that they stay in the
+/// first cache.
+const WINDOW_ROWS: usize = 32;
+
+/// Cells of a window of rows with very many columns.
+const WINDOW_CELLS: usize = 4_096;
+
 /// The cells of an Arrow batch.
 pub struct ArrowCells<'a> {
-    columns: Vec<Option<(ArrowColumn<'a>, Sent)>>,
+    columns: Vec<Option<Column<'a>>>,
+    rows: usize,
+    /// How many columns are written a window at a time.
+    typed: usize,
+    /// Rows of a window.
+    window_rows: usize,
+    /// Those of the window at hand.
+    window: Range<usize>,
+    /// What they hold, row by row.
+    written: Vec<Written>,
+}
+
+struct Column<'a> {
+    array: ArrowColumn<'a>,
+    sent: Sent,
+    /// Its place in the rows of a window, where it is one of those.
+    typed: Option<usize>,
 }
 
 impl<'a> ArrowCells<'a> {
     /// The cells of a batch, whose columns are found by name: it holds only those
     /// that the plan asked for. `Err` names a column that cannot be read.
     pub fn new(rows: &'a ArrowRows, plan: &Plan, binding: &Binding) -> Result<Self, String> {
+        let mut typed = 0;
         let columns = plan
             .columns
             .iter()
@@ -131,10 +160,14 @@ impl<'a> ArrowCells<'a> {
                 let array = ArrowColumn::new(array.as_ref())
                     .map_err(|error| format!("column `{}` {error}", column.source))?;
                 let sent = array.sent(column.value);
-                Ok(Some((array, sent)))
+                let place = (sent != Sent::General).then_some(typed);
+                typed += usize::from(place.is_some());
+                Ok(Some(Column { array, sent, typed: place }))
             })
             .collect::<Result<_, String>>()?;
-        Ok(Self { columns })
+        let window_rows = (WINDOW_CELLS / typed.max(1)).clamp(1, WINDOW_ROWS);
+        let written = vec![Written::NONE; window_rows * typed];
+        Ok(Self { columns, rows: rows.batch.num_rows(), typed, window_rows, window: 0..0, written })
     }
 }
 
@@ -143,7 +176,7 @@ impl Cells for ArrowCells<'_> {
 
     fn cell<'a>(&'a self, row: usize, column: usize, scratch: &'a mut String) -> Cell<'a> {
         match &self.columns[column] {
-            Some((array, _)) => array.cell(row, scratch),
+            Some(column) => column.array.cell(row, scratch),
             None => Cell::Absent,
         }
     }
@@ -155,26 +188,57 @@ impl Cells for ArrowCells<'_> {
 
     #[inline]
     fn row(&self, row: usize) -> ArrowRow<'_> {
-        ArrowRow { columns: &self.columns, row }
+        let place = row.wrapping_sub(self.window.start).saturating_mul(self.typed);
+        let written = self.written.get(place..).unwrap_or_default();
+        ArrowRow { columns: &self.columns, row, written }
+    }
+
+    #[inline]
+    fn reach(&mut self, row: usize) {
+        if row >= self.window.end {
+            self.window = row..self.rows.min(row + self.window_rows);
+            self.write_window();
+        }
+    }
+}
+
+impl ArrowCells<'_> {
+    #[inline(never)]
+    fn write_window(&mut self) {
+        for column in self.columns.iter().flatten() {
+            let Some(place) = column.typed else { continue };
+            let written = self.written[place..].iter_mut().step_by(self.typed);
+            column.array.put(self.window.start, column.sent, written.take(self.window.len()));
+        }
     }
 }
 
 /// The cells of one row of an Arrow batch.
 pub struct ArrowRow<'a> {
-    columns: &'a [Option<(ArrowColumn<'a>, Sent)>],
+    columns: &'a [Option<Column<'a>>],
     row: usize,
+    /// Its typed cells, and those of rows behind it.
+    written: &'a [Written],
 }
 
 impl RowCells for ArrowRow<'_> {
-    #[inline]
+    #[inline(always)]
     fn span(&self, column: usize) -> Option<Span<'_>> {
-        self.columns[column].as_ref()?.0.span(self.row)
+        match self.columns[column].as_ref()? {
+            Column { typed: Some(_), .. } => None,
+            column => column.array.span(self.row),
+        }
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&self, column: usize, to: &mut Slot) -> Put {
         match &self.columns[column] {
-            Some((array, sent)) => array.put(self.row, *sent, to),
+            Some(Column { typed: Some(place), .. }) => {
+                self.written.get(*place).map_or(Put::Declined, |written| written.copy(to))
+            }
+            // Texts have spans; of all others null is plain alone.
+            Some(column) if column.array.is_null(self.row) => Put::Absent,
+            Some(_) => Put::Declined,
             None => Put::Absent,
         }
     }

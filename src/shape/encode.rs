@@ -64,10 +64,8 @@ pub fn shape(
 ) -> Result<Shaped, String> {
     let encoder = Encoder::new(plan, &rows, spare);
     let block = match rows.as_ref() {
-        Rows::Text(text) => encoder.block(&rows, binding, &TextCells::new(text, binding)),
-        Rows::Arrow(arrow) => {
-            encoder.block(&rows, binding, &ArrowCells::new(arrow, plan, binding)?)
-        }
+        Rows::Text(text) => encoder.block(&rows, binding, TextCells::new(text, binding)),
+        Rows::Arrow(arrow) => encoder.block(&rows, binding, ArrowCells::new(arrow, plan, binding)?),
     };
     let Encoder { json, elements, rejects, mut tally, census, .. } = block;
     let (names, frequent) = census.finish(rows.len());
@@ -163,7 +161,7 @@ impl<'p> Encoder<'p> {
         }
     }
 
-    fn block<C: Cells>(mut self, rows: &Rows, binding: &Binding, cells: &C) -> Self {
+    fn block<C: Cells>(mut self, rows: &Rows, binding: &Binding, mut cells: C) -> Self {
         let layout = Layout::of(self.plan);
         let mut scratch = String::new();
         let (users, events) = match self.plan.kind {
@@ -172,7 +170,8 @@ impl<'p> Encoder<'p> {
         };
         for at in 0..rows.len() {
             let start = self.written();
-            let row = Row { plan: self.plan, binding, cells, at };
+            cells.reach(at);
+            let row = Row { plan: self.plan, binding, cells: &cells, at };
             let Written { head, key, user, name } = self.element(&layout, &row, &mut scratch);
             let len = self.written() - start;
             let closing = if head > 0 { envelope::ACTIONS_SUFFIX.len() } else { 0 };

@@ -3,10 +3,9 @@
 //!
 //! What is not plain is declined, and goes the general way by way of [`Cell`](super::Cell).
 
-use arrow::{
-    array::{GenericStringArray, OffsetSizeTrait, StringViewArray},
-    buffer::Buffer,
-};
+use std::hint::select_unpredictable;
+
+use arrow::array::{GenericStringArray, OffsetSizeTrait, StringViewArray};
 
 use super::{ArrowColumn, MILLIS_PER_DAY, Values};
 use crate::shape::{
@@ -41,32 +40,63 @@ pub(in crate::shape) enum Put {
     Declined,
 }
 
+/// A cell as it is sent, and its length, or what became of it.
+#[derive(Clone, Debug)]
+pub(in crate::shape) struct Written {
+    bytes: Slot,
+    len: u8,
+}
+
+impl Written {
+    /// No value has no bytes.
+    const ABSENT: u8 = 0;
+    const DECLINED: u8 = u8::MAX;
+
+    /// Nothing was written.
+    pub(in crate::shape) const NONE: Self =
+        Self { bytes: [0; size_of::<Slot>()], len: Self::DECLINED };
+
+    /// Copies the cell.
+    #[inline(always)]
+    pub(in crate::shape) fn copy(&self, to: &mut Slot) -> Put {
+        *to = self.bytes;
+        match self.len {
+            Self::ABSENT => Put::Absent,
+            Self::DECLINED => Put::Declined,
+            len => Put::Bytes(len.into()),
+        }
+    }
+}
+
 /// A column of views, and what a look at one needs.
 #[derive(Debug)]
 pub(super) struct Views<'a> {
     pub(super) array: &'a StringViewArray,
     views: &'a [u128],
-    bytes: &'a [u8],
-    buffers: &'a [Buffer],
+    /// The bytes of the views themselves, and those of each buffer.
+    bytes: Vec<&'a [u8]>,
 }
 
 impl<'a> Views<'a> {
     pub(super) fn of(array: &'a StringViewArray) -> Self {
-        let (views, bytes) = (array.views(), array.views().inner().as_slice());
-        Self { array, views, bytes, buffers: array.data_buffers() }
+        let views = array.views();
+        let buffers = array.data_buffers().iter().map(|buffer| buffer.as_slice());
+        let bytes = std::iter::once(views.inner().as_slice()).chain(buffers).collect();
+        Self { array, views, bytes }
     }
 
-    /// Where a text lies: a short one in the view itself, behind its length.
-    #[inline]
-    fn span(&self, row: usize) -> Span<'a> {
+    /// Where a text lies: a short one in the view itself, behind its length. Not branched on, since
+    /// nobody can guess which texts are short.
+    #[inline(always)]
+    fn span(&self, row: usize, is_null: bool) -> Span<'a> {
         let view = self.views[row];
         let len = view as u32 as usize;
-        if len <= VIEW_BYTES - LENGTH_BYTES {
-            return Span { bytes: self.bytes, start: row * VIEW_BYTES + LENGTH_BYTES, len };
-        }
-        let (buffer, start) = ((view >> 64) as u32, (view >> 96) as u32);
-        let bytes = self.buffers[buffer as usize].as_slice();
-        Span { bytes, start: start as usize, len }
+        let is_short = len <= VIEW_BYTES - LENGTH_BYTES;
+        let (buffer, start) = ((view >> 64) as u32 as usize, (view >> 96) as u32 as usize);
+        let buffer = select_unpredictable(is_short, 0, buffer + 1);
+        let start = select_unpredictable(is_short, row * VIEW_BYTES + LENGTH_BYTES, start);
+        let len = if is_null { 0 } else { len };
+        Span { bytes: self.bytes[buffer], start, len }
     }
 }
 
@@ -103,10 +133,18 @@ impl ArrowColumn<'_> {
     }
 
     /// Where the text of a cell lies, of null one without bytes; `None` where it is no text.
-    #[inline]
+    #[inline(always)]
     pub(in crate::shape) fn span(&self, row: usize) -> Option<Span<'_>> {
+        match &self.values {
+            Values::Utf8View(texts) => Some(texts.span(row, self.is_null(row))),
+            _ => self.other_span(row),
+        }
+    }
+
+    /// The same where texts are no views.
+    #[inline(never)]
+    fn other_span(&self, row: usize) -> Option<Span<'_>> {
         let span = match &self.values {
-            Values::Utf8View(texts) => texts.span(row),
             Values::Utf8(texts) => slice(texts, row),
             Values::LargeUtf8(texts) => slice(texts, row),
             Values::Dictionary { keys, values } if !self.is_null(row) => {
@@ -117,60 +155,103 @@ impl ArrowColumn<'_> {
         Some(if self.is_null(row) { Span { len: 0, ..span } } else { span })
     }
 
-    /// Writes the cell as it is sent, without quotes.
-    #[inline]
-    pub(in crate::shape) fn put(&self, row: usize, sent: Sent, to: &mut Slot) -> Put {
-        if self.is_null(row) {
-            return Put::Absent;
-        }
-        if sent == Sent::General {
-            return Put::Declined;
-        }
+    /// Writes cells as they are sent, without quotes, those of the rows from `row` on. `sent` is what
+    /// the column is for, and not [`Sent::General`].
+    pub(in crate::shape) fn put<'s>(
+        &self,
+        row: usize,
+        sent: Sent,
+        to: impl Iterator<Item = &'s mut Written>,
+    ) {
+        use Values as V;
         let is_text = sent == Sent::Quoted;
-        let len = match &self.values {
-            Values::Bool(values) => {
+        match &self.values {
+            V::Bool(values) => self.each(row, to, |row, to| {
                 let word = if values.value(row) { *b"true " } else { *b"false" };
                 to[..word.len()].copy_from_slice(&word);
                 Some(word.len() - usize::from(word[4] == b' '))
+            }),
+            V::Int8(values) => self.each(row, to, |row, to| Some(put_i64(to, values[row].into()))),
+            V::Int16(values) => self.each(row, to, |row, to| Some(put_i64(to, values[row].into()))),
+            V::Int32(values) => self.each(row, to, |row, to| Some(put_i64(to, values[row].into()))),
+            V::UInt8(values) => {
+                self.each(row, to, |row, to| Some(put_u64(to, 0, values[row].into())));
             }
-            Values::Int8(values) => Some(put_i64(to, values[row].into())),
-            Values::Int16(values) => Some(put_i64(to, values[row].into())),
-            Values::Int32(values) => Some(put_i64(to, values[row].into())),
-            Values::UInt8(values) => Some(put_u64(to, 0, values[row].into())),
-            Values::UInt16(values) => Some(put_u64(to, 0, values[row].into())),
-            Values::UInt32(values) => Some(put_u64(to, 0, values[row].into())),
+            V::UInt16(values) => {
+                self.each(row, to, |row, to| Some(put_u64(to, 0, values[row].into())));
+            }
+            V::UInt32(values) => {
+                self.each(row, to, |row, to| Some(put_u64(to, 0, values[row].into())));
+            }
             // A text may have more digits than a double keeps.
-            Values::Int64(values) => {
-                (is_text || is_exact(values[row].unsigned_abs())).then(|| put_i64(to, values[row]))
+            V::Int64(values) => self.each(row, to, |row, to| {
+                let value = values[row];
+                (is_text || is_exact(value.unsigned_abs())).then(|| put_i64(to, value))
+            }),
+            V::UInt64(values) => self.each(row, to, |row, to| {
+                let value = values[row];
+                (is_text || is_exact(value)).then(|| put_u64(to, 0, value))
+            }),
+            V::Float32(values) => self.each(row, to, |row, to| put_f64(to, values[row].into())),
+            V::Float64(values) => self.each(row, to, |row, to| put_f64(to, values[row])),
+            &V::Decimal32(values, scale) => {
+                self.each(row, to, |row, to| put_decimal(to, values[row].into(), scale));
             }
-            Values::UInt64(values) => {
-                (is_text || is_exact(values[row])).then(|| put_u64(to, 0, values[row]))
+            &V::Decimal64(values, scale) => {
+                self.each(row, to, |row, to| put_decimal(to, values[row].into(), scale));
             }
-            Values::Float32(values) => put_f64(to, values[row].into()),
-            Values::Float64(values) => put_f64(to, values[row]),
-            &Values::Decimal32(values, scale) => put_decimal(to, values[row].into(), scale),
-            &Values::Decimal64(values, scale) => put_decimal(to, values[row].into(), scale),
-            &Values::Decimal128(values, scale) => put_decimal(to, values[row], scale),
-            Values::Date32(values) => put_date(to, values[row].into()),
-            Values::Date64(values) => match values[row] {
+            &V::Decimal128(values, scale) => {
+                self.each(row, to, |row, to| put_decimal(to, values[row], scale));
+            }
+            V::Date32(values) => self.each(row, to, |row, to| put_date(to, values[row].into())),
+            V::Date64(values) => self.each(row, to, |row, to| match values[row] {
                 whole if whole % MILLIS_PER_DAY == 0 => put_date(to, whole / MILLIS_PER_DAY),
                 instant => put_instant::<1_000>(to, instant),
-            },
-            Values::Timestamp(values, 1) => put_instant::<1>(to, values[row]),
-            Values::Timestamp(values, 1_000) => put_instant::<1_000>(to, values[row]),
-            Values::Timestamp(values, 1_000_000) => put_instant::<1_000_000>(to, values[row]),
-            Values::Timestamp(values, _) => put_instant::<1_000_000_000>(to, values[row]),
-            Values::Dictionary { keys, values } => {
-                return values.put_of_dictionary(keys[row], sent, to);
+            }),
+            &V::Timestamp(values, 1) => {
+                self.each(row, to, |row, to| put_instant::<1>(to, values[row]));
             }
-            _ => None,
-        };
-        len.map_or(Put::Declined, Put::Bytes)
+            &V::Timestamp(values, 1_000) => {
+                self.each(row, to, |row, to| put_instant::<1_000>(to, values[row]));
+            }
+            &V::Timestamp(values, 1_000_000) => {
+                self.each(row, to, |row, to| put_instant::<1_000_000>(to, values[row]));
+            }
+            &V::Timestamp(values, _) => {
+                self.each(row, to, |row, to| put_instant::<1_000_000_000>(to, values[row]));
+            }
+            V::Dictionary { keys, values } => {
+                for (row, written) in (row..).zip(to) {
+                    if self.is_null(row) {
+                        written.len = Written::ABSENT;
+                    } else {
+                        values.put_one(keys[row], sent, written);
+                    }
+                }
+            }
+            _ => self.each(row, to, |_, _| None),
+        }
     }
 
-    /// The same, apart, so that the usual way has no recursion in it.
-    fn put_of_dictionary(&self, row: usize, sent: Sent, to: &mut Slot) -> Put {
-        self.put(row, sent, to)
+    /// One cell of a dictionary's values; apart, so that the types do not go on without end.
+    fn put_one(&self, row: usize, sent: Sent, to: &mut Written) {
+        self.put(row, sent, &mut std::iter::once(to) as &mut dyn Iterator<Item = &mut Written>);
+    }
+
+    #[inline(always)]
+    fn each<'s>(
+        &self,
+        row: usize,
+        to: impl Iterator<Item = &'s mut Written>,
+        put: impl Fn(usize, &mut Slot) -> Option<usize>,
+    ) {
+        for (row, written) in (row..).zip(to) {
+            written.len = if self.is_null(row) {
+                Written::ABSENT
+            } else {
+                put(row, &mut written.bytes).map_or(Written::DECLINED, |len| len as u8)
+            };
+        }
     }
 }
 

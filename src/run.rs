@@ -14,6 +14,7 @@
 //! - `doubt`: rows that an earlier run sent without an answer.
 //! - `rundir`: the run directory and what an earlier run left in it.
 //! - `import`: all of it in order.
+//! - `init`: a mapping for inputs that nobody has described yet.
 //! - `turn`: one import at a time.
 //! - `failpoint`: where tests make a stage panic.
 //!
@@ -28,6 +29,7 @@ mod dry;
 mod failpoint;
 mod findings;
 mod import;
+mod init;
 mod inputs;
 mod mapped;
 mod notes;
@@ -63,6 +65,7 @@ use crate::wire::api::Api;
 
 pub use dry::{pack, validate};
 pub use import::{Proposal, import};
+pub use init::{Described, Form, Init, init};
 pub use mapped::MappingFile;
 pub use pipeline::Window;
 pub use rundir::{checked_dir, import_dir, newest_dir, sandbox_dir};

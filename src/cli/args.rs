@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::{config::layers::Found, init::InitArgs};
 use crate::model::{Rate, TextEncoding};
 use crate::progress::Mode;
 use crate::run::RejectsMax;
@@ -30,6 +31,9 @@ pub enum Command {
     /// Write the request bodies, one JSON document a line
     #[command(args_override_self = true)]
     Pack(Box<PackArgs>),
+    /// Look at all values and write a commented moebulk.toml; nothing is loaded
+    #[command(args_override_self = true)]
+    Init(Box<InitArgs>),
     /// Test the credentials and the way to the server; nothing is loaded
     #[command(args_override_self = true)]
     Check(CheckArgs),
@@ -121,9 +125,9 @@ pub struct JobArgs {
     /// Settings and mapping [default: moebulk.toml in the working directory, if there is one]
     #[arg(long, value_name = "FILE", help_heading = "What")]
     pub config: Option<PathBuf>,
-    /// The mapping of that file, with its path.
+    /// That file, where it has a mapping.
     #[arg(skip)]
-    pub config_mapping: Option<(PathBuf, toml::Table)>,
+    pub config_file: Option<Found>,
     /// The arguments that were given a value, by flag, environment, checkpoint or file.
     #[arg(skip)]
     pub said: BTreeMap<String, Vec<String>>,
@@ -162,39 +166,9 @@ pub struct JobArgs {
     )]
     pub offset: u64,
 
-    /// The encoding, by its label in the WHATWG list, such as utf-8, utf-16le, windows-1252 or shift_jis; latin-1 and iso-8859-1 are the true ISO-8859-1 and not, as there, windows-1252 [default: by the byte order mark, else utf-8]
-    #[arg(long, value_name = "LABEL", value_parser = parse_encoding, help_heading = "CSV")]
-    pub encoding: Option<TextEncoding>,
-    /// What separates fields: one ASCII character, or `tab` [default: whichever of , ; | and tab fits the first records, else , and for .tsv a tab]
-    #[arg(long, value_name = "CHAR", value_parser = parse_byte, help_heading = "CSV")]
-    pub delimiter: Option<u8>,
-    /// What encloses fields: one ASCII character, or `none` [default: " unless the first records show it to be ']
-    #[arg(long, value_name = "CHAR|none", value_parser = parse_quote, help_heading = "CSV")]
-    pub quote: Option<Quote>,
-    /// A character that makes the next one literal
-    #[arg(long, value_name = "CHAR", value_parser = parse_byte, help_heading = "CSV")]
-    pub escape: Option<u8>,
-    /// The first record is data; columns are called column_1, column_2, …
-    #[arg(long, help_heading = "CSV")]
-    pub no_header: bool,
-    /// Lines to pass over before the header
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 0,
-        hide_default_value = true,
-        help_heading = "CSV"
-    )]
-    pub skip_lines: u64,
-    /// A text that means no value; can be given more than once
-    #[arg(long, value_name = "TEXT", num_args = 1.., action = clap::ArgAction::Append, help_heading = "CSV")]
-    pub null_value: Vec<String>,
-    /// Take stray quotes literally instead of rejecting the record
-    #[arg(long, help_heading = "CSV")]
-    pub lenient_quotes: bool,
-    /// The longest record, in bytes as UTF-8
-    #[arg(long, value_name = "BYTES", default_value_t = 1_048_576, help_heading = "CSV")]
-    pub max_record_bytes: usize,
+    /// How CSV is written.
+    #[command(flatten)]
+    pub csv: CsvArgs,
 
     /// What an empty cell becomes: left out, the empty string (string columns), or the removal of the user's value
     #[arg(long, value_enum, default_value = "omit", help_heading = "Rules")]
@@ -252,6 +226,44 @@ pub struct JobArgs {
     /// What is logged.
     #[command(flatten)]
     pub log: LogArgs,
+}
+
+/// How CSV is written.
+#[derive(Clone, Debug, Args)]
+pub struct CsvArgs {
+    /// The encoding, by its label in the WHATWG list, such as utf-8, utf-16le, windows-1252 or shift_jis; latin-1 and iso-8859-1 are the true ISO-8859-1 and not, as there, windows-1252 [default: by the byte order mark, else utf-8]
+    #[arg(long, value_name = "LABEL", value_parser = parse_encoding, help_heading = "CSV")]
+    pub encoding: Option<TextEncoding>,
+    /// What separates fields: one ASCII character, or `tab` [default: whichever of , ; | and tab fits the first records, else , and for .tsv a tab]
+    #[arg(long, value_name = "CHAR", value_parser = parse_byte, help_heading = "CSV")]
+    pub delimiter: Option<u8>,
+    /// What encloses fields: one ASCII character, or `none` [default: " unless the first records show it to be ']
+    #[arg(long, value_name = "CHAR|none", value_parser = parse_quote, help_heading = "CSV")]
+    pub quote: Option<Quote>,
+    /// A character that makes the next one literal
+    #[arg(long, value_name = "CHAR", value_parser = parse_byte, help_heading = "CSV")]
+    pub escape: Option<u8>,
+    /// The first record is data; columns are called column_1, column_2, …
+    #[arg(long, help_heading = "CSV")]
+    pub no_header: bool,
+    /// Lines to pass over before the header
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        help_heading = "CSV"
+    )]
+    pub skip_lines: u64,
+    /// A text that means no value; can be given more than once
+    #[arg(long, value_name = "TEXT", num_args = 1.., action = clap::ArgAction::Append, help_heading = "CSV")]
+    pub null_value: Vec<String>,
+    /// Take stray quotes literally instead of rejecting the record
+    #[arg(long, help_heading = "CSV")]
+    pub lenient_quotes: bool,
+    /// The longest record, in bytes as UTF-8
+    #[arg(long, value_name = "BYTES", default_value_t = 1_048_576, help_heading = "CSV")]
+    pub max_record_bytes: usize,
 }
 
 /// What is logged to stderr, and how. Logs hold no key and no value of a row.

@@ -8,6 +8,7 @@ mod config;
 mod exit;
 mod generate;
 mod import;
+mod init;
 mod interrupt;
 mod log;
 mod next;
@@ -78,13 +79,10 @@ fn run() -> Exit {
 
 fn obey(mut parsed: Parsed) -> Result<Exit, Error> {
     let said = parsed.said(&import::ABOUT_THE_CALL);
-    let mapping = parsed.file.as_ref().and_then(|file| {
-        let mapping = file.mapping.clone()?;
-        Some((file.path.clone(), mapping))
-    });
+    let file = parsed.file.clone();
     let (typed, to_file) = (parsed.typed(), parsed.file_has_destination());
     let with_layers = |job: &mut JobArgs| {
-        (job.config_mapping, job.said) = (mapping, said);
+        (job.config_file, job.said) = (file, said);
         (job.typed, job.file_has_destination) = (typed, to_file);
     };
     match &mut parsed.cli.command {
@@ -100,6 +98,7 @@ fn obey(mut parsed: Parsed) -> Result<Exit, Error> {
         Command::Import(args) => import::run(*args),
         Command::Validate(args) => validate::run(*args),
         Command::Pack(args) => pack::run(*args),
+        Command::Init(args) => init::run(*args),
         Command::Check(args) => check::run(&args),
         Command::Sandbox(args) => sandbox::run(args),
         Command::Status(args) => status::run(args),

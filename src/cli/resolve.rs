@@ -11,7 +11,8 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use super::{
-    args::{AccountArgs, ApiArg, EmptyArg, JobArgs, KindArg, OnTypeError},
+    args::{AccountArgs, ApiArg, CsvArgs, EmptyArg, JobArgs, KindArg, OnTypeError},
+    config::layers::Found,
     say,
 };
 use crate::decode::csv::Dialect;
@@ -50,11 +51,7 @@ pub fn quiet_job(args: JobArgs) -> Result<Job, Error> {
                 .into(),
         ));
     }
-    let asked = args.kind.map(|kind| match kind {
-        KindArg::Users => Kind::Users,
-        KindArg::Events => Kind::Events,
-        KindArg::Devices => Kind::Devices,
-    });
+    let asked = args.kind.map(kind);
     let mapping = mapping(&args, asked)?;
     let said = mapping.as_ref().map(|file| &file.mapping);
     let kind = asked.or(said.and_then(|mapping| mapping.kind)).unwrap_or(Kind::Users);
@@ -95,18 +92,7 @@ pub fn quiet_job(args: JobArgs) -> Result<Job, Error> {
         )));
     }
     let shaping = shaping(&args);
-    let usual = Dialect::default();
-    let dialect = Dialect {
-        delimiter: args.delimiter.unwrap_or(usual.delimiter),
-        quote: args.quote.map_or(usual.quote, |quote| quote.0),
-        escape: args.escape,
-        header: !args.no_header,
-        skip_lines: args.skip_lines,
-        lenient_quotes: args.lenient_quotes,
-        record_bytes_max: args.max_record_bytes,
-        ..usual
-    };
-    dialect.check().map_err(Error::Usage)?;
+    let dialect = dialect(&args.csv)?;
     let rules = Rules {
         empty: match args.empty {
             EmptyArg::Omit => Empty::Omit,
@@ -115,7 +101,7 @@ pub fn quiet_job(args: JobArgs) -> Result<Job, Error> {
         },
         null_values: {
             let words = said.map(|mapping| mapping.null_words.clone()).unwrap_or_default();
-            args.null_value.into_iter().chain(words).collect()
+            args.csv.null_value.into_iter().chain(words).collect()
         },
         omit_on_type_error: args.on_type_error == OnTypeError::Omit,
         strict_ids: args.strict_ids,
@@ -133,9 +119,9 @@ pub fn quiet_job(args: JobArgs) -> Result<Job, Error> {
         api,
         mapping,
         dialect,
-        delimiter_given: args.delimiter.is_some(),
-        quote_given: args.quote.is_some(),
-        encoding: args.encoding,
+        delimiter_given: args.csv.delimiter.is_some(),
+        quote_given: args.csv.quote.is_some(),
+        encoding: args.csv.encoding,
         rules,
         window: Window { offset: args.offset, limit: args.limit },
         cut_users: args.cut_users,
@@ -152,6 +138,35 @@ pub fn quiet_job(args: JobArgs) -> Result<Job, Error> {
     })
 }
 
+/// What the rows are.
+pub fn kind(arg: KindArg) -> Kind {
+    match arg {
+        KindArg::Users => Kind::Users,
+        KindArg::Events => Kind::Events,
+        KindArg::Devices => Kind::Devices,
+    }
+}
+
+/// How CSV is written, as far as flags say it.
+///
+/// # Errors
+/// They contradict each other.
+pub fn dialect(args: &CsvArgs) -> Result<Dialect, Error> {
+    let usual = Dialect::default();
+    let dialect = Dialect {
+        delimiter: args.delimiter.unwrap_or(usual.delimiter),
+        quote: args.quote.map_or(usual.quote, |quote| quote.0),
+        escape: args.escape,
+        header: !args.no_header,
+        skip_lines: args.skip_lines,
+        lenient_quotes: args.lenient_quotes,
+        record_bytes_max: args.max_record_bytes,
+        ..usual
+    };
+    dialect.check().map_err(Error::Usage)?;
+    Ok(dialect)
+}
+
 /// The mapping: the file given, or the one that a run left beside the rejects that are imported
 /// again, or what the config says.
 fn mapping(args: &JobArgs, kind: Option<Kind>) -> Result<Option<MappingFile>, Error> {
@@ -161,10 +176,10 @@ fn mapping(args: &JobArgs, kind: Option<Kind>) -> Result<Option<MappingFile>, Er
     if let Some(path) = beside_rejects(&args.inputs) {
         return Ok(Some(MappingFile::read(&path, kind)?));
     }
-    match &args.config_mapping {
-        Some((path, table)) => Ok(Some(MappingFile::of(path, table.clone(), kind)?)),
-        None => Ok(None),
-    }
+    let Some(Found { path, mapping: Some(table), text, .. }) = &args.config_file else {
+        return Ok(None);
+    };
+    Ok(Some(MappingFile::of(path, table.clone(), text, kind)?))
 }
 
 fn beside_rejects(inputs: &[PathBuf]) -> Option<PathBuf> {
@@ -187,15 +202,15 @@ fn shaping(args: &JobArgs) -> BTreeMap<String, String> {
         ("--event", args.event.clone().unwrap_or_default()),
         ("--limit", args.limit.map_or_else(|| "none".to_owned(), |n| n.to_string())),
         ("--offset", args.offset.to_string()),
-        ("--encoding", args.encoding.map_or("auto", TextEncoding::name).to_owned()),
-        ("--delimiter", byte(args.delimiter)),
-        ("--quote", args.quote.map_or_else(|| "auto".to_owned(), |quote| byte(quote.0))),
-        ("--escape", byte(args.escape)),
-        ("--no-header", args.no_header.to_string()),
-        ("--skip-lines", args.skip_lines.to_string()),
-        ("--null-value", args.null_value.join("\u{1f}")),
-        ("--lenient-quotes", args.lenient_quotes.to_string()),
-        ("--max-record-bytes", args.max_record_bytes.to_string()),
+        ("--encoding", args.csv.encoding.map_or("auto", TextEncoding::name).to_owned()),
+        ("--delimiter", byte(args.csv.delimiter)),
+        ("--quote", args.csv.quote.map_or_else(|| "auto".to_owned(), |quote| byte(quote.0))),
+        ("--escape", byte(args.csv.escape)),
+        ("--no-header", args.csv.no_header.to_string()),
+        ("--skip-lines", args.csv.skip_lines.to_string()),
+        ("--null-value", args.csv.null_value.join("\u{1f}")),
+        ("--lenient-quotes", args.csv.lenient_quotes.to_string()),
+        ("--max-record-bytes", args.csv.max_record_bytes.to_string()),
         ("--empty", format!("{:?}", args.empty).to_lowercase()),
         ("--on-type-error", format!("{:?}", args.on_type_error).to_lowercase()),
         ("--strict-ids", args.strict_ids.to_string()),

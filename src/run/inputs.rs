@@ -1,10 +1,12 @@
 //! From what the user named to opened tables, and a plan that fits all of them.
 
+use std::collections::HashMap;
+
 use super::{Error, Job, MappingFile, Surroundings};
 use crate::decode::{self, Table, csv, parquet::METADATA_BYTES_MAX};
 use crate::model::{Rows, TextEncoding};
 use crate::progress::Phase;
-use crate::shape::plan::{self, Binding, Plan, SourceColumn};
+use crate::shape::plan::{self, Binding, OWN_COLUMN_PREFIX, Plan, SourceColumn};
 use crate::source::{self, Fingerprint, Format, Input};
 
 /// The inputs of an import.
@@ -75,6 +77,93 @@ impl InputFile {
 /// # Errors
 /// The first input that cannot be used, a mapping that cannot, or one that does not fit.
 pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inputs, Plan), Error> {
+    let (mut inputs, columns) = open_tables(job, fingerprint, around)?;
+    let planned = match &job.mapping {
+        Some(file) => file.mapping.columns.clone(),
+        None => Plan::by_name(job.kind, columns.iter().map(Vec::as_slice)),
+    };
+    let mut plan = Plan::new(job.kind, planned, job.rules.clone());
+    plan.note_lists(columns.iter().flatten());
+    inputs.bind(&plan, job.mapping.is_some())?;
+    Ok((inputs, plan))
+}
+
+/// Opens every input with all of its columns, whatever they are. Returns them as a plan of
+/// attributes whose types are open, and each as the inputs have it: what one of them refuses, or
+/// has nested, is so in all.
+///
+/// # Errors
+/// The first input that cannot be used.
+pub fn open_all(
+    job: &Job,
+    around: &Surroundings,
+) -> Result<(Inputs, Plan, Vec<SourceColumn>), Error> {
+    let (mut inputs, columns) = open_tables(job, false, around)?;
+    let mut sources: Vec<SourceColumn> = Vec::new();
+    let mut places = HashMap::new();
+    for column in columns.iter().flatten() {
+        if column.name.starts_with(OWN_COLUMN_PREFIX) {
+            continue;
+        }
+        let at = *places.entry(column.name.as_str()).or_insert_with(|| {
+            sources.push(column.clone());
+            sources.len() - 1
+        });
+        let known = &mut sources[at];
+        known.refusal = known.refusal.take().or_else(|| column.refusal.clone());
+        known.float |= column.float;
+        known.nested |= column.nested;
+        known.plain_lists &= column.plain_lists;
+    }
+    let plan = Plan::open(job.kind, &sources, job.rules.clone());
+    for (file, columns) in inputs.files.iter_mut().zip(&columns) {
+        file.binding = plan.bind_readable(columns);
+        file.wanted = wanted(&file.binding);
+    }
+    Ok((inputs, plan, sources))
+}
+
+impl Inputs {
+    /// Fits a plan to every input.
+    ///
+    /// # Errors
+    /// It does not fit one.
+    pub fn bind(&mut self, plan: &Plan, mapped: bool) -> Result<(), Error> {
+        for file in &mut self.files {
+            let columns = source_columns(&file.table);
+            let binding = plan
+                .bind(&file.input.name(), &columns, mapped)
+                .map_err(|error: plan::Error| Error::Usage(error.to_string()))?;
+            file.wanted = wanted(&binding);
+            file.binding = binding;
+        }
+        Ok(())
+    }
+}
+
+fn wanted(binding: &Binding) -> Vec<usize> {
+    let mut wanted: Vec<usize> = binding.sources.iter().copied().flatten().collect();
+    wanted.sort_unstable();
+    wanted
+}
+
+fn source_columns(table: &Table) -> Vec<SourceColumn> {
+    let source = |column: decode::Column| SourceColumn {
+        name: column.name,
+        refusal: column.refusal,
+        float: column.float,
+        nested: column.nested,
+        plain_lists: column.plain_lists,
+    };
+    table.columns().into_iter().map(source).collect()
+}
+
+/// Opens every input, not bound to a plan yet, with the columns of each.
+fn open_tables(
+    job: &Job,
+    fingerprint: bool,
+    around: &Surroundings,
+) -> Result<(Inputs, Vec<Vec<SourceColumn>>), Error> {
     let found = source::find(&job.inputs)?;
     let total: u64 = found.iter().map(|input| input.bytes).sum();
     tracing::info!(files = found.len(), bytes = total, kind = job.kind.as_str(), "inputs found");
@@ -82,7 +171,7 @@ pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inpu
         around.progress.begin(Phase::Fingerprint, total);
     }
     let names = expected_names(job.mapping.as_ref());
-    let mut opened = Vec::with_capacity(found.len());
+    let mut files = Vec::with_capacity(found.len());
     let mut kept_bytes = 0;
     for (index, input) in found.into_iter().enumerate() {
         let print = if fingerprint {
@@ -103,39 +192,13 @@ pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inpu
             );
             return Err(Error::Unreadable { path: input.name(), reason });
         }
-        let columns: Vec<SourceColumn> = table
-            .columns()
-            .into_iter()
-            .map(|column| SourceColumn {
-                name: column.name,
-                refusal: column.refusal,
-                float: column.float,
-                nested: column.nested,
-                plain_lists: column.plain_lists,
-            })
-            .collect();
-        opened.push((input, table, columns, print));
+        let binding = Binding { sources: Vec::new(), unused: Vec::new(), guarded: false };
+        files.push(InputFile { input, table, binding, wanted: Vec::new(), fingerprint: print });
     }
-    let tables: Vec<_> = opened.iter().map(|(input, table, ..)| (input.name(), table)).collect();
+    let tables: Vec<_> = files.iter().map(|file| (file.input.name(), &file.table)).collect();
     say_dialects(job, &tables, around);
-    let columns = match &job.mapping {
-        Some(file) => file.mapping.columns.clone(),
-        None => Plan::by_name(job.kind, opened.iter().map(|(_, _, columns, _)| columns.as_slice())),
-    };
-    let mut plan = Plan::new(job.kind, columns, job.rules.clone());
-    plan.note_lists(opened.iter().flat_map(|(_, _, columns, _)| columns));
-    let files = opened
-        .into_iter()
-        .map(|(input, table, columns, fingerprint)| {
-            let binding = plan
-                .bind(&input.name(), &columns, job.mapping.is_some())
-                .map_err(|error: plan::Error| Error::Usage(error.to_string()))?;
-            let mut wanted: Vec<usize> = binding.sources.iter().copied().flatten().collect();
-            wanted.sort_unstable();
-            Ok(InputFile { input, table, binding, wanted, fingerprint })
-        })
-        .collect::<Result<_, Error>>()?;
-    Ok((Inputs { files }, plan))
+    let columns = files.iter().map(|file| source_columns(&file.table)).collect();
+    Ok((Inputs { files }, columns))
 }
 
 fn open_table(

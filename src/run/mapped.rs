@@ -37,13 +37,18 @@ impl MappingFile {
         Ok(Self { path: path.to_owned(), content, mapping })
     }
 
-    /// Takes the mapping of a config.
+    /// Takes the mapping that is a table of a config with this text.
     ///
     /// # Errors
     /// It says something that cannot be done.
-    pub fn of(path: &Path, table: toml::Table, kind: Option<Kind>) -> Result<Self, Error> {
+    pub fn of(
+        path: &Path,
+        table: toml::Table,
+        text: &str,
+        kind: Option<Kind>,
+    ) -> Result<Self, Error> {
         let content = format!("{:032x}", xxh3_128(table.to_string().as_bytes()));
-        let mapping = mapping::of_table(table, kind)
+        let mapping = mapping::of_table(table, text, kind)
             .map_err(|error| Error::Usage(format!("{}: [mapping]: {error}", path.display())))?;
         Ok(Self { path: path.to_owned(), content, mapping })
     }

@@ -145,6 +145,20 @@ pub struct Binding {
 }
 
 impl Plan {
+    /// Finds the plan's columns in one file, but for those whose values cannot be read.
+    pub fn bind_readable(&self, columns: &[SourceColumn]) -> Binding {
+        let readable: HashMap<&str, usize> = columns
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| column.refusal.is_none())
+            .map(|(at, column)| (column.name.as_str(), at))
+            .collect();
+        let sources =
+            self.columns.iter().map(|column| readable.get(column.source.as_str()).copied());
+        let guarded = columns.iter().any(|column| column.name == GUARDED_COLUMN);
+        Binding { sources: sources.collect(), unused: Vec::new(), guarded }
+    }
+
     /// Fits the plan to one file. With a mapping every mapped column must be there;
     /// without, only the customer_id.
     pub fn bind(

@@ -26,7 +26,10 @@ use super::{
 };
 use crate::model::{Code, Element, Kind, Problem, Reject, Rows, Severity, Shaped, Tally};
 use crate::wire::envelope;
+pub(super) use census::ByHash;
 use census::Census;
+pub(super) use date_like::looks_like_date;
+pub(super) use event::EPOCH_SECONDS_MAX;
 use layout::{Layout, Node};
 pub(super) use plain::Span;
 use plain::Stage;

@@ -56,6 +56,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Something that `moebulk init` left to be decided.
+    #[error("{place} is still to be decided: {question}")]
+    Undecided {
+        /// The line and the column.
+        place: String,
+        /// What is to be decided, and how it is written.
+        question: String,
+    },
     /// A constant that cannot be sent.
     #[error("constant `{name}`: {reason}")]
     Constant {
@@ -141,12 +149,12 @@ pub fn parse(text: &str, kind: Option<Kind>) -> Result<Mapping, Error> {
     Ok(mapping)
 }
 
-/// Reads a mapping in our form that stands in a table of another file.
+/// Reads a mapping in our form that is a table of another file, whose text is there for the lines.
 ///
 /// # Errors
 /// It contradicts itself or the flag.
-pub fn of_table(table: toml::Table, kind: Option<Kind>) -> Result<Mapping, Error> {
-    let mapping = own::of_table(table, kind)?;
+pub fn of_table(table: toml::Table, text: &str, kind: Option<Kind>) -> Result<Mapping, Error> {
+    let mapping = own::of_table(table, text, kind)?;
     check(&mapping)?;
     Ok(mapping)
 }

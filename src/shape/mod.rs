@@ -5,6 +5,8 @@
 //! - [`plan`], `bind`, `naming`: what becomes of each column, how one file's columns fit
 //!   it, and which rules their names break.
 //! - [`infer`]: column types from all values, where no mapping gives them.
+//! - [`profile`]: what the columns hold, counted over all values.
+//! - [`propose`]: a mapping by names and values, for `init`.
 //! - [`encode`]: a block of rows to JSON, problems with positions.
 //! - [`number`], [`datetime`], [`nested`], [`cell`], [`arrow_cells`], `digits`: values, exactly.
 //!
@@ -30,4 +32,6 @@ mod naming;
 pub mod nested;
 pub mod number;
 pub mod plan;
+pub mod profile;
+pub mod propose;
 mod suggest;

@@ -275,6 +275,18 @@ impl Plan {
         plan
     }
 
+    /// A plan in which every column is an attribute of its own name, whose type is open where it is
+    /// not nested.
+    pub fn open(kind: Kind, sources: &[SourceColumn], rules: Rules) -> Self {
+        let columns = sources.iter().map(|source| {
+            let value = if source.nested { ValueType::Json } else { ValueType::Text };
+            let mut column = PlanColumn::new(&source.name, Target::Attribute, &source.name, value);
+            column.inferred = !source.nested;
+            column
+        });
+        Self::new(kind, columns.collect(), rules)
+    }
+
     /// Learns from the columns of all inputs which attributes can hold no object, and what is
     /// to be said of the columns then.
     pub fn note_lists<'a>(&mut self, sources: impl Iterator<Item = &'a SourceColumn>) {

@@ -153,11 +153,11 @@ pub struct Setting {
 }
 
 impl Config {
-    /// Reads a file. `Ok(None)` where it is not there.
+    /// Reads a file, and gives its text with it. `Ok(None)` where it is not there.
     ///
     /// # Errors
     /// It cannot be read, or says something that is no setting.
-    pub fn read(path: &Path) -> Result<Option<Self>, Error> {
+    pub fn read(path: &Path) -> Result<Option<(Self, String)>, Error> {
         let fail = |error: &dyn std::fmt::Display| {
             Error::Usage(format!("{}: {}", path.display(), error.to_string().trim_end()))
         };
@@ -166,10 +166,10 @@ impl Config {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(fail(&error)),
         };
-        let text = text.trim_start_matches('\u{feff}');
-        toml::from_str(text)
-            .map(Some)
-            .map_err(|error| fail(&mapping::with_suggestion(&error.to_string())))
+        let text = text.trim_start_matches('\u{feff}').to_owned();
+        let config = toml::from_str(&text)
+            .map_err(|error| fail(&mapping::with_suggestion(&error.to_string())))?;
+        Ok(Some((config, text)))
     }
 
     /// Every setting that there is, but for the mapping: its table and its name.

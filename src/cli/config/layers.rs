@@ -32,6 +32,8 @@ pub struct Found {
     pub path: PathBuf,
     /// Its mapping, where it has one.
     pub mapping: Option<toml::Table>,
+    /// All of it.
+    pub text: String,
     settings: Vec<Setting>,
 }
 
@@ -220,8 +222,8 @@ fn with_defaults(command: Command, path: &[String], defaults: &Held) -> Command 
 fn find(given: &ArgMatches) -> Result<Option<Found>, Error> {
     let named = given.get_one::<PathBuf>("config");
     let path = named.cloned().unwrap_or_else(|| PathBuf::from(CONFIG_FILE));
-    let config = match Config::read(&path)? {
-        Some(config) => config,
+    let (config, text) = match Config::read(&path)? {
+        Some(read) => read,
         None if named.is_none() => return Ok(None),
         None => {
             return Err(Error::Usage(format!(
@@ -252,7 +254,7 @@ fn find(given: &ArgMatches) -> Result<Option<Found>, Error> {
             path.display()
         )));
     }
-    Ok(Some(Found { path, mapping: config.mapping, settings }))
+    Ok(Some(Found { path, mapping: config.mapping, text, settings }))
 }
 
 /// Holds a setting to what its flag takes.

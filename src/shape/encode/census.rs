@@ -10,8 +10,8 @@ use crate::model::Frequent;
 const RARE_SHARE: u32 = 512;
 
 /// Keys that are hashes already.
-#[derive(Default)]
-struct AsIs(u64);
+#[derive(Clone, Default)]
+pub struct AsIs(u64);
 
 impl Hasher for AsIs {
     fn finish(&self) -> u64 {
@@ -27,7 +27,8 @@ impl Hasher for AsIs {
     }
 }
 
-type ByHash = BuildHasherDefault<AsIs>;
+/// For sets and maps of such keys.
+pub type ByHash = BuildHasherDefault<AsIs>;
 
 /// Bits by which users with several rows are told from most of those with one.
 const BITS: usize = 1 << 15;

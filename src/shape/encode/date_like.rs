@@ -4,7 +4,7 @@ use crate::shape::datetime::{DateFormat, DateTime, Zone};
 
 /// Whether a text is made as dates are: a year, and a month and a day behind it or a day and
 /// a month in either order before it, with one separator; then nothing or a time.
-pub(super) fn looks_like_date(text: &str) -> bool {
+pub fn looks_like_date(text: &str) -> bool {
     let bytes = text.as_bytes();
     let number = |from: usize| {
         let digits = bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();

@@ -15,7 +15,7 @@ use crate::shape::{
 use crate::wire::limits;
 
 /// Epoch values from here on are milliseconds: as seconds they lie beyond the year 5000.
-const EPOCH_SECONDS_MAX: f64 = 1e11;
+pub(in crate::shape) const EPOCH_SECONDS_MAX: f64 = 1e11;
 
 impl Encoder<'_> {
     /// Writes `{"action":…,"attributes":{…},…}`; gives the hash of the action's name.

@@ -52,6 +52,8 @@ pub struct File {
     /// Users: never create one.
     #[serde(default)]
     update_existing_only: bool,
+    /// What is still to be decided, as `moebulk init` leaves it.
+    decide: Option<String>,
     /// An entry for each source column.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Entry>")]
@@ -98,6 +100,8 @@ struct Entry {
     /// An input may lack the column.
     #[serde(default)]
     optional: bool,
+    /// What is still to be decided, as `moebulk init` leaves it.
+    decide: Option<String>,
 }
 
 /// The name of an attribute: with dots between the levels of objects, or level by level.
@@ -122,17 +126,24 @@ struct Defaults {
 pub(super) fn parse(text: &str, flag: Option<Kind>) -> Result<Mapping, Error> {
     let file: File =
         toml::from_str(text).map_err(|error| Error::Toml(with_suggestion(&error.to_string())))?;
-    read(file, flag)
+    read(file, text, flag)
 }
 
-/// Reads a table that is such a mapping.
-pub(super) fn of_table(table: toml::Table, flag: Option<Kind>) -> Result<Mapping, Error> {
+/// Reads the table of a file that is such a mapping; `text` is the whole file.
+pub(super) fn of_table(
+    table: toml::Table,
+    text: &str,
+    flag: Option<Kind>,
+) -> Result<Mapping, Error> {
     let file = File::deserialize(table)
         .map_err(|error| Error::Toml(with_suggestion(&error.to_string())))?;
-    read(file, flag)
+    read(file, text, flag)
 }
 
-fn read(file: File, flag: Option<Kind>) -> Result<Mapping, Error> {
+fn read(file: File, text: &str, flag: Option<Kind>) -> Result<Mapping, Error> {
+    if let Some(question) = file.decide {
+        return Err(Error::Undecided { place: place(text, None), question });
+    }
     let stated = file.kind.as_deref().map(kind).transpose()?;
     if let (Some(file), Some(flag)) = (stated, flag)
         && file != flag
@@ -162,6 +173,9 @@ fn read(file: File, flag: Option<Kind>) -> Result<Mapping, Error> {
             column: name.clone(),
             reason: with_suggestion(&error.to_string()),
         })?;
+        if let Some(question) = entry.decide {
+            return Err(Error::Undecided { place: place(text, Some(&name)), question });
+        }
         columns.push(entry.resolve(name, &defaults)?);
     }
     for (name, value) in file.constants {
@@ -178,6 +192,29 @@ fn read(file: File, flag: Option<Kind>) -> Result<Mapping, Error> {
         event: file.event,
         update_existing_only: file.update_existing_only,
     })
+}
+
+/// `line 7, column `x``: where something is still to be decided.
+fn place(text: &str, column: Option<&str>) -> String {
+    let named = column.map(|name| format!("column `{name}`"));
+    let parts = [line_of_decide(text, column).map(|line| format!("line {line}")), named];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { "`decide`".to_owned() } else { parts.join(", ") }
+}
+
+/// The line of an entry of a column, or of the file's own `decide`.
+fn line_of_decide(text: &str, column: Option<&str>) -> Option<usize> {
+    let file = toml::de::DeTable::parse(text).ok()?;
+    let mut table = file.get_ref();
+    if let Some(mapping) = table.get("mapping") {
+        table = mapping.get_ref().as_table()?;
+    }
+    if column.is_some() {
+        table = table.get("columns")?.get_ref().as_table()?;
+    }
+    let wanted = column.unwrap_or("decide");
+    let (key, _) = table.iter().find(|(key, _)| key.get_ref() == wanted)?;
+    Some(text.get(..key.span().start)?.matches('\n').count() + 1)
 }
 
 fn kind(name: &str) -> Result<Kind, Error> {
@@ -504,6 +541,15 @@ mod tests {
         let text = format!("kind = \"events\"\n{id}");
         let error = parse(&text, Some(Kind::Users)).expect_err("two kinds");
         assert_eq!(error, Error::Kind { file: Kind::Events, flag: Kind::Users });
+    }
+
+    #[test]
+    fn what_is_to_be_decided_is_named_with_its_line() {
+        let text = "kind = \"users\"\n[columns]\nid = { to = \"customer_id\" }\n# born\n\
+                    \"born on\" = { decide = \"day-first?\" }\n";
+        assert_eq!(fails(text), "line 5, column `born on` is still to be decided: day-first?");
+        let text = text.replace("[columns]", "decide = \"who?\"\n[columns]");
+        assert_eq!(fails(&text), "line 2 is still to be decided: who?");
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn every_line_names_tests_that_exist() {
 /// The flags of every command's help.
 fn flags_of_help() -> BTreeSet<String> {
     let mut flags = BTreeSet::new();
-    for command in ["import", "validate", "pack", "sandbox", "status", "check"] {
+    for command in ["import", "validate", "pack", "init", "sandbox", "status", "check"] {
         let output = Command::new(env!("CARGO_BIN_EXE_moebulk"))
             .args([command, "--help"])
             .output()

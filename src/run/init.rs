@@ -101,7 +101,7 @@ pub fn init(asked: &Init, around: &Surroundings) -> Result<Described, Error> {
         Form::Config | Form::Mapping => propose::to_page(&Page {
             proposal: &proposal,
             profile: &profile,
-            checked: checked.as_ref().map(|(counts, tally)| (counts.clone(), tally)),
+            checked: checked.as_ref().map(|(counts, tally)| (*counts, tally)),
             inputs: &names,
             flags: &asked.flags,
             null_values: &job.rules.null_values,
@@ -163,7 +163,8 @@ fn check(
     let rules = Rules { event: proposal.event.clone(), ..job.rules.clone() };
     let mut plan = Plan::new(job.kind, mapping.columns, rules);
     plan.note_lists(sources.iter());
-    inputs.bind(&plan, true).map_err(|error| broken(&error))?;
+    // An input may lack what every one needs, the customer_id above all.
+    inputs.bind(&plan, true)?;
     let prepared = Prepared::new(&job, inputs, plan, check::limits(&job), around)?;
     around.progress.begin(Phase::Check, prepared.inputs.bytes());
     let (mut counts, mut tally) = (RowCounts::default(), Tally::default());

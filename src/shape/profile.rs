@@ -243,11 +243,12 @@ impl Column {
 
     /// The shape of a text, beside what is counted of every value.
     fn text(&mut self, text: &str, early: bool, untyped: bool) {
-        if untyped && matches!(text.as_bytes()[0], b'0'..=b'9' | b'-' | b'+' | b'.' | b' ' | b'\t')
+        let begins = matches!(text.as_bytes()[0], b'0'..=b'9' | b'-' | b'+' | b'.' | b' ' | b'\t');
+        if untyped
+            && begins
+            && let Some(number) = Number::parse(text)
         {
-            if let Some(number) = Number::parse(text) {
-                self.numbers.add(text, &number);
-            }
+            self.numbers.add(text, &number);
         }
         self.dates.add(text);
         self.emails += u64::from(is_email(text));

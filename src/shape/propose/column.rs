@@ -1,6 +1,6 @@
 //! The type of one column by all of its values, and what is to be said of them.
 
-use super::names;
+use super::{names, text::string};
 use crate::shape::{
     datetime::DateFormat,
     encode::EPOCH_SECONDS_MAX,
@@ -118,23 +118,26 @@ fn text_notes(typed: &mut Typed, minorities: &[Minority], column: &Column, at: u
     {
         boolean_note(typed, column);
     }
+}
+
+/// What is to be said of words that may mean no value, where they are sent as text.
+pub fn null_note(column: &Column) -> Option<String> {
     let words: Vec<String> =
         column.nulls().map(|(word, count)| format!("{count} × `{word}`")).collect();
-    if !words.is_empty() {
-        let list: Vec<_> = column.nulls().map(|(word, _)| super::page::string(word)).collect();
-        typed.notes.push(format!(
+    let list: Vec<_> = column.nulls().map(|(word, _)| string(word)).collect();
+    (!words.is_empty()).then(|| {
+        format!(
             "{} is sent as text; if it means no value, add null = [{}]",
             words.join(", "),
             list.join(", ")
-        ));
-    }
+        )
+    })
 }
 
 fn boolean_note(typed: &mut Typed, column: &Column) {
     let Some((yes, no)) = column.few.as_ref().and_then(names::words) else { return };
-    let list = |words: &[String]| {
-        words.iter().map(|word| super::page::string(word)).collect::<Vec<_>>().join(", ")
-    };
+    let list =
+        |words: &[String]| words.iter().map(|word| string(word)).collect::<Vec<_>>().join(", ");
     typed.notes.push(format!(
         "{FOR_A_BOOLEAN}: type = \"bool\", true = [{}], false = [{}]",
         list(&yes),

@@ -103,6 +103,10 @@ fn candidate(
     } else {
         Named::Otherwise
     };
+    // Every input needs it.
+    if column.missing > 0 && named != Named::Exactly {
+        return None;
+    }
     let mut disallowed = column.disallowed;
     let mut values = column.values;
     // Words that elsewhere mean no value are ids like any others here.
@@ -112,13 +116,13 @@ fn candidate(
             disallowed += count;
         }
     }
-    if values == 0 {
+    if values == 0 && named != Named::Exactly {
         return None;
     }
     let distinct = column.distinct.count() + column.nulls().count() as u64;
-    let unique = (distinct as f64 / values as f64).min(1.0);
+    let unique = (distinct as f64 / values.max(1) as f64).min(1.0);
     let unusable = profile.rows - values + disallowed;
-    let unusable_share = unusable as f64 / profile.rows as f64;
+    let unusable_share = unusable as f64 / profile.rows.max(1) as f64;
     let could_be = kind == Kind::Users
         && unique >= UNIQUE
         && unusable_share <= ALIKE

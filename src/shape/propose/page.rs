@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{Becomes, Proposal, Proposed};
+use super::{
+    Becomes, Proposal, Proposed,
+    text::{comment, key, list, number, rounded, share, string},
+};
 use crate::model::{Kind, RowCounts, Severity, Tally};
 use crate::shape::{
     datetime::DateFormat,
@@ -10,9 +13,6 @@ use crate::shape::{
     profile::{Column, Profile, printable},
 };
 use crate::wire::limits;
-
-/// Characters of a line of comment, its `# ` included; words that are longer stand alone.
-const LINE_CHARS: usize = 98;
 
 /// Lines of rejected rows, and of candidates, at the top.
 const TOP_LINES_MAX: usize = 8;
@@ -73,7 +73,7 @@ pub fn to_page(page: &Page<'_>) -> String {
              # app_id = \"\"                   # the workspace id; the key never stands in a file like this one\n\
              \n[limits]\n\
              # users_per_minute = {:<8}   # your share of the account's budget\n\
-             # events_per_minute = {:<8}\n\
+             # events_per_minute = {}\n\
              \n[mapping]\n",
             limits::USERS_PER_MINUTE,
             limits::EVENTS_PER_MINUTE
@@ -189,8 +189,12 @@ fn top(out: &mut String, page: &Page<'_>) {
 }
 
 fn rows_that_can_be_sent(out: &mut String, counts: &RowCounts, tally: &Tally, proposal: &Proposal) {
-    if counts.rejected == 0 {
-        comment(out, "", &format!("All {} rows can be sent.", number(counts.read)));
+    let apart = proposal.open().next().map_or("", |_| "Apart from that, ");
+    if counts.read == 0 {
+        comment(out, "", "There are no rows.");
+    } else if counts.rejected == 0 {
+        let all = if apart.is_empty() { "All" } else { "all" };
+        comment(out, "", &format!("{apart}{all} {} rows can be sent.", number(counts.read)));
     } else {
         comment(
             out,
@@ -226,19 +230,20 @@ fn rows_that_can_be_sent(out: &mut String, counts: &RowCounts, tally: &Tally, pr
     }
 }
 
-/// What the check says of a column.
+/// What the check says of a column. Rejections are explained at the top; what an answer may change
+/// is not said of a column that waits for one.
 fn checked_notes(page: &Page<'_>, at: usize) -> Vec<String> {
     let Some((_, tally)) = &page.checked else { return Vec::new() };
+    if page.proposal.columns[at].decide.is_some() {
+        return Vec::new();
+    }
     let values = page.profile.columns[at].values;
     let of_column = tally.iter().filter(|&(_, _, column, _)| column == Some(at as u32));
     of_column
-        .map(|(severity, code, _, entry)| {
-            let count = match code {
-                _ if entry.count >= values && severity == Severity::Warning => String::new(),
-                _ => format!("{} × ", number(entry.count)),
-            };
-            let rejected = if severity == Severity::Reject { "rejected, " } else { "" };
-            format!("{count}{rejected}{code}: {}", code.help())
+        .map(|(severity, code, _, entry)| match severity {
+            Severity::Reject => format!("{} × rejected, {code}", number(entry.count)),
+            Severity::Warning if entry.count >= values => format!("{code}: {}", code.help()),
+            Severity::Warning => format!("{} × {code}: {}", number(entry.count), code.help()),
         })
         .collect()
 }
@@ -316,6 +321,7 @@ fn facts(page: &Page<'_>, column: &Proposed, stats: &Column, at: usize) -> Strin
     let rows = page.profile.rows;
     let empty = rows - stats.values - words;
     parts.push(match empty {
+        _ if rows == 0 => "no rows".into(),
         0 => "none empty".into(),
         _ if empty == rows => "all empty".into(),
         _ => format!("{} empty", share(empty, rows)),
@@ -343,6 +349,7 @@ fn facts(page: &Page<'_>, column: &Proposed, stats: &Column, at: usize) -> Strin
         (Some((least, most)), _) => parts.push(format!("{} to {}", least.trim(), most.trim())),
         (None, Some((shortest, longest))) if column.value != ValueType::Bool => {
             parts.push(match shortest == longest {
+                true if longest == 1 => "1 character".into(),
                 true => format!("{} characters", number(longest as u64)),
                 false => format!("{} to {} characters", shortest, number(longest as u64)),
             });
@@ -350,147 +357,4 @@ fn facts(page: &Page<'_>, column: &Proposed, stats: &Column, at: usize) -> Strin
         _ => {}
     }
     parts.join(" · ")
-}
-
-/// Three digits: the others are not known.
-fn rounded(count: u64) -> u64 {
-    let unit = 10_u64.pow(count.max(1).ilog10().saturating_sub(2));
-    (count + unit / 2) / unit * unit
-}
-
-/// A share in percent, never rounded to none or all.
-fn share(part: u64, whole: u64) -> String {
-    match part as f64 * 100.0 / whole as f64 {
-        _ if part == whole => "100 %".into(),
-        percent if percent < 1.0 => "less than 1 %".into(),
-        percent if percent > 99.0 => format!("{:.1} %", percent.min(99.9)),
-        percent => format!("{percent:.0} %"),
-    }
-}
-
-/// With commas between thousands.
-fn number(count: u64) -> String {
-    let digits = count.to_string();
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// A comment, wrapped between words; what follows `lead` is aligned with it.
-fn comment(out: &mut String, lead: &str, text: &str) {
-    let indent = " ".repeat(if lead == "- " { 2 } else { 0 });
-    let mut line = format!("# {lead}");
-    let mut is_first = true;
-    for word in text.split(' ') {
-        if !is_first && line.chars().count() + 1 + word.chars().count() > LINE_CHARS {
-            let _ = writeln!(out, "{}", line.trim_end());
-            line = format!("# {indent}{word}");
-            continue;
-        }
-        if !is_first {
-            line.push(' ');
-        }
-        line.push_str(word);
-        is_first = false;
-    }
-    let _ = writeln!(out, "{}", line.trim_end());
-}
-
-/// A key of TOML, bare where it can be.
-fn key(name: &str) -> String {
-    let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    match !name.is_empty() && name.bytes().all(is_bare) {
-        true => name.to_owned(),
-        false => string(name),
-    }
-}
-
-/// A string of TOML on one line.
-pub(super) fn string(text: &str) -> String {
-    if text.contains('"') && !text.contains('\'') && !text.contains(char::is_control) {
-        return format!("'{text}'");
-    }
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => {
-                let _ = write!(out, "\\u{:04X}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
-fn list(words: &[String]) -> String {
-    words.iter().map(|word| string(word)).collect::<Vec<_>>().join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_texts_come_back_from_toml() {
-        for text in [
-            "a",
-            "a b",
-            "a.b",
-            "",
-            "é",
-            "\"",
-            "'",
-            "'\"",
-            "a\nb\\",
-            "\u{7f}\u{1}",
-            "{ to = \"x\" }",
-        ] {
-            let line = format!("{} = {}", key(text), string(text));
-            assert_eq!(line.lines().count(), 1);
-            let table: toml::Table = line.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
-            assert_eq!(table[text].as_str(), Some(text), "{line}");
-        }
-    }
-
-    #[test]
-    fn shares_and_counts_are_short_and_never_say_none_or_all() {
-        for (part, whole, expected) in [
-            (1, 1_000_000, "less than 1 %"),
-            (1, 100, "1 %"),
-            (1, 3, "33 %"),
-            (995, 1_000, "99.5 %"),
-            (999_999, 1_000_000, "99.9 %"),
-            (5, 5, "100 %"),
-        ] {
-            assert_eq!(share(part, whole), expected);
-        }
-        for (count, expected) in
-            [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")]
-        {
-            assert_eq!(number(count), expected);
-        }
-        for (count, expected) in [(7, 7), (123, 123), (12_345, 12_300), (99_950, 100_000)] {
-            assert_eq!(rounded(count), expected);
-        }
-    }
-
-    #[test]
-    fn comments_are_wrapped_between_words() {
-        let mut out = String::new();
-        comment(&mut out, "- ", &"word ".repeat(30));
-        let lines: Vec<_> = out.lines().collect();
-        assert_eq!(lines.len(), 2);
-        assert!(lines[0].starts_with("# - word") && lines[1].starts_with("#   word"), "{out}");
-        assert!(lines.iter().all(|line| line.len() <= LINE_CHARS), "{out}");
-        let mut out = String::new();
-        comment(&mut out, "", &"w".repeat(300));
-        assert_eq!(out, format!("# {}\n", "w".repeat(300)));
-    }
 }

@@ -18,8 +18,8 @@ use super::{
 use crate::private;
 use crate::source;
 
-/// Small bodies are written together; one of this size goes as it is.
-const OUT_BUFFER_BYTES: usize = 64 << 10;
+/// Small bodies are written together; one of this size goes as it is, which most do.
+const OUT_BUFFER_BYTES: usize = 16 << 10;
 
 /// Checks everything and sends nothing.
 ///

@@ -9,6 +9,8 @@
 //!   `pack` and `import` are this very pass with another sink for the bodies.
 //! - `trial`: types and check in one pass, with a guess at the types.
 //! - `findings`: what a check pass finds: counts, problems, rejects, bodies.
+//! - `sample`: the rows whose values a report's profile of the columns is from.
+//! - `pace`: how sending went over time, for the report.
 //! - `deliver`: the sending pass, from the packer through the sender to the journal.
 //! - `scribe`: the journal's thread.
 //! - `doubt`: rows that an earlier run sent without an answer.
@@ -33,8 +35,10 @@ mod init;
 mod inputs;
 mod mapped;
 mod notes;
+mod pace;
 mod pipeline;
 mod rundir;
+mod sample;
 mod scribe;
 mod summary;
 mod trial;
@@ -194,6 +198,8 @@ pub struct Outcome {
     pub summary: Summary,
     /// What was inferred, where there is no mapping.
     pub inferred: Vec<Inferred>,
+    /// The page; `None` where it could not be written.
+    pub page: Option<PathBuf>,
     /// Files of rejected rows.
     pub rejects: Vec<RejectsFile>,
     /// The file of damaged stretches, where there are any.

@@ -139,8 +139,9 @@ pub fn inferred(columns: &[Inferred], job: &Job) -> Option<String> {
 
 /// The summary, with what to turn to next.
 pub fn summary(outcome: &Outcome, command: Option<&str>) -> String {
-    let damaged = outcome.damaged.as_deref();
-    report::to_text(&outcome.summary, &report::Next { rejects: &outcome.rejects, damaged, command })
+    let (page, damaged) = (outcome.page.as_deref(), outcome.damaged.as_deref());
+    let next = report::Next { page, rejects: &outcome.rejects, damaged, command };
+    report::to_text(&outcome.summary, &next)
 }
 
 /// What the checkpoint of a run directory says.

@@ -8,6 +8,7 @@ mod body;
 mod code_set;
 mod encoding;
 mod guard;
+mod histogram;
 #[cfg(test)]
 mod levels;
 mod outcome;
@@ -22,6 +23,7 @@ pub use body::{Body, Part};
 pub use code_set::CodeSet;
 pub use encoding::{TextEncoding, escape};
 pub use guard::{GUARD, GUARDED_COLUMN, needs_guard, unguarded};
+pub use histogram::Histogram;
 #[cfg(test)]
 pub use levels::levels;
 pub use outcome::{Intent, RowFailure, Settled, Settlement, Turn};
@@ -30,7 +32,7 @@ pub use problem::{Code, FIRST_POSITIONS_MAX, Problem, Severity, Tally, TallyEntr
 pub use rows::{ArrowRows, Damage, Field, Rows, TextRecord, TextRows};
 pub use shaped::{Element, Frequent, Reject, Shaped};
 pub use summary::{
-    BodyCounts, ElementCounts, FirstPlace, InputSummary, PlanSummary, ProblemSummary,
-    RequestCounts, RowCounts, Summary, Timing,
+    BodyCounts, ColumnProfile, ElementCounts, FirstPlace, InputSummary, Mark, MarkKind,
+    PlanSummary, ProblemSummary, Profile, RequestCounts, RowCounts, Summary, Throughput, Timing,
 };
 pub use units::{Kind, Rate};

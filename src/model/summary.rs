@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::Histogram;
+
 /// What a run read, checked, packed and sent.
 ///
 /// Conservation: `rows.read = accepted + rejected + skipped` and
@@ -32,6 +34,12 @@ pub struct Summary {
     pub requests: RequestCounts,
     /// Problems by code and column, rejections first, most frequent first.
     pub problems: Vec<ProblemSummary>,
+    /// Rows that the checks rejected along the import: `width` in rows read, over all inputs.
+    pub rejected_at: Histogram,
+    /// What the columns hold.
+    pub profile: Profile,
+    /// How sending went in this run; `null` where it sent nothing.
+    pub throughput: Option<Throughput>,
     /// How long it took.
     pub timing: Timing,
 }
@@ -97,6 +105,8 @@ pub struct BodyCounts {
     pub bytes_max: u64,
     /// Mean share of the size limit that a body fills, 0 to 1.
     pub fill_mean: f64,
+    /// Bodies by the share of the size limit that they fill: up to a tenth, up to two, …
+    pub fill: [u64; 10],
     /// xxh3-128 (seed 0, 32 lower-case hex digits) over the concatenated 16-byte
     /// big-endian xxh3-128 of each body in order.
     pub digest: String,
@@ -170,6 +180,75 @@ pub struct FirstPlace {
     /// Row group (Parquet), from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row_group: Option<u32>,
+}
+
+/// What the columns hold, from a sample of the rows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Profile {
+    /// Rows that were looked at: all of the first ones, and fewer and fewer of the later ones,
+    /// each of which stands for more.
+    pub rows: u64,
+    /// Rows that these stand for: the sound ones, about.
+    pub of: u64,
+    /// The columns of the mapping, in its order.
+    pub columns: Vec<ColumnProfile>,
+}
+
+/// What one column holds, in shares from 0 to 1.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ColumnProfile {
+    /// The source column.
+    pub column: String,
+    /// Share of the rows that have a value.
+    pub filled: f64,
+    /// Share of the values that are true or false.
+    pub bool: f64,
+    /// Share of the values that are plain numbers.
+    pub number: f64,
+    /// Share of the values that are ISO 8601 dates.
+    pub datetime: f64,
+    /// Share of the values that are any other text.
+    pub text: f64,
+    /// Share of the values that are lists or objects.
+    pub nested: f64,
+}
+
+/// How sending went in one run, from its start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Throughput {
+    /// Rows delivered over time; `width` in milliseconds.
+    pub delivered: Histogram,
+    /// Budget of these rows; `null` = unlimited.
+    pub per_minute: Option<u64>,
+    /// Refusals for the rate, and pauses, in their order.
+    pub marks: Vec<Mark>,
+    /// Marks that came after those.
+    pub marks_left_out: u64,
+}
+
+/// One refusal for the rate, or one pause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mark {
+    /// Milliseconds from the start of sending.
+    pub at_ms: u64,
+    /// What it is.
+    pub kind: MarkKind,
+    /// Replies with status 429, where that is what it is.
+    pub replies: u64,
+    /// How long the pause was to last when it began, in milliseconds.
+    pub pause_ms: u64,
+}
+
+/// What a [`Mark`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MarkKind {
+    /// Replies with status 429.
+    Http429,
+    /// The server asked for a pause.
+    ServerAsked,
+    /// The server failed or was out of reach.
+    BackOff,
 }
 
 /// How long the run took.

@@ -99,6 +99,9 @@ mod tests {
                 "plan",
                 "requests",
                 "problems",
+                "rejected_at",
+                "profile",
+                "throughput",
                 "timing",
             ]
         );

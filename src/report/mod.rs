@@ -1,7 +1,7 @@
-//! What a run leaves for people and scripts: the summary as text and JSON, the
+//! What a run leaves for people and scripts: the summary as text, JSON and a page, the
 //! rejected rows to mend and import again, and the bytes that are no records.
 //!
-//! The parts: `text` and `json` (one [`Summary`](crate::model::Summary) each), `rejects`
+//! The parts: `text`, `json` and `html` (one [`Summary`](crate::model::Summary) each), `rejects`
 //! (with `csv_rows` and `parquet_rows` for the two kinds of source), `damaged`,
 //! `message` (why a row was rejected, in words), `staged` (how a file appears in a run
 //! directory). The room must not know how rows are read or checked: it gets problems
@@ -13,6 +13,7 @@
 mod csv_rows;
 mod damaged;
 mod error;
+mod html;
 mod json;
 mod message;
 mod parquet_rows;
@@ -23,6 +24,7 @@ mod text;
 pub use csv_rows::SourceDialect;
 pub use damaged::{DAMAGED_FILE, DamagedWriter};
 pub use error::Error;
+pub use html::{PAGE_FILE, to_html, write_html};
 pub use json::{REPORT_FILE, to_json, write_json, write_text};
 pub use message::{codes, message};
 pub use rejects::{RejectsFile, RejectsWriter, SourceFormat};

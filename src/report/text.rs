@@ -23,6 +23,8 @@ const COLUMN_WIDTH_MAX: usize = 32;
 /// What the reader can turn to next.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Next<'a> {
+    /// The page with charts and every problem.
+    pub page: Option<&'a Path>,
     /// The files with rejected rows.
     pub rejects: &'a [RejectsFile],
     /// The file with bytes that are no records.
@@ -51,12 +53,17 @@ pub fn to_text(summary: &Summary, next: &Next<'_>) -> String {
 }
 
 fn verdict(summary: &Summary) -> String {
+    let to = summary.destination.as_deref().map(|to| format!(" to {to}")).unwrap_or_default();
+    plain(&format!("{}{to}: {}", summary.command, outcome(summary))).into_owned()
+}
+
+/// What became of the rows, in a few words.
+pub(super) fn outcome(summary: &Summary) -> String {
     let rows = &summary.rows;
     let [read, accepted, rejected, delivered, failed, pending] =
         [rows.read, rows.accepted, rows.rejected, rows.delivered, rows.failed, rows.pending]
             .map(thousands);
-    let command = &summary.command;
-    let what = match (command.as_str(), summary.complete) {
+    match (summary.command.as_str(), summary.complete) {
         (_, true) if rows.read == 0 => "the inputs have no data rows".to_owned(),
         ("import", true) if rows.delivered == rows.read => format!("all {read} rows delivered"),
         ("import", true) => {
@@ -68,9 +75,7 @@ fn verdict(summary: &Summary) -> String {
         (_, true) if rows.rejected == 0 => format!("all {read} rows are valid"),
         (_, true) => format!("{rejected} of {read} rows rejected, {accepted} valid"),
         (_, false) => format!("stopped before the end, {read} rows read"),
-    };
-    let to = summary.destination.as_deref().map(|to| format!(" to {to}")).unwrap_or_default();
-    plain(&format!("{command}{to}: {what}")).into_owned()
+    }
 }
 
 fn figures(summary: &Summary) -> Vec<String> {
@@ -168,6 +173,9 @@ fn place(first: &FirstPlace) -> String {
 fn steps(next: &Next<'_>) -> Vec<String> {
     let shown = |path: &Path| plain(&path.to_string_lossy()).into_owned();
     let mut steps = Vec::new();
+    if let Some(path) = next.page {
+        steps.push(format!("  open {} in a browser: every problem, with charts", shown(path)));
+    }
     for RejectsFile { path, rows } in next.rejects {
         let rows = thousands(*rows);
         steps.push(format!(
@@ -193,7 +201,8 @@ fn column(name: &str) -> String {
     name.chars().take(COLUMN_WIDTH_MAX - 1).chain(['…']).collect()
 }
 
-fn plain(text: &str) -> Cow<'_, str> {
+/// A text whose control characters are replaced.
+pub(super) fn plain(text: &str) -> Cow<'_, str> {
     if text.contains(char::is_control) {
         text.replace(char::is_control, "\u{fffd}").into()
     } else {
@@ -202,7 +211,7 @@ fn plain(text: &str) -> Cow<'_, str> {
 }
 
 /// A number with a comma after every third digit from the right.
-fn thousands(number: u64) -> String {
+pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -215,7 +224,7 @@ fn thousands(number: u64) -> String {
 }
 
 /// Seconds in the two largest units that fit.
-fn duration(seconds: f64) -> String {
+pub(super) fn duration(seconds: f64) -> String {
     if seconds < 60.0 {
         return format!("{seconds:.1} s");
     }

@@ -70,6 +70,7 @@ fn summary() -> Summary {
 fn a_stopped_import_is_told_in_full() {
     let rejects = [RejectsFile { path: "runs/x/rejects.csv".into(), rows: 1_000 }];
     let next = Next {
+        page: Some(Path::new("runs/x/report.html")),
         rejects: &rejects,
         damaged: Some(Path::new("runs/x/damaged.txt")),
         command: Some("moebulk import a.csv --run-dir runs/x"),
@@ -91,6 +92,7 @@ problems
   field-count: about field-count
 
 next
+  open runs/x/report.html in a browser: every problem, with charts
   mend the cells in runs/x/rejects.csv (1,000 rows), then import that file
   see runs/x/damaged.txt for what is no record
   moebulk import a.csv --run-dir runs/x

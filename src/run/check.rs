@@ -179,7 +179,7 @@ impl<'a> Prepared<'a> {
     ) -> Result<Checked, Error> {
         self.around.progress.begin(Phase::Check, self.inputs.bytes());
         let mut findings = Findings::new(self, failures, dir);
-        let mut totals = BodyTotals::default();
+        let mut totals = BodyTotals::new(self.limits.body_bytes_max);
         self.pass(
             |block| findings.block(block),
             |body| {

@@ -7,17 +7,18 @@ use tokio::sync::mpsc;
 
 use super::{
     Delivery, Error, Job, Surroundings, check::Prepared, failpoint::Failpoint,
-    findings::BodyTotals, scribe::Scribe, summary, turn::patiently,
+    findings::BodyTotals, pace::Pace, scribe::Scribe, summary, turn::patiently,
 };
 use crate::journal::Journal;
-use crate::model::{Body, RequestCounts, Turn};
+use crate::model::{Body, RequestCounts, Throughput, Turn};
 use crate::progress::{Phase, Sent, Wait};
 use crate::send::ASKED_MS_MAX;
 use crate::send::{
     self, Clock, Ended, LedgerError, RateLog, SendProgress, Settings, Waiting, Work,
 };
 
-/// Sends every body that the journal does not hold as settled.
+/// Sends every body that the journal does not hold as settled; `throughput` is how that went, however
+/// it ends.
 ///
 /// # Errors
 /// An input changed or cannot be read; the sender's reasons to stop; interrupted.
@@ -26,6 +27,7 @@ pub fn deliver(
     delivery: &Delivery,
     totals: &BodyTotals,
     journal: &mut Journal,
+    throughput: &mut Option<Throughput>,
 ) -> Result<(), Error> {
     let Prepared { job, around, .. } = prepared;
     let settings = settings(job, delivery, totals);
@@ -40,6 +42,7 @@ pub fn deliver(
     // A few bodies ahead of the connections, so that none waits for the packer.
     let connections = settings.connections();
     let (users, events) = (settings.users, settings.events);
+    let rate = if totals.users > 0 { users } else { events };
     tracing::info!(
         api = job.api.as_str(),
         connections,
@@ -69,9 +72,13 @@ pub fn deliver(
             rows_before,
             totals,
             announced_ms: 0,
+            pace: Pace::new(clock.now_ms(), rate.per_minute()),
         };
-        let sent = send::run_blocking(&settings, bodies, &mut ledger, log, clock, stop);
-        drop(ledger);
+        let sent = send::run_blocking(&settings, bodies, &mut ledger, log, clock.clone(), stop);
+        let JournalLedger { scribe, pace, .. } = ledger;
+        *throughput = Some(pace.finish(clock.now_ms()));
+        // The journal's thread ends.
+        drop(scribe);
         for thread in [producer, writer] {
             if let Err(panic) = thread.join() {
                 std::panic::resume_unwind(panic);
@@ -144,6 +151,7 @@ struct JournalLedger<'a, 'b> {
     totals: &'a BodyTotals,
     /// The longest wait that the server asked for and that was announced as capped.
     announced_ms: u64,
+    pace: Pace,
 }
 
 impl send::Ledger for JournalLedger<'_, '_> {
@@ -152,6 +160,9 @@ impl send::Ledger for JournalLedger<'_, '_> {
             Failpoint::Journal.reach();
         }
         let leaves = !turn.intents.is_empty();
+        if let Some(counts) = &turn.requests {
+            self.pace.refusals(self.clock.now_ms(), counts.http_429);
+        }
         turn.requests = turn.requests.map(|counts| self.requests_before.plus(&counts));
         self.scribe.turn(turn).await?;
         if leaves {
@@ -162,6 +173,7 @@ impl send::Ledger for JournalLedger<'_, '_> {
 
     fn progress(&mut self, progress: &SendProgress) {
         Failpoint::Progress.reach();
+        self.pace.progress(self.clock.now_ms(), progress);
         let rows = self.rows_before + progress.users + progress.events + progress.failed;
         if let Some(Waiting::ServerAsked { asked_ms, .. }) = progress.waiting
             && asked_ms > ASKED_MS_MAX

@@ -90,14 +90,14 @@ fn dry_run(
     summary.complete = true;
     summary.rows.pending = summary.rows.accepted;
     summary.timing = summary::timing(start, summary.rows.read);
-    dir.write_report(&summary)?;
+    let page = Some(dir.write_report(&summary)?);
     let end = match check::objection(job, &checked, dir.path()) {
         Some(error) => End::Stopped(error),
         None => End::Complete,
     };
     let inferred = prepared.inferred();
     let Checked { rejects, damaged, .. } = checked;
-    Ok(Outcome { summary, inferred, rejects, damaged, end })
+    Ok(Outcome { summary, inferred, page, rejects, damaged, end })
 }
 
 /// Where `pack` writes: a new file that appears whole, or whatever stands there if that

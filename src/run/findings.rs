@@ -7,12 +7,12 @@ use std::{
 
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
-use super::{Error, check::Prepared, notes::Notes};
+use super::{Error, check::Prepared, notes::Notes, sample};
 use crate::model::{
-    Body, BodyCounts, Code, Damage, Position, RowCounts, RowFailure, Shaped, Tally,
+    Body, BodyCounts, Code, Damage, Histogram, Position, RowCounts, RowFailure, Shaped, Tally,
 };
 use crate::report::RejectsFile;
-use crate::shape::fair_use::FairUse;
+use crate::shape::{fair_use::FairUse, mix::Profiler};
 
 /// Rows that the server refused or that were left in doubt, by position.
 pub type Failures = HashMap<Position, RowFailure>;
@@ -28,6 +28,10 @@ pub struct Checked {
     pub not_utf8_by_file: Vec<u64>,
     /// The problems.
     pub tally: Tally,
+    /// Where rejected rows are, counted from the first row of the import.
+    pub rejected_at: Histogram,
+    /// What columns hold, in a sample of the rows.
+    pub columns: Profiler,
     /// The bodies.
     pub bodies: BodyTotals,
     /// Files of rejected rows.
@@ -37,7 +41,7 @@ pub struct Checked {
 }
 
 /// Running totals over all bodies, in order.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct BodyTotals {
     /// Bodies.
     pub count: u64,
@@ -53,7 +57,16 @@ pub struct BodyTotals {
     pub users_max: u64,
     /// Events of the body with the most.
     pub events_max: u64,
+    /// Bodies by tenths of the limit that they fill.
+    pub fill: [u64; 10],
+    body_bytes_max: u64,
     hashes: Xxh3Default,
+}
+
+impl Default for BodyTotals {
+    fn default() -> Self {
+        Self::new(0)
+    }
 }
 
 impl std::fmt::Debug for BodyTotals {
@@ -66,9 +79,28 @@ impl std::fmt::Debug for BodyTotals {
 }
 
 impl BodyTotals {
+    /// No bodies yet; each may have so many bytes.
+    pub fn new(body_bytes_max: usize) -> Self {
+        Self {
+            count: 0,
+            bytes: 0,
+            bytes_max: 0,
+            users: 0,
+            events: 0,
+            users_max: 0,
+            events_max: 0,
+            fill: [0; 10],
+            body_bytes_max: body_bytes_max.max(1) as u64,
+            hashes: Xxh3Default::default(),
+        }
+    }
+
     /// Takes in the next body.
     pub fn add(&mut self, body: &Body) {
         let bytes = body.bytes.len() as u64;
+        // A body that fills a tenth to the byte belongs to that tenth.
+        let tenth = (bytes * 10).div_ceil(self.body_bytes_max).clamp(1, 10);
+        self.fill[tenth as usize - 1] += 1;
         self.count += 1;
         self.bytes += bytes;
         self.bytes_max = self.bytes_max.max(bytes);
@@ -85,16 +117,17 @@ impl BodyTotals {
     }
 
     /// The totals as the report states them.
-    pub fn counts(&self, body_bytes_max: usize) -> BodyCounts {
+    pub fn counts(&self) -> BodyCounts {
         let fill_mean = match self.count {
             0 => 0.0,
-            count => self.bytes as f64 / count as f64 / body_bytes_max as f64,
+            count => self.bytes as f64 / count as f64 / self.body_bytes_max as f64,
         };
         BodyCounts {
             count: self.count,
             bytes: self.bytes,
             bytes_max: self.bytes_max,
             fill_mean,
+            fill: self.fill,
             digest: self.digest(),
         }
     }
@@ -118,6 +151,7 @@ impl<'p> Findings<'p> {
             checked: Checked {
                 rows_by_file: none.clone(),
                 not_utf8_by_file: none,
+                columns: Profiler::new(plan),
                 ..Checked::default()
             },
             notes: Notes::new(inputs, plan, failures, dir, job.rejects_safe),
@@ -132,6 +166,11 @@ impl<'p> Findings<'p> {
     pub fn block(&mut self, block: &Shaped) -> Result<(), Error> {
         let Self { checked, fair_use, .. } = self;
         let file = block.rows.file() as usize;
+        note_rejects(block, checked.rows.read, &mut checked.rejected_at);
+        let Prepared { inputs, plan, .. } = self.prepared;
+        let picked = sample::rows(&block.rows);
+        let binding = &inputs.files[file].binding;
+        checked.columns.look(plan, binding, &block.rows, &picked).map_err(Error::Internal)?;
         checked.rows.read += block.rows_read();
         checked.rows.rejected += block.rows_rejected();
         checked.rows.accepted += block.elements.len() as u64;
@@ -141,7 +180,7 @@ impl<'p> Findings<'p> {
             block.rows.damage().iter().filter(not_utf8).count() as u64;
         checked.tally.merge(&block.tally);
         fair_use.count(block, &mut checked.tally);
-        let source_bytes = self.prepared.inputs.files[file].source_bytes(&block.rows);
+        let source_bytes = inputs.files[file].source_bytes(&block.rows);
         self.prepared.around.progress.advance(source_bytes);
         self.notes.block(block, &mut checked.tally)
     }
@@ -160,4 +199,20 @@ impl<'p> Findings<'p> {
         tracing::info!(read, accepted, rejected, bodies, bytes, "rows checked and packed");
         Ok(checked)
     }
+}
+
+/// Counts a block's rejected rows where they are in the import, of which so many rows came before.
+fn note_rejects(block: &Shaped, rows_before: u64, rejected_at: &mut Histogram) {
+    if block.rows_read() == 0 {
+        return;
+    }
+    let damage = block.rows.damage();
+    let sound = (!block.rows.is_empty()).then(|| block.rows.position(0).row);
+    let first = sound.into_iter().chain(damage.first().map(|damage| damage.position.row)).min();
+    let Some(first) = first else { return };
+    let rejects = block.rejects.iter().map(|reject| reject.position.row);
+    for row in rejects.chain(damage.iter().map(|damage| damage.position.row)) {
+        rejected_at.add(rows_before + row.saturating_sub(first), 1);
+    }
+    rejected_at.reach(rows_before + block.rows_read() - 1);
 }

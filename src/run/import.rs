@@ -72,35 +72,39 @@ pub fn import(
         summary.requests = journal.map(|j| j.snapshot().progress.requests).unwrap_or_default();
         summary
     };
-    let finish = |checked: Checked, journal: Option<&Journal>, end: End| {
+    let finish = |checked: Checked, journal: Option<&Journal>, throughput, end: End| {
         let mut summary = summarise(&checked, journal);
+        summary.throughput = throughput;
         summary.complete = !matches!(end, End::Stopped(_));
         summary.timing = summary::timing(start, summary.rows.read);
-        let written = dir.write_report(&summary);
-        if let (End::Stopped(_), Err(error)) = (&end, &written) {
+        let page = match (dir.write_report(&summary), &end) {
+            (Ok(page), _) => Some(page),
             // What stopped the run is told; a full disk often keeps this file too from it.
-            tracing::error!(%error, "the report can't be written");
-        } else {
-            written?;
-        }
+            (Err(error), End::Stopped(_)) => {
+                tracing::error!(%error, "the report can't be written");
+                None
+            }
+            (Err(error), _) => return Err(error),
+        };
         let Checked { rejects, damaged, .. } = checked;
-        Ok(Outcome { summary, inferred: prepared.inferred(), rejects, damaged, end })
+        let inferred = prepared.inferred();
+        Ok(Outcome { summary, inferred, page, rejects, damaged, end })
     };
 
     if let Some(journal) = &earlier
         && let Some(code) = journal.snapshot().finished
     {
-        return finish(checked, Some(journal), End::Already(code));
+        return finish(checked, Some(journal), None, End::Already(code));
     }
     if let Some(error) = objection(&prepared, delivery, &checked, &dir) {
-        return finish(checked, earlier.as_ref(), End::Stopped(error));
+        return finish(checked, earlier.as_ref(), None, End::Stopped(error));
     }
     let proposed = summarise(&checked, earlier.as_ref());
     let unused = unused_columns(&prepared.inputs);
     let inferred = prepared.inferred();
     let in_doubt = (doubt.rows() > 0).then_some((doubt.rows(), delivery.in_doubt));
     if !agree(&Proposal { summary: &proposed, resumed, in_doubt, unused, inferred }) {
-        return finish(checked, earlier.as_ref(), End::Stopped(Error::Declined));
+        return finish(checked, earlier.as_ref(), None, End::Stopped(Error::Declined));
     }
 
     let mut journal = match earlier {
@@ -119,7 +123,9 @@ pub fn import(
     );
     journal.plan(&journal_plan(&proposed))?;
     doubt.settle(&mut journal)?;
-    let sent = deliver::deliver(&prepared, delivery, &checked.bodies, &mut journal);
+    let mut throughput = None;
+    let sent =
+        deliver::deliver(&prepared, delivery, &checked.bodies, &mut journal, &mut throughput);
     let failures = known_failures(&journal);
     let mut written = Ok(());
     if failures.len() > found {
@@ -135,9 +141,9 @@ pub fn import(
             let code = i32::from(checked.rows.rejected > 0 || !failures.is_empty());
             Failpoint::Finish.reach();
             journal.finish(code)?;
-            finish(checked, Some(&journal), End::Complete)
+            finish(checked, Some(&journal), throughput, End::Complete)
         }
-        Err(error) => finish(checked, Some(&journal), End::Stopped(error)),
+        Err(error) => finish(checked, Some(&journal), throughput, End::Stopped(error)),
     }
 }
 

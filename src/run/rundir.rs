@@ -101,12 +101,13 @@ impl RunDir {
         Ok(())
     }
 
-    /// Writes `report.json`.
+    /// Writes `report.json` and `report.html`, and gives the path of the latter.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// One cannot be written.
     pub fn write_report(&self, summary: &Summary) -> Result<PathBuf, Error> {
-        Ok(report::write_json(&self.path, summary)?)
+        report::write_json(&self.path, summary)?;
+        Ok(report::write_html(&self.path, summary)?)
     }
 }
 

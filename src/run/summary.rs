@@ -70,7 +70,7 @@ pub fn summarise(command: &str, prepared: &Prepared, checked: &Checked) -> Summa
         inputs,
         rows: checked.rows,
         elements,
-        bodies: checked.bodies.counts(prepared.limits.body_bytes_max),
+        bodies: checked.bodies.counts(),
         plan: PlanSummary {
             seconds_at_limit: seconds_at_limit(job, checked.bodies.users, checked.bodies.events),
             users_per_minute: job.users.per_minute(),
@@ -78,6 +78,9 @@ pub fn summarise(command: &str, prepared: &Prepared, checked: &Checked) -> Summa
         },
         requests: crate::model::RequestCounts::default(),
         problems,
+        rejected_at: checked.rejected_at.clone(),
+        profile: checked.columns.profile(plan),
+        throughput: None,
         timing: Timing::default(),
     }
 }

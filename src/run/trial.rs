@@ -93,7 +93,7 @@ fn try_guess(
     let shaper = Shaper::new(prepared);
     let mut packing = Packing::new(&shaper);
     let mut findings = Findings::new(prepared, failures, dir);
-    let mut totals = BodyTotals::default();
+    let mut totals = BodyTotals::new(prepared.limits.body_bytes_max);
     let mut pack = |body: Body| {
         totals.add(&body);
         sink(body);

@@ -230,8 +230,8 @@ fn plain_type<S: Simd>(simd: S, cell: Span<'_>) -> Option<Option<usize>> {
     }
 }
 
-/// The type of [`NARROW`] that a text fits.
-fn narrow_type(text: &str) -> Option<usize> {
+/// The type of [`NARROW`] that a text fits, by index. The text is not empty.
+pub(super) fn narrow_type(text: &str) -> Option<usize> {
     match text.as_bytes()[0] {
         b't' | b'T' | b'f' | b'F' => {
             (text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")).then_some(0)

@@ -5,6 +5,7 @@
 //! - [`plan`], `bind`, `naming`: what becomes of each column, how one file's columns fit
 //!   it, and which rules their names break.
 //! - [`infer`]: column types from all values, where no mapping gives them.
+//! - [`mix`]: what columns hold in a sample of the rows, for the report.
 //! - [`profile`]: what the columns hold, counted over all values.
 //! - [`propose`]: a mapping by names and values, for `init`.
 //! - [`encode`]: a block of rows to JSON, problems with positions.
@@ -28,6 +29,7 @@ pub mod json;
 mod json_text;
 mod lanes;
 pub mod mapping;
+pub mod mix;
 mod naming;
 pub mod nested;
 pub mod number;

@@ -60,7 +60,14 @@ fn a_run_leaves_private_files_and_a_validate_no_checkpoint() {
     lab.write("users.csv", "customer_id,n\nuser-1,1\nnull,2\nuser-3,3,4\n");
     let args = ["validate", "users.csv", "--run-dir", "run"];
     assert_eq!(lab.run(&args).code, 1);
-    let left = ["damaged.txt", "lock", "rejects.csv", "report.json", "resolved-mapping.toml"];
+    let left = [
+        "damaged.txt",
+        "lock",
+        "rejects.csv",
+        "report.html",
+        "report.json",
+        "resolved-mapping.toml",
+    ];
     assert_eq!(names(&lab.path("run")), left);
     let mode = |path: &Path| fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
     assert_eq!(mode(&lab.path("run")), 0o700);
@@ -70,7 +77,10 @@ fn a_run_leaves_private_files_and_a_validate_no_checkpoint() {
     // Mended, nothing of the old rejects stays.
     lab.write("users.csv", USERS);
     assert_eq!(lab.run(&args).code, 0);
-    assert_eq!(names(&lab.path("run")), ["lock", "report.json", "resolved-mapping.toml"]);
+    assert_eq!(
+        names(&lab.path("run")),
+        ["lock", "report.html", "report.json", "resolved-mapping.toml"]
+    );
 }
 
 #[test]
@@ -119,7 +129,7 @@ fn a_finished_run_of_other_content_is_kept_under_the_time() {
     let is_stamp = stamp.len() == 16 && stamp[8] == b'T' && stamp[15] == b'Z';
     assert!(is_stamp, "{done:?} is no UTC time");
     let kept = names(&lab.path("run/done").join(&done[0]));
-    assert_eq!(kept, ["checkpoint", "report.json", "resolved-mapping.toml"]);
+    assert_eq!(kept, ["checkpoint", "report.html", "report.json", "resolved-mapping.toml"]);
     assert_eq!(sandbox.records().len(), 3);
 }
 

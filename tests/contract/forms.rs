@@ -120,7 +120,7 @@ fn the_report_has_every_field_of_version_1() {
     has(rows, &["read", "accepted", "rejected", "skipped", "delivered", "failed", "pending"]);
     assert_eq!((&rows["read"], &rows["skipped"]), (&2.into(), &0.into()));
     has(&report["elements"], &["users", "events", "devices"]);
-    has(&report["bodies"], &["count", "bytes", "bytes_max", "fill_mean", "digest"]);
+    has(&report["bodies"], &["count", "bytes", "bytes_max", "fill_mean", "fill", "digest"]);
     has(&report["plan"], &["seconds_at_limit", "users_per_minute", "events_per_minute"]);
     has(&report["requests"], &["sent", "retried", "isolated", "http_429", "http_5xx"]);
     has(&report["problems"][0], &["code", "severity", "column", "count", "first"]);
@@ -170,9 +170,13 @@ fn no_output_holds_a_value_unless_it_is_asked_for() {
             let ran = lab.run(&[args.as_slice(), &forms, &UNLIMITED].concat());
             assert_eq!(ran.code, 1, "{}", ran.stderr);
             let report = lab.read(&format!("{run_dir}/report.json"));
-            for (what, bytes) in
-                [("stdout", &ran.stdout), ("stderr", &ran.stderr.into_bytes()), ("report", &report)]
-            {
+            let page = lab.read(&format!("{run_dir}/report.html"));
+            for (what, bytes) in [
+                ("stdout", &ran.stdout),
+                ("stderr", &ran.stderr.into_bytes()),
+                ("report", &report),
+                ("page", &page),
+            ] {
                 let text = String::from_utf8_lossy(bytes);
                 assert!(!text.contains(CANARY), "{what} of {command:?}: {text}");
             }

@@ -67,7 +67,14 @@ fn no_file_of_a_run_is_written_through_a_link() {
     lab.write("users.csv", "customer_id\nuser-1\nnull\n");
     lab.write("theirs", "theirs");
     fs::create_dir(lab.path("run")).unwrap();
-    let names = ["checkpoint", "lock", "report.json", "rejects.csv", "resolved-mapping.toml"];
+    let names = [
+        "checkpoint",
+        "lock",
+        "report.html",
+        "report.json",
+        "rejects.csv",
+        "resolved-mapping.toml",
+    ];
     for name in names {
         symlink(lab.path("theirs"), lab.path("run").join(name)).unwrap();
     }

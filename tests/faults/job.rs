@@ -206,6 +206,7 @@ impl Scene {
             ".rejects-0.tmp",
             ".resolved-mapping.toml.tmp",
             ".report.json.tmp",
+            ".report.html.tmp",
         ];
         let account = format!("{}\n{APP}", self.server.url());
         let log = format!("state/moebulk/{:016x}.rates", xxh3_64(account.as_bytes()));

@@ -1,0 +1,242 @@
+//! The page's text, held against the summary that it is of.
+
+use super::*;
+use crate::model::{
+    BodyCounts, ColumnProfile, FirstPlace, Histogram, InputSummary, Mark, MarkKind, PlanSummary,
+    ProblemSummary, Profile, RequestCounts, RowCounts, Throughput,
+};
+
+const HOSTILE: &str = "<script>alert(\"1\")</script> & '\u{1b}[2J";
+
+fn problem(code: &'static str, column: Option<&str>, count: u64, file: &str) -> ProblemSummary {
+    let place = |row| FirstPlace { file: file.into(), row, line: Some(row + 1), row_group: None };
+    ProblemSummary {
+        code,
+        severity: "reject",
+        column: column.map(Into::into),
+        count,
+        first: (1_000..1_010).map(place).collect(),
+        help: "a value is missing; see `null` or use --null-value".into(),
+    }
+}
+
+fn summary() -> Summary {
+    Summary {
+        version: 1,
+        command: "import".into(),
+        complete: true,
+        destination: Some("https://api-01.moengage.com WORKSPACE".into()),
+        kind: "users".into(),
+        inputs: vec![InputSummary { path: "a.csv".into(), bytes: 1_234_567, rows: 20_000 }],
+        rows: RowCounts {
+            read: 20_000,
+            accepted: 18_766,
+            rejected: 1_234,
+            delivered: 18_760,
+            failed: 6,
+            ..RowCounts::default()
+        },
+        bodies: BodyCounts {
+            count: 47,
+            bytes: 4_600_000,
+            fill_mean: 0.978,
+            fill: [0, 0, 0, 0, 1, 0, 0, 0, 0, 46],
+            ..BodyCounts::default()
+        },
+        plan: PlanSummary {
+            seconds_at_limit: 1_081.8,
+            users_per_minute: Some(1_000),
+            events_per_minute: None,
+        },
+        requests: RequestCounts { sent: 51, retried: 3, http_429: 2, ..RequestCounts::default() },
+        problems: vec![problem("id-missing", Some("customer_id"), 1_234, "a.csv")],
+        rejected_at: Histogram { width: 256, counts: [[0; 40], [30; 40]].concat() },
+        profile: Profile {
+            rows: 9_000,
+            of: 20_000,
+            columns: vec![ColumnProfile {
+                column: "plan".into(),
+                filled: 0.875,
+                number: 0.25,
+                text: 0.75,
+                ..ColumnProfile::default()
+            }],
+        },
+        throughput: Some(Throughput {
+            delivered: Histogram { width: 30_000, counts: vec![900, 100, 760] },
+            per_minute: Some(1_000),
+            marks: vec![
+                Mark { at_ms: 61_000, kind: MarkKind::Http429, replies: 2, pause_ms: 0 },
+                Mark { at_ms: 61_000, kind: MarkKind::ServerAsked, replies: 0, pause_ms: 7_000 },
+            ],
+            marks_left_out: 40,
+        }),
+        ..Summary::default()
+    }
+}
+
+/// The page, with its non-breaking blanks as plain ones.
+fn page(summary: &Summary) -> String {
+    to_html(summary).expect("a page").replace('\u{a0}', " ")
+}
+
+fn assert_has(page: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(page.contains(part), "{part} is not in:\n{page}");
+    }
+}
+
+#[test]
+fn figures_stand_in_the_page() {
+    let text = page(&summary());
+    assert_has(
+        &text,
+        &[
+            "<h1>18,760 of 20,000 rows delivered, 1,234 rejected, 6 failed</h1>",
+            "Complete, with rows to mend",
+            "to https://api-01.moengage.com WORKSPACE",
+            "<b>a.csv</b> <span>20,000 rows, 1.2 MB</span>",
+            "<dt>Accepted</dt><dd><b>93.8 %</b><span>18,766 rows</span>",
+            "<dt>Time at the limits</dt><dd><b>18 min 2 s</b><span>1,000 users a minute</span>",
+            "20,000 rows read: 18,766 accepted, 1,234 rejected, 0 skipped. Of the accepted: 18,760 \
+             delivered, 6 refused by the server, 0 not sent.",
+            "data-value=\"1234\">1,234</td>",
+            "lines 1,001 · 1,002 · 1,003",
+            "A value is missing; see <code>null</code> or use <code>--null-value</code>.",
+            "From 9,000 of 20,000 rows looked at",
+            "<td class=\"number\">87.5 %</td>",
+            "75 % text, 25 % number",
+            "<th scope=\"row\">90 to 100 %</th><td class=\"number\">46</td><td class=\"number\">97.9 %</td>",
+            "Each bar is 256 rows, in the order of the import. Most are among rows 10,241 to 10,496: 30 of 1,200.",
+        ],
+    );
+}
+
+#[test]
+fn an_imports_pace_is_told_with_every_mark() {
+    let text = page(&summary());
+    assert_has(
+        &text,
+        &[
+            "over 1 min 30 s of sending in this run; at most 1,000, and the budget is 1,000 a minute",
+            "Refusals for the rate (429) and pauses: 42.",
+            "<th scope=\"row\">1:30</th><td class=\"number\">760</td><td class=\"number\">860</td>",
+            "<td>1:01</td><td>refused for the rate (429)</td><td>2</td>",
+            "<td>the server asked for a pause</td><td></td><td>7.0 s</td>",
+            "and 40 more",
+            "Of this run alone",
+        ],
+    );
+    let already = page(&Summary { throughput: None, ..summary() });
+    assert_has(&already, &["This run sent nothing."]);
+    let check = page(&Summary { command: "validate".into(), throughput: None, ..summary() });
+    assert_has(&check, &["nothing was sent"]);
+    assert!(!check.contains("pace-title"));
+}
+
+#[test]
+fn what_has_no_problem_says_so() {
+    let summary = Summary { command: "validate".into(), complete: true, ..Summary::default() };
+    let text = page(&summary);
+    assert_has(&text, &["<h1>The inputs have no data rows</h1>", "Nothing. No problem was found."]);
+    assert!(!text.contains("id=\"problems\""), "{text}");
+}
+
+#[test]
+fn names_of_columns_and_files_are_escaped() {
+    let mut summary = summary();
+    summary.destination = Some(HOSTILE.into());
+    summary.inputs = vec![InputSummary { path: HOSTILE.into(), ..InputSummary::default() }; 2];
+    summary.problems = vec![problem("id-missing", Some(HOSTILE), 3, HOSTILE)];
+    summary.problems[0].help = HOSTILE.into();
+    summary.profile.columns[0].column = HOSTILE.into();
+    let text = page(&summary);
+    assert!(!text.contains("<script>alert"), "{text}");
+    assert!(!text.contains('\u{1b}'));
+    // The page's own script, and nothing beside it.
+    assert_eq!(text.matches("<script").count(), 1);
+    assert!(
+        text.matches("&#60;script&#62;alert(&#34;1&#34;)&#60;/script&#62;").count() > 5,
+        "{text}"
+    );
+    for barred in [" style=", " onclick=", "javascript:", "http-equiv=\"refresh\"", " src="] {
+        assert!(!text.contains(barred), "{barred}");
+    }
+}
+
+#[test]
+fn the_policy_takes_this_style_and_this_script_alone() {
+    let text = to_html(&summary()).expect("a page");
+    let between = |start: &str, end: &str| {
+        let rest = text.split_once(start).expect(start).1;
+        rest.split_once(end).expect(end).0.to_owned()
+    };
+    let policy = between("http-equiv=\"Content-Security-Policy\" content=\"", "\">");
+    let policy = policy.replace("&#39;", "'").replace("&#43;", "+");
+    let style = source_hash(&between("<style>", "</style>"));
+    let script = source_hash(&between("<script>", "</script>"));
+    assert_eq!(
+        policy,
+        format!(
+            "default-src 'none'; style-src {style}; script-src {script}; img-src data:; base-uri 'none'; \
+             form-action 'none'"
+        )
+    );
+    // The digest of the empty text, as everybody has it.
+    assert_eq!(source_hash(""), "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='");
+    let before = text.split_once("<style>").expect("a style").0;
+    assert!(before.contains("Content-Security-Policy"), "the policy comes first");
+}
+
+#[test]
+fn however_many_problems_columns_and_files_the_page_stays_small() {
+    let long = |at: usize| format!("{at}{}", "<&>\"'".repeat(60));
+    let mut summary = summary();
+    summary.inputs =
+        (0..5_000).map(|at| InputSummary { path: long(at), bytes: 1, rows: 2_000 }).collect();
+    summary.problems = (0..3_000)
+        .map(|at| {
+            let mut problem = problem("id-missing", Some(&long(at)), 10_000_000, "");
+            for (index, place) in problem.first.iter_mut().enumerate() {
+                place.file = long(index);
+            }
+            problem
+        })
+        .collect();
+    let held = summary.profile.columns[0].clone();
+    summary.profile.columns =
+        (0..3_000).map(|at| ColumnProfile { column: long(at), ..held.clone() }).collect();
+    summary.rejected_at = Histogram { width: 1 << 20, counts: vec![104_167; 96] };
+    summary.throughput = Some(Throughput {
+        delivered: Histogram { width: 30_000, counts: vec![900; 96] },
+        per_minute: Some(1_000),
+        marks: vec![
+            Mark { at_ms: 61_000, kind: MarkKind::Http429, replies: 2, pause_ms: 5_000 };
+            200
+        ],
+        marks_left_out: 1 << 40,
+    });
+    let text = to_html(&summary).expect("a page");
+    assert!(text.len() < 1_000_000, "{} bytes", text.len());
+    assert_has(&text, &["more kinds of problems", "2880 more columns", "and 4980 more files"]);
+
+    // Plain names leave room for the most lines.
+    summary.problems = (0..3_000)
+        .map(|at| problem("id-missing", Some(&format!("column {at}")), 10_000_000, "a.csv"))
+        .collect();
+    let text = to_html(&summary).expect("a page");
+    assert!(text.len() < 1_000_000, "{} bytes", text.len());
+    assert_has(&text, &["2500 more kinds of problems"]);
+    assert_eq!(text.matches("<tr role=\"row\" data-").count(), 500);
+}
+
+#[test]
+fn the_file_takes_the_place_of_an_earlier_one() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join(PAGE_FILE), "earlier".repeat(100_000)).expect("a file");
+    let path = write_html(dir.path(), &summary()).expect("written");
+    assert_eq!(path, dir.path().join("report.html"));
+    assert_eq!(std::fs::read_to_string(path).expect("UTF-8"), to_html(&summary()).expect("a page"));
+    let missing = write_html(&dir.path().join("none"), &summary());
+    assert!(matches!(missing, Err(Error::Io { .. })), "{missing:?}");
+}

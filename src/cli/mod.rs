@@ -56,7 +56,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> Exit {
-    let parsed = Parsed::new(env::args_os().collect()).and_then(|parsed| import::resuming(parsed));
+    let parsed = Parsed::new(env::args_os().collect()).and_then(import::resuming);
     let result = match parsed {
         Ok(parsed) => obey(parsed),
         Err(Failed::Layer(error)) => Err(error),

@@ -6,7 +6,7 @@ use crate::model::Rows;
 use crate::shape::mix::Picked;
 
 /// Rows of the first file before they are thinned out; a power of two.
-const ALL_OF_FIRST: u64 = 4_096;
+const ALL_OF_FIRST: u64 = 2_048;
 
 /// The same of files far behind, of which there may be many.
 const ALL_OF_LATER_MIN: u64 = 16;
@@ -93,11 +93,15 @@ mod tests {
     #[test]
     fn the_same_rows_however_they_are_cut_into_blocks() {
         let whole = picked(0, 100_000, 100_000);
-        for rows in [1, 7, 1_000, 4_096] {
+        for rows in [1, 7, 1_000, 2_048] {
             assert_eq!(picked(0, 100_000, rows), whole, "blocks of {rows}");
         }
         assert!(
-            whole.iter().take(4_096).enumerate().all(|(at, &found)| found == (at as u64 + 1, 1))
+            whole
+                .iter()
+                .take(ALL_OF_FIRST as usize)
+                .enumerate()
+                .all(|(at, &found)| found == (at as u64 + 1, 1))
         );
         assert!(whole.windows(2).all(|pair| pair[0].0 < pair[1].0));
     }
@@ -105,7 +109,7 @@ mod tests {
     #[test]
     fn few_rows_of_many_stand_for_all() {
         let found = picked(0, 1 << 20, 3_000);
-        assert_eq!(found.len(), 4_096 + 8 * 2_048);
+        assert_eq!(found.len(), 2_048 + 9 * 1_024);
         assert_eq!(found.iter().map(|(_, weight)| weight).sum::<u64>(), 1 << 20);
         let odd: u64 = found.iter().filter(|(row, _)| row % 2 == 1).map(|(_, weight)| weight).sum();
         assert!((500_000..550_000).contains(&odd), "{odd} of 1,048,576 are odd");

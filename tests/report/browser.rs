@@ -21,6 +21,9 @@ fn counts(lines: &Value) -> Vec<u64> {
 #[test]
 fn the_page_works_in_a_browser() {
     let Some(browser) = Browser::start() else {
+        // Where one is meant to be, as in CI, its absence is a failure.
+        let is_required = std::env::var_os("MOEBULK_BROWSER").is_some();
+        assert!(!is_required, "MOEBULK_BROWSER is set, and chromium or chromedriver is missing");
         // The handle itself: what `eprintln!` says is kept from whoever runs the tests.
         let _ = writeln!(
             std::io::stderr(),

@@ -18,6 +18,10 @@ use crate::shape::{
     propose::{self, Asked, Page, Proposal},
 };
 
+/// The most columns that are looked at. What is counted of each takes about 2 KB in every block under
+/// way, and a workspace has 256 user attributes.
+const COLUMNS_MAX: usize = 4_096;
+
 /// What is to be looked at, and how it is told.
 #[derive(Clone, Debug)]
 pub struct Init {
@@ -85,6 +89,14 @@ impl pipeline::Product for Looked {
 pub fn init(asked: &Init, around: &Surroundings) -> Result<Described, Error> {
     let job = &asked.job;
     let (inputs, mut plan, sources) = inputs::open_all(job, around)?;
+    if sources.len() > COLUMNS_MAX {
+        let path = inputs.files.first().map(|file| file.input.name()).unwrap_or_default();
+        let reason = format!(
+            "there are {} columns, and init looks at {COLUMNS_MAX} at most; give it the file with fewer",
+            sources.len()
+        );
+        return Err(Error::Unreadable { path, reason });
+    }
     plan.rules.null_values.extend(NULL_WORDS.map(str::to_owned));
     let names: Vec<String> = inputs.files.iter().map(|file| file.input.name()).collect();
     let prepared = Prepared::new(job, inputs, plan, check::limits(job), around)?;

@@ -33,6 +33,9 @@ pub use examples::{EXAMPLES_MAX, Examples, printable};
 pub const NULL_WORDS: [&str; 12] =
     ["NULL", "null", "Null", "N/A", "n/a", "#N/A", "NA", "NaN", "nan", "None", "\\N", "-"];
 
+/// The longest of them, in bytes.
+const NULL_WORD_BYTES_MAX: usize = 4;
+
 /// Rows at the start of each file whose values are compared by how they are made.
 const EARLY_ROWS: u64 = 1_000;
 
@@ -146,8 +149,8 @@ impl Profile {
         }
     }
 
-    /// Looks at all values of a block, by a plan whose rules name [`NULL_WORDS`]. `Err` names a
-    /// column that cannot be read.
+    /// Looks at all values of a block, by a plan whose rules name, after the null words that were
+    /// given, [`NULL_WORDS`]. `Err` names a column that cannot be read.
     pub fn observe(plan: &Plan, binding: &Binding, rows: &Rows) -> Result<Self, String> {
         let mut seen = Self::new(plan);
         seen.types = Inference::observe(plan, binding, rows, &[])?;
@@ -190,6 +193,8 @@ impl Profile {
 
     fn look<C: Cells>(&mut self, plan: &Plan, binding: &Binding, rows: &Rows, cells: &C) {
         let mut scratch = String::new();
+        let nulls = plan.rules.null_values.as_slice();
+        let given = &nulls[..nulls.len().saturating_sub(NULL_WORDS.len())];
         for (at, column) in self.columns.iter_mut().enumerate() {
             if binding.sources[at].is_none() {
                 column.missing += rows.len() as u64;
@@ -199,9 +204,9 @@ impl Profile {
                 let early = rows.position(row).row <= EARLY_ROWS;
                 match cells.cell(row, at, &mut scratch) {
                     Cell::Absent | Cell::Bad(_) | Cell::Text("") => {}
-                    Cell::Text(text) => match NULL_WORDS.iter().position(|word| *word == text) {
+                    Cell::Text(text) if given.iter().any(|null| null == text) => {}
+                    Cell::Text(text) => match null_word(text) {
                         Some(word) => column.null_words[word] += 1,
-                        None if plan.rules.is_null(text) => {}
                         None => column.text(text, early, C::UNTYPED),
                     },
                     Cell::Number { digits, .. } => {
@@ -322,8 +327,18 @@ impl Column {
     }
 }
 
+/// Which of [`NULL_WORDS`] a text is.
+fn null_word(text: &str) -> Option<usize> {
+    (text.len() <= NULL_WORD_BYTES_MAX)
+        .then(|| NULL_WORDS.iter().position(|word| *word == text))
+        .flatten()
+}
+
 /// `x@y.z`, without a blank.
 fn is_email(text: &str) -> bool {
+    if memchr::memchr(b'@', text.as_bytes()).is_none() {
+        return false;
+    }
     let Some((name, host)) = text.trim().rsplit_once('@') else { return false };
     let (left, right) = host.rsplit_once('.').unwrap_or_default();
     !name.is_empty()
@@ -334,12 +349,16 @@ fn is_email(text: &str) -> bool {
 
 /// Digits with a sign, blanks and the usual punctuation between them.
 fn is_phone(text: &str) -> bool {
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let rest = text.strip_prefix('+').unwrap_or(text);
+    let mut digits = 0;
+    for byte in rest.bytes() {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b' ' | b'-' | b'(' | b')' | b'.' | b'/' => {}
+            _ => return false,
+        }
+    }
     PHONE_DIGITS.contains(&digits)
-        && rest
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b' ' | b'-' | b'(' | b')' | b'.' | b'/'))
 }
 
 #[cfg(test)]

@@ -152,12 +152,14 @@ pub fn propose(
             && !matches!(proposed.becomes, Becomes::Field(name) if name != "user_time" && name != "current_time")
             && !proposed.is_standard_text()
         {
-            let to = page::destination(proposed, kind);
-            let lead = if to.is_empty() { String::new() } else { format!("{to}, ") };
+            proposed.value = ValueType::DateTime(*format);
+            let day_first = page::entry(proposed, kind);
+            let own = page::attribute(&proposed.name);
+            let optional = if proposed.optional { ", optional = true" } else { "" };
             proposed.decide = Some(format!(
-                "day-first or month-first? Every value fits both. Day-first: {{ {lead}type = \"datetime\", \
-                 format = \"{format}\" }}; month-first cannot be read as a date: rewrite the values, or send \
-                 them as text: {{ {lead}type = \"string\" }}"
+                "day-first or month-first? Every value fits both. Day-first: {day_first}; month-first \
+                 cannot be read as a date: rewrite the values, or send them as text: {{ {own}, type = \
+                 \"string\"{optional} }}"
             ));
         }
     }

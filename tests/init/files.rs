@@ -186,21 +186,37 @@ fn nothing_in_a_name_or_a_value_breaks_the_file() {
 }
 
 #[test]
+fn a_file_has_so_many_columns_and_no_more() {
+    let lab = Lab::new();
+    for (columns, code) in [(4_096, 0), (4_097, 4)] {
+        let names: Vec<String> = (1..columns).map(|n| format!("a{n}")).collect();
+        let line = names.join(",");
+        lab.write("wide.csv", format!("customer_id,{line}\nc-1,{line}\n"));
+        let ran = lab.run(&["init", "wide.csv", "--out", "-", "--threads", "8"]);
+        assert_eq!(ran.code, code, "{}", ran.stderr);
+        let is_named =
+            ran.stderr.contains("there are 4097 columns, and init looks at 4096 at most");
+        assert_eq!(is_named, code == 4, "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn flags_of_the_reader_are_named_to_be_given_again() {
     let lab = Lab::new();
-    lab.write("in.csv", b"junk\ncustomer_id|n\nc-1|M\xfcller\nc-2|?-?\n");
+    lab.write("in.csv", b"junk\ncustomer_id|n\nc-1|M\xfcller\nc-2|?-?\nc-3|n/a\n");
     let flags = ["--delimiter", "|", "--encoding", "windows-1252", "--skip-lines", "1"];
-    let args =
-        [&["in.csv", "--format", "mapping", "--null-value", "?-?"], flags.as_slice()].concat();
+    let args = [&["in.csv", "--format", "mapping", "--null-value", "?-?", "n/a"], flags.as_slice()]
+        .concat();
     let text = init(&lab, &args);
     let said =
         "Read with --encoding windows-1252 --delimiter '|' --skip-lines 1; give the same flags";
     assert!(text.contains(said), "{text}");
-    assert!(text.contains("\nnull = [\"?-?\"]\n"), "{text}");
-    assert!(comment(&text, "n").starts_with("string · 50 % empty · 1 distinct"), "{text}");
+    assert!(text.contains("\nnull = [\"?-?\", \"n/a\"]\n"), "{text}");
+    let facts = comment(&text, "n");
+    assert_eq!(facts, "string · 67 % empty · 1 distinct · 6 characters such as Xxxxxx", "{text}");
     lab.write("m.toml", &text);
     let (report, _) = lab.pack(0, &[&["in.csv", "--mapping", "m.toml"], flags.as_slice()].concat());
-    assert_eq!(report["rows"]["accepted"], 2);
+    assert_eq!(report["rows"]["accepted"], 3);
 }
 
 #[test]

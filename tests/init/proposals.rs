@@ -184,13 +184,42 @@ fn a_date_that_two_readings_fit_is_to_be_decided() {
     let question = text.lines().find(|line| line.starts_with("born = ")).expect("its line");
     for (answer, sent) in [
         (r#"{ attribute = "u_bd", type = "datetime", format = "DD/MM/YYYY" }"#, "1990-02-01"),
-        (r#"{ attribute = "u_bd", type = "string" }"#, "01/02/1990"),
+        (r#"{ attribute = "born", type = "string" }"#, "01/02/1990"),
     ] {
         assert!(question.contains(answer), "{question}");
         lab.write("answered.toml", text.replace(question, &format!("born = {answer}")));
         let (_, elements) = lab.pack(0, &["in.csv", "--mapping", "answered.toml"]);
-        let found = elements[0].get("attributes").get("u_bd");
+        let name = if answer.contains("u_bd") { "u_bd" } else { "born" };
+        let found = elements[0].get("attributes").get(name);
         assert_eq!(*found, crate::support::Json::text(sent));
+    }
+}
+
+#[test]
+fn rows_are_checked_as_if_an_open_date_was_day_first() {
+    let lab = Lab::new();
+    lab.write("in.csv", "uid,event,time\nu-1,Buy,01/02/2024\nu-2,Buy,03/04/2024\nu-3,Buy,NULL\n");
+    let text = init(&lab, &["in.csv"]);
+    assert!(text.contains("# - time: day-first or month-first?"), "{text}");
+    assert!(text.contains("# Apart from that, all 3 rows can be sent."), "{text}");
+    let day_first =
+        r#"{ to = "user_time", type = "datetime", format = "DD/MM/YYYY", null = ["NULL"] }"#;
+    assert!(text.contains(day_first), "{text}");
+}
+
+/// A value that is no date among many that are is named by its row.
+#[test]
+fn a_few_values_that_keep_a_column_from_its_type_are_named() {
+    let lab = Lab::new();
+    let rows = csv("customer_id,seen,n", 300, |n| match n {
+        150 => format!("c-{n},2024-02-30,x"),
+        n => format!("c-{n},2024-02-{:02},{n}", n % 29 + 1),
+    });
+    lab.write("in.csv", rows);
+    let text = init(&lab, &["in.csv"]);
+    for (column, narrower) in [("seen", "datetime"), ("n", "double")] {
+        let note = format!("299 of 300 values fit {narrower}, the first in row 151 does not");
+        assert!(comment(&text, column).contains(&note), "{text}");
     }
 }
 

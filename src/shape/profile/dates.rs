@@ -80,19 +80,18 @@ impl Dates {
             let has_offset = text.as_bytes()[10..].contains(&b'-');
             self.zoneless += u64::from(!has_offset);
         }
+        let mut written = Vec::with_capacity(24);
         if let Ok(date) = DateTime::parse(text, DateFormat::Iso, Zone::Utc) {
             self.iso += 1;
-            widen(&mut self.iso_span, &written(&date));
+            widen(&mut self.iso_span, &date, &mut written);
         }
+        let Some(form) = form_of(text) else { return };
         for (at, reading) in READINGS.iter().enumerate() {
             let Some(text) = as_read(text, *reading) else { continue };
-            for (form_at, &form) in FORMS.iter().enumerate() {
-                let format = DateFormat::Fixed(order_of(*reading), form);
-                if let Ok(date) = DateTime::parse(&text, format, Zone::Utc) {
-                    self.fits[at][form_at] += 1;
-                    widen(&mut self.spans[at], &written(&date));
-                    break;
-                }
+            let format = DateFormat::Fixed(order_of(*reading), FORMS[form]);
+            if let Ok(date) = DateTime::parse(&text, format, Zone::Utc) {
+                self.fits[at][form] += 1;
+                widen(&mut self.spans[at], &date, &mut written);
             }
         }
     }
@@ -101,7 +100,7 @@ impl Dates {
     pub fn add_typed(&mut self, text: &str) {
         self.iso += 1;
         self.alike += 1;
-        widen(&mut self.iso_span, text.trim_end_matches('Z'));
+        widen_to(&mut self.iso_span, text.trim_end_matches('Z'));
     }
 
     /// Takes in what was seen elsewhere.
@@ -115,7 +114,7 @@ impl Dates {
         let ours = self.spans.iter_mut().chain([&mut self.iso_span]);
         for (ours, theirs) in ours.zip(other.spans.iter().chain([&other.iso_span])) {
             for end in theirs.iter().flat_map(|(first, last)| [first, last]) {
-                widen(ours, end);
+                widen_to(ours, end);
             }
         }
     }
@@ -197,17 +196,32 @@ fn as_read(text: &str, reading: Reading) -> Option<std::borrow::Cow<'_, str>> {
     }
 }
 
-/// As it is sent, without the `Z`: these texts stand in the order of time.
-fn written(date: &DateTime) -> String {
-    let mut out = Vec::with_capacity(24);
-    date.write(&mut out);
-    if out.last() == Some(&b'Z') {
-        out.pop();
-    }
-    String::from_utf8(out).unwrap_or_default()
+/// The one form of [`FORMS`] that what follows a date of ten characters can have.
+fn form_of(text: &str) -> Option<usize> {
+    let time = text.as_bytes().get(10..)?;
+    let has_fraction = time.contains(&b'.');
+    let has_zone = time.iter().any(|byte| matches!(byte, b'Z' | b'+' | b'-'));
+    let form = match (time.first(), has_fraction, has_zone) {
+        (None, ..) => TimeForm::None,
+        (Some(b' '), false, false) => TimeForm::Blank,
+        (Some(b' '), true, false) => TimeForm::BlankFraction,
+        (Some(b'T'), true, false) => TimeForm::TFraction,
+        (Some(b'T'), false, true) => TimeForm::TZone,
+        (Some(b'T'), true, true) => TimeForm::TFractionZone,
+        _ => return None,
+    };
+    FORMS.iter().position(|&known| known == form)
 }
 
-fn widen(span: &mut Span, text: &str) {
+/// Widens a span to a date as it is sent, without the `Z`: these texts stand in the order of time.
+fn widen(span: &mut Span, date: &DateTime, written: &mut Vec<u8>) {
+    written.clear();
+    date.write(written);
+    let text = str::from_utf8(written).unwrap_or_default();
+    widen_to(span, text.trim_end_matches('Z'));
+}
+
+fn widen_to(span: &mut Span, text: &str) {
     match span {
         None => *span = Some((text.to_owned(), text.to_owned())),
         Some((first, last)) => {
@@ -284,6 +298,29 @@ mod tests {
             panic!("proven");
         };
         assert_eq!(found, span("2023-12-31T19:30:00", "2024-01-01T00:00:00.500"));
+    }
+
+    /// Every format that can be read is told from its values, and no other fits them.
+    #[test]
+    fn every_format_is_told() {
+        for name in DateFormat::names() {
+            let value = name
+                .replace("YYYY", "2024")
+                .replace("MM", "02")
+                .replace("DD", "29")
+                .replace("hh:mm:ss", "10:11:12")
+                .replace(".s", ".5")
+                .replace("TZD", "+05:30");
+            let mut dates = Dates::default();
+            dates.add(&value);
+            let fits: u64 = dates.fits.iter().flatten().sum();
+            assert_eq!(fits, 1, "{value}");
+            let Verdict::Proven(format, _) = dates.verdict(1) else { panic!("{value}") };
+            match name.starts_with("YYYY-") {
+                true => assert_eq!(dates.moengage_iso(1).map(|f| f.to_string()), Some(name)),
+                false => assert_eq!(format.to_string(), name),
+            }
+        }
     }
 
     #[test]

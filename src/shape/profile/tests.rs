@@ -108,6 +108,14 @@ proptest! {
 }
 
 #[test]
+fn every_null_word_is_found() {
+    for (at, word) in NULL_WORDS.iter().enumerate() {
+        assert_eq!(null_word(word), Some(at));
+    }
+    assert_eq!((null_word("nul"), null_word("NULLS")), (None, None));
+}
+
+#[test]
 fn shapes_of_texts() {
     for (text, expected) in [
         ("a@b.c", true),

@@ -64,6 +64,7 @@ pub fn typed(
              YYYY-MM-DD"
                 .into(),
         ),
+        Verdict::Unreadable if minority(minorities, at).is_some() => {}
         Verdict::Unreadable => typed.notes.push(
             "made like dates, but no one format reads them all: sent as text unless the values are \
              rewritten, as YYYY-MM-DD"
@@ -97,12 +98,16 @@ fn some(count: u64, of: u64) -> String {
     if count == of { "all values ".into() } else { format!("{count} values ") }
 }
 
+fn minority(minorities: &[Minority], at: usize) -> Option<&Minority> {
+    minorities.iter().find(|minority| minority.column as usize == at)
+}
+
 fn text_notes(typed: &mut Typed, minorities: &[Minority], column: &Column, at: usize) {
-    if let Some(minority) = minorities.iter().find(|minority| minority.column as usize == at) {
+    if let Some(minority) = minority(minorities, at) {
         let first = minority.misfits.first.first();
         let place = first.map(|at| format!(", the first in row {}", at.row)).unwrap_or_default();
         typed.notes.push(format!(
-            "{} of {} values fit {}{place} does not: sent as text, unless these are mended",
+            "{} of {} values fit {}{place} does not: sent as text, unless such are mended",
             minority.values - minority.misfits.count,
             minority.values,
             minority.narrower.as_str(),

@@ -259,7 +259,8 @@ fn head(out: &mut String, proposal: &Proposal, null_values: &[String], why: &str
     }
 }
 
-fn entry(column: &Proposed, kind: Kind) -> String {
+/// The entry of a column.
+pub(super) fn entry(column: &Proposed, kind: Kind) -> String {
     if column.becomes == Becomes::Skip {
         return "{ skip = true }".into();
     }
@@ -287,7 +288,7 @@ fn entry(column: &Proposed, kind: Kind) -> String {
 }
 
 /// `to = "…"` or `attribute = "…"`; empty where the name of the column says it.
-pub(super) fn destination(column: &Proposed, kind: Kind) -> String {
+fn destination(column: &Proposed, kind: Kind) -> String {
     match &column.becomes {
         Becomes::Field(field) => format!("to = \"{field}\""),
         Becomes::Attribute(name) if *name == column.name && own_field(kind, name).is_none() => {

@@ -145,6 +145,7 @@ pub fn propose(
         Kind::Events => proposal.event_fields(profile, &names, &typed),
         Kind::Devices => proposal.device_fields(profile, &names),
     }
+    proposal.leave_out_twice();
     for (proposed, typed) in proposal.columns.iter_mut().zip(&typed) {
         if let (Some(format), None, true) =
             (&typed.ambiguous, &proposed.decide, proposed.value == ValueType::Text)
@@ -249,8 +250,9 @@ impl Proposal {
         });
     }
 
-    /// The column of such a name that is still an attribute.
-    fn free(&self, names: &[String], of: &[&str]) -> Option<usize> {
+    /// The column of such a name that is still an attribute: the one of the `exact` name, if there is
+    /// one.
+    fn free(&self, names: &[String], exact: &str, of: &[&str]) -> Option<usize> {
         let is_free = |at: usize| {
             let column = &self.columns[at];
             let is_id = of == names::DEVICE_IDS || of == names::PUSH_IDS;
@@ -259,7 +261,35 @@ impl Proposal {
                 && !self.nested[at]
                 && !(is_id && self.float[at])
         };
-        of.iter().find_map(|name| (0..names.len()).find(|&at| names[at] == *name && is_free(at)))
+        let all = 0..names.len();
+        let named = |name: &str| all.clone().find(|&at| names[at] == name && is_free(at));
+        all.clone()
+            .find(|&at| self.columns[at].name == exact && is_free(at))
+            .or_else(|| of.iter().find_map(|name| named(name)))
+    }
+
+    /// An attribute takes one column: one whose own name was given to another is left out.
+    fn leave_out_twice(&mut self) {
+        let is_device = self.kind == Kind::Devices;
+        let given = |column: &Proposed| match &column.becomes {
+            Becomes::Attribute(name) if *name != column.name => Some(name.clone()),
+            // A device's fields stand among its attributes.
+            Becomes::Field(field) if is_device => Some((*field).to_owned()),
+            _ => None,
+        };
+        let taken: Vec<(String, String)> = self
+            .columns
+            .iter()
+            .filter_map(|column| Some((given(column)?, column.name.clone())))
+            .collect();
+        for column in &mut self.columns {
+            let Becomes::Attribute(name) = &column.becomes else { continue };
+            let other = taken.iter().find(|(given, by)| given == name && *by != column.name);
+            if let Some((_, by)) = other {
+                column.notes.push(format!("left out: the column `{by}` is taken for its name"));
+                column.becomes = Becomes::Skip;
+            }
+        }
     }
 
     /// Gives users their standard attributes, where name and values agree.
@@ -268,7 +298,7 @@ impl Proposal {
             let own = names::plain(attribute.name);
             let of: Vec<&str> =
                 [own.as_str()].into_iter().chain(attribute.usual.iter().copied()).collect();
-            let Some(at) = self.free(names, &of) else { continue };
+            let Some(at) = self.free(names, attribute.name, &of) else { continue };
             let (stats, column) = (&profile.columns[at], &mut self.columns[at]);
             let exact = column.name == attribute.name;
             if stats.values == 0 && !exact {

@@ -258,6 +258,33 @@ fn what_the_api_needs_and_no_column_gives_is_to_be_decided() {
     }
 }
 
+/// Names that differ by case or punctuation alone do not meet in one attribute.
+#[test]
+fn names_that_are_all_but_the_same_get_one_attribute_each() {
+    for (header, row, own) in [
+        ("customer_id,U_EM,u_em,email", "c-1,a@b.co,c@d.co,e@f.co", &["u_em"][..]),
+        ("customer_id,email,E-Mail", "c-1,a@b.co,c@d.co", &[]),
+        ("uid,Action,action,time,Time", "c-1,a,b,2024-01-02,2024-01-03", &["action"]),
+        (
+            "customer_id,deviceId,device_id,token,push_id,Platform,platform,Model,model",
+            "c-1,d-1,d-2,t-1,t-2,web,web,m,n",
+            &["device_id", "push_id", "platform", "model"],
+        ),
+    ] {
+        let lab = Lab::new();
+        lab.write("in.csv", format!("{header}\n{row}\n"));
+        let text = init(&lab, &["in.csv", "--format", "mapping"]);
+        let mapping: toml::Table = text.parse().expect("TOML");
+        for column in own {
+            let entry = entry(&mapping, column);
+            assert!(entry.is_empty() || entry == format!("to = \"{column}\""), "{column}: {text}");
+        }
+        lab.write("m.toml", &text);
+        let (report, _) = lab.pack(0, &["in.csv", "--mapping", "m.toml"]);
+        assert_eq!(report["rows"]["accepted"], 1, "{header}");
+    }
+}
+
 #[test]
 fn words_for_a_boolean_and_for_no_value_are_named() {
     let lab = Lab::new();

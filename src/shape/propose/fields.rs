@@ -7,7 +7,7 @@ use crate::wire::{limits, names::DEVICE_ATTRIBUTES};
 impl Proposal {
     /// Gives an event its own fields.
     pub(super) fn event_fields(&mut self, profile: &Profile, names: &[String], typed: &[Typed]) {
-        match self.free(names, names::ACTIONS) {
+        match self.free(names, "action", names::ACTIONS) {
             Some(at) => self.field(at, "action"),
             None if self.event.is_none() => {
                 let what = "what are the events named? Write event = \"…\" in place of this line, or { to = \
@@ -17,7 +17,7 @@ impl Proposal {
             None => {}
         }
         for (field, of) in [("user_time", names::TIMES), ("current_time", &["currenttime"])] {
-            let Some(at) = self.free(names, of) else { continue };
+            let Some(at) = self.free(names, field, of) else { continue };
             match typed[at].time_trouble(&profile.columns[at]) {
                 None => {
                     let is_date = matches!(self.columns[at].value, ValueType::DateTime(_));
@@ -31,17 +31,17 @@ impl Proposal {
                 }
             }
         }
-        if let Some(at) = self.free(names, &["platform"]) {
+        if let Some(at) = self.free(names, "platform", &["platform"]) {
             self.listed(at, "platform", &limits::EVENT_PLATFORMS, profile);
         }
         for (field, of) in [("app_version", &["appversion"][..]), ("device_id", names::DEVICE_IDS)]
         {
-            if let Some(at) = self.free(names, of) {
+            if let Some(at) = self.free(names, field, of) {
                 self.field(at, field);
             }
         }
         let offsets = ["usertimezoneoffset", "timezoneoffset", "tzoffset", "utcoffset"];
-        if let Some(at) = self.free(names, &offsets) {
+        if let Some(at) = self.free(names, "user_timezone_offset", &offsets) {
             let most = limits::TIMEZONE_OFFSET_SECONDS_MAX as f64;
             let numbers = &profile.columns[at].numbers;
             let in_range = |(least, most_found): &((f64, String), (f64, String))| {
@@ -62,20 +62,20 @@ impl Proposal {
     /// Gives a device its own fields and attributes; the API drops others.
     pub(super) fn device_fields(&mut self, profile: &Profile, names: &[String]) {
         for (field, of) in [("device_id", names::DEVICE_IDS), ("push_id", names::PUSH_IDS)] {
-            match self.free(names, of) {
+            match self.free(names, field, of) {
                 Some(at) => self.field(at, field),
                 None => self.lacks(field),
             }
         }
-        match self.free(names, names::PLATFORMS) {
+        match self.free(names, "platform", names::PLATFORMS) {
             Some(at) => self.field(at, "platform"),
             None => self.lacks("platform"),
         }
-        if let Some(at) = self.free(names, names::PUSH_OPTED) {
+        if let Some(at) = self.free(names, "moe_push_opted", names::PUSH_OPTED) {
             self.listed(at, "moe_push_opted", &limits::PUSH_OPTED, profile);
         }
         for (attribute, of) in names::DEVICE {
-            if let Some(at) = self.free(names, of) {
+            if let Some(at) = self.free(names, attribute, of) {
                 self.columns[at].becomes = Becomes::Attribute((*attribute).to_owned());
                 self.columns[at].text();
             }

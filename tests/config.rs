@@ -131,6 +131,8 @@ fn the_mapping_of_a_file_is_a_mapping() {
     let config = toml::Table::from_iter([("mapping".to_owned(), toml::Value::Table(mapping))]);
     lab.write("moebulk.toml", config.to_string());
     assert_eq!(digest(&[]), mapped);
+    let said = lab.run(&["validate", "customers.csv", "--progress", "off"]).stderr;
+    assert_eq!(said.lines().next(), Some("settings: moebulk.toml"), "{said}");
     lab.write("names.toml", "[columns]\ncustomer_id = { to = 'customer_id' }\n");
     assert_ne!(digest(&["--mapping", "names.toml"]), mapped, "the flag goes before the file");
 }

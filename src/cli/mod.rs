@@ -94,6 +94,10 @@ fn obey(mut parsed: Parsed) -> Result<Exit, Error> {
     if let Command::Config(ConfigCommand::Show(args)) = &parsed.cli.command {
         return config::show::show(&parsed, args);
     }
+    if let Some(file) = &parsed.file {
+        // What decides from a file that nobody named is said.
+        say(&format!("settings: {}", file.path.display()));
+    }
     match parsed.cli.command {
         Command::Import(args) => import::run(*args),
         Command::Validate(args) => validate::run(*args),

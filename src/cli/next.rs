@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use super::config::layers::Held;
 use crate::report::RejectsFile;
 
-/// Flags that say where to send, and as whom.
-const DESTINATION: [&str; 6] =
-    ["data_center", "endpoint", "app_id", "api_id", "api_key_file", "no_proxy"];
+/// Flags that say where to send.
+const DESTINATION: [&str; 2] = ["data_center", "endpoint"];
 
-/// Flags that are about one call, or that a dry run has alone.
+/// Flags that are about one call.
 const LEFT_OUT: [&str; 8] =
-    ["inputs", "run_dir", "progress", "output", "log_level", "log_format", "sandbox", "out"];
+    ["inputs", "run_dir", "restart", "progress", "output", "log_level", "log_format", "sandbox"];
+
+/// Flags that rejects do not take over: which rows, and how their source begins. Their mapping stands
+/// beside them.
+const NOT_OF_REJECTS: [&str; 5] = ["mapping", "limit", "offset", "no_header", "skip_lines"];
 
 /// The import of what was checked: of the rejects, where there are any to mend.
 pub fn import(inputs: &[PathBuf], rejects: &[RejectsFile], typed: &Held, has_file: bool) -> String {
@@ -20,12 +23,12 @@ pub fn import(inputs: &[PathBuf], rejects: &[RejectsFile], typed: &Held, has_fil
         words.extend(inputs.iter().map(|path| quoted(&path.to_string_lossy())));
         words.extend(flags(typed, |name| !LEFT_OUT.contains(&name)));
     } else {
-        // Their mapping stands beside them.
+        // Without the flags that its source was read with, a file would be read another way.
         words.extend(rejects.iter().map(|file| quoted(&file.path.to_string_lossy())));
-        let of_rows = |name: &str| name == "kind" || DESTINATION.contains(&name);
-        words.extend(flags(typed, of_rows));
+        let left_out = |name: &str| LEFT_OUT.contains(&name) || NOT_OF_REJECTS.contains(&name);
+        words.extend(flags(typed, |name| !left_out(name)));
     }
-    let has_destination = typed.keys().any(|name| DESTINATION[..2].contains(&name.as_str()));
+    let has_destination = typed.keys().any(|name| DESTINATION.contains(&name.as_str()));
     if !has_destination && !has_file {
         words.push("--sandbox".to_owned());
     }
@@ -89,11 +92,21 @@ mod tests {
             import(&inputs, &[], &flags, false),
             "moebulk import 'my users.csv' --delimiter ';' --mapping m.toml --strict --sandbox"
         );
-        let to = typed(&[("data_center", "01"), ("app_id", "A"), ("limit", "5")]);
+        let to = typed(&[
+            ("data_center", "01"),
+            ("app_id", "A"),
+            ("limit", "5"),
+            ("mapping", "m.toml"),
+            ("encoding", "latin-1"),
+            ("empty", "unset"),
+        ]);
         let rejects = [RejectsFile { path: "runs/it's/rejects.csv".into(), rows: 1 }];
         assert_eq!(
             import(&inputs, &rejects, &to, false),
-            r"moebulk import 'runs/it'\''s/rejects.csv' --app-id A --data-center 01"
+            concat!(
+                r"moebulk import 'runs/it'\''s/rejects.csv' --app-id A --data-center 01",
+                " --empty unset --encoding latin-1"
+            )
         );
         assert_eq!(
             resume(Path::new("runs/x"), &typed(&[("config", "c.toml"), ("limit", "5")])),

@@ -103,12 +103,21 @@ pub struct TextRow<'a> {
     unescaped: &'a [u8],
 }
 
+impl<'a> TextRow<'a> {
+    /// Few cells lie there: a branch that is guessed is faster than a look into a table, which the
+    /// compiler would make of it.
+    #[cold]
+    #[inline(never)]
+    fn unescaped(&self) -> &'a [u8] {
+        self.unescaped
+    }
+}
+
 impl RowCells for TextRow<'_> {
     #[inline(always)]
     fn span(&self, column: usize) -> Option<Span<'_>> {
         let field: Field = *self.fields.get(self.sources[column] as usize)?;
-        // Few are: a branch that is guessed is faster than a look into a table.
-        let bytes = if field.is_unescaped() { self.unescaped } else { self.bytes };
+        let bytes = if field.is_unescaped() { self.unescaped() } else { self.bytes };
         Some(Span { bytes, start: field.start as usize, len: field.len() })
     }
 

@@ -61,8 +61,15 @@ pub fn has_escape<S: Simd>(simd: S, step: &Step, len: usize) -> bool {
 #[inline(always)]
 pub fn is_plain_text<S: Simd>(simd: S, step: &Step, len: usize) -> bool {
     debug_assert!(len <= STEP_BYTES);
-    let bits = u64::from(escapes(simd, step)) | u64::from(step[0] == b'[');
-    bits & ((1 << len) - 1) == 0
+    // Behind the first byte, what needs an escape anyway.
+    const LISTS: Step = {
+        let mut lists = [b'"'; STEP_BYTES];
+        lists[0] = b'[';
+        lists
+    };
+    let bytes = u8x32::from_slice(simd, step);
+    let list = bytes.simd_eq(u8x32::from_slice(simd, &LISTS)).to_bitmask() as u32;
+    (escapes(simd, step) | list) & low(len) == 0
 }
 
 /// Whether a text can stand in a JSON string as it is.
@@ -148,10 +155,20 @@ static DATE_FORMS: [DateForm; STEP_BYTES] = {
 /// Days of each month, of February in every year; of what is no month, none.
 const DAYS: [u32; 16] = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 0, 0, 0];
 
-/// The number of two digits.
+/// The numbers of two digits in the eight bytes from `at` on: each byte becomes that of itself and
+/// the next. What is no digit gives some other number, of one byte too.
 #[inline(always)]
-fn two(step: &Step, at: usize) -> u32 {
-    u32::from(step[at].wrapping_sub(b'0')) * 10 + u32::from(step[at + 1].wrapping_sub(b'0'))
+fn pairs(step: &Step, at: usize) -> u64 {
+    const DIGITS: u64 = u64::from_le_bytes([0x0f; 8]);
+    let bytes = &step[at..at + 8];
+    let digits = bytes.try_into().map_or(0, u64::from_le_bytes) & DIGITS;
+    digits * 10 + (digits >> 8)
+}
+
+/// The number at a place of [`pairs`].
+#[inline(always)]
+fn two(pairs: u64, at: usize) -> u32 {
+    u32::from((pairs >> (8 * at)) as u8)
 }
 
 /// Whether the first `len` bytes are a date in the form in which dates are sent: `YYYY-MM-DD`,
@@ -175,15 +192,23 @@ fn has_form<S: Simd>(simd: S, step: &Step, form: &DateForm) -> bool {
 /// Whether year, month and day are such; their bytes are digits.
 #[inline(always)]
 fn is_day(step: &Step) -> bool {
-    let (century, month, day) = (two(step, 0), two(step, 5), two(step, 8));
+    let (year, day) = (pairs(step, 0), two(pairs(step, 8), 0));
+    let (century, month) = (two(year, 0), two(year, 5));
     let days = DAYS[month as usize % DAYS.len()];
-    ((century == 19) | (century == 20)) & (month < 13) & (day > 0) & (day <= days)
+    ((century == 19) | (century == 20)) & (month < 13) & (day.wrapping_sub(1) < days)
 }
 
 /// Whether hour, minute and second are such; their bytes are digits.
 #[inline(always)]
 fn is_time(step: &Step) -> bool {
-    (two(step, 11) < 24) & (two(step, 14) < 60) & (two(step, 17) < 60)
+    let (hour, minute) = hour_and_minute(step);
+    (hour < 24) & (minute < 60) & (two(pairs(step, 16), 1) < 60)
+}
+
+#[inline(always)]
+fn hour_and_minute(step: &Step) -> (u32, u32) {
+    let pairs = pairs(step, 8);
+    (two(pairs, 3), two(pairs, 6))
 }
 
 /// A date-time with an offset, and no fraction.
@@ -200,14 +225,17 @@ pub fn to_utc<S: Simd>(simd: S, step: &Step, len: usize) -> Option<Step> {
     let east = step[SIGN] == b'+';
     let mut as_east = *step;
     as_east[SIGN] = b'+';
+    let zone = pairs(step, SIGN + 1);
+    let (offset_hour, offset_minute) = (two(zone, 0), two(zone, 3));
     let is_sound = (len == UTC_BYTES + "hh:mm".len())
         & (east | (step[SIGN] == b'-'))
         & has_form(simd, &as_east, &OFFSET_FORM)
         & is_day(step)
         & is_time(step)
-        & (two(step, 20) < 24)
-        & (two(step, 23) < 60);
-    let (local, offset) = (two(step, 11) * 60 + two(step, 14), two(step, 20) * 60 + two(step, 23));
+        & (offset_hour < 24)
+        & (offset_minute < 60);
+    let (hour, minute) = hour_and_minute(step);
+    let (local, offset) = (hour * 60 + minute, offset_hour * 60 + offset_minute);
     let utc = if east { local.wrapping_sub(offset) } else { local.wrapping_add(offset) };
     if !is_sound | (utc >= 24 * 60) {
         return None;

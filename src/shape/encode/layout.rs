@@ -1,6 +1,6 @@
 //! Which columns of a plan feed which part of an element.
 
-use super::plain::PlainColumn;
+use super::plain::{Form, PlainColumn};
 use crate::shape::{
     json,
     plan::{Plan, Target},
@@ -40,6 +40,15 @@ pub(super) enum Node {
 }
 
 impl Node {
+    /// The form of its plain cells, if it has any.
+    #[inline(always)]
+    pub(super) fn form(&self) -> Option<Form> {
+        match self {
+            Self::Value { plain, .. } => plain.as_ref().map(PlainColumn::form),
+            Self::Object { .. } => None,
+        }
+    }
+
     /// The first column below.
     pub(super) fn first(&self) -> Option<usize> {
         match self {

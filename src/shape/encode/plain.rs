@@ -60,8 +60,8 @@ pub(super) struct PlainColumn {
     at: u32,
 }
 
-#[derive(Clone, Copy)]
-enum Form {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
     Text,
     /// A text of which one that looks like a date is worth a word.
     DatedText,
@@ -71,6 +71,11 @@ enum Form {
 }
 
 impl PlainColumn {
+    #[inline(always)]
+    pub(super) fn form(&self) -> Form {
+        self.form
+    }
+
     /// The column as one of plain cells; `None` where its cells need more than a look.
     pub(super) fn of(plan: &Plan, at: usize) -> Option<Self> {
         let column = &plan.columns[at];
@@ -204,34 +209,73 @@ impl Stage {
         written: &mut usize,
         json: &mut Vec<u8>,
     ) -> usize {
-        let (mut len, mut count, mut done) = (self.len, *written, 0);
+        let mut run = Run { len: self.len, written: *written, members };
         let bytes = &mut *self.bytes;
-        for node in members {
-            let Node::Value { plain: Some(column), .. } = node else { break };
-            if len > STAGE_BYTES - MEMBER_BYTES_MAX {
-                json.extend_from_slice(&bytes[..len]);
-                len = 0;
+        // A loop for each form: it holds nothing but what its own form needs.
+        while let Some(form) = run.members.first().and_then(Node::form) {
+            let goes_on = match form {
+                Form::Text => run.write(Form::Text, simd, bytes, cells, json),
+                Form::DatedText => run.write(Form::DatedText, simd, bytes, cells, json),
+                Form::Number => run.write(Form::Number, simd, bytes, cells, json),
+                Form::Bool => run.write(Form::Bool, simd, bytes, cells, json),
+                Form::Date => run.write(Form::Date, simd, bytes, cells, json),
+            };
+            if !goes_on {
+                break;
             }
-            let Some(out) = bytes[len..].first_chunk_mut() else { break };
+        }
+        (self.len, *written) = (run.len, run.written);
+        members.len() - run.members.len()
+    }
+}
+
+/// How far a run of plain members is.
+struct Run<'n> {
+    /// Bytes that are staged.
+    len: usize,
+    /// Members in the object.
+    written: usize,
+    /// The members that are left.
+    members: &'n [Node],
+}
+
+impl Run<'_> {
+    /// Writes the members of one form that come next; whether all of them were plain.
+    #[inline(always)]
+    fn write<R: RowCells, S: Simd>(
+        &mut self,
+        form: Form,
+        simd: S,
+        bytes: &mut [u8; STAGE_BYTES],
+        cells: &R,
+        json: &mut Vec<u8>,
+    ) -> bool {
+        while let [Node::Value { plain: Some(column), .. }, left @ ..] = self.members
+            && column.form == form
+        {
+            if self.len > STAGE_BYTES - MEMBER_BYTES_MAX {
+                json.extend_from_slice(&bytes[..self.len]);
+                self.len = 0;
+            }
+            let Some(out) = bytes[self.len..].first_chunk_mut() else { return false };
             let member = match cells.span(column.at as usize) {
-                Some(cell) => column.write(simd, cell, out),
+                Some(cell) => column.write(form, simd, cell, out),
                 None => column.write_typed(cells, out),
             };
-            let Some(member) = member else { break };
-            len += member;
-            count += usize::from(member > 0);
-            done += 1;
+            let Some(member) = member else { return false };
+            self.len += member;
+            self.written += usize::from(member > 0);
+            self.members = left;
         }
-        (self.len, *written) = (len, count);
-        done
+        true
     }
 }
 
 impl PlainColumn {
     /// Writes `"name":value,` of a plain cell; its bytes, none of an empty cell. `None` where it has
-    /// to go the general way.
+    /// to go the general way. `form` is the column's.
     #[inline(always)]
-    fn write<S: Simd>(&self, simd: S, cell: Span<'_>, out: &mut Room) -> Option<usize> {
+    fn write<S: Simd>(&self, form: Form, simd: S, cell: Span<'_>, out: &mut Room) -> Option<usize> {
         let Span { bytes, start, len } = cell;
         let at = self.write_key(out);
         let first = &step_of(&bytes[start..]);
@@ -240,7 +284,7 @@ impl PlainColumn {
             return self.write_long(simd, &bytes[start..], len, at, out);
         }
         let is_empty = len == 0;
-        let is_plain = match self.form {
+        let is_plain = match form {
             Form::Text => lanes::is_plain_text(simd, first, len),
             Form::DatedText => {
                 lanes::is_plain_text(simd, first, len)

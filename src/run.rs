@@ -3,6 +3,7 @@
 //!
 //! - `mapped`: the mapping file.
 //! - `inputs`: what the user named to opened tables with a plan that fits them.
+//! - `feed`: the rows of all inputs in order, for any number of threads.
 //! - `pipeline`: one pass over all rows, parallel, in order, bounded.
 //! - `types`: column types, where no mapping gives them.
 //! - `check`: the check pass: rows to bodies, the tally, the rejects. `validate`,
@@ -29,6 +30,7 @@ mod deliver;
 mod doubt;
 mod dry;
 mod failpoint;
+mod feed;
 mod findings;
 mod import;
 mod init;

@@ -270,6 +270,11 @@ impl TableReader<'_> {
         }
     }
 
+    /// Whether rows are decoded by whoever asks for them, and none are cut.
+    pub fn is_decoded(&self) -> bool {
+        matches!(self.source, Source::Parquet { .. })
+    }
+
     /// Takes a scanned cut, if it is its turn.
     pub fn settle(&mut self, scanned: Box<Scanned>) -> Settled {
         let Source::Csv(splitter) = &mut self.source else { return Settled::Nothing };

@@ -3,7 +3,9 @@
 use std::{fs, path::Path, process::Command};
 
 use moebulk::model::{Code, Kind};
+use moebulk::send::ASKED_MS_MAX;
 use moebulk::shape::mapping;
+use moebulk::wire::limits;
 
 fn read(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect(name)
@@ -127,4 +129,109 @@ fn every_mapping_in_the_documents_can_be_used() {
         let is_named = row.iter().any(|start| document.contains(start));
         assert!(is_named, "docs/mapping.md: no row for `{key}`");
     }
+}
+
+/// `README.md`, `ARCHITECTURE.md` and everything below `docs/`, from the root.
+fn documents() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut names: Vec<String> = ["README.md", "ARCHITECTURE.md"].map(str::to_owned).into();
+    let mut dirs = vec![root.join("docs")];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).expect("a directory").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else {
+                let name = path.strip_prefix(root).expect("below the root");
+                names.push(name.to_string_lossy().into_owned());
+            }
+        }
+    }
+    names
+}
+
+/// The name by which a heading is linked.
+fn anchor(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
+    heading.to_lowercase().chars().filter(kept).collect::<String>().trim().replace(' ', "-")
+}
+
+#[test]
+fn every_link_of_the_documents_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut count = 0;
+    for name in documents() {
+        let document = read(&name);
+        for link in document.split("](").skip(1) {
+            let link = link.split(')').next().unwrap_or_default();
+            if link.starts_with("http") {
+                continue;
+            }
+            count += 1;
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match path {
+                "" => root.join(&name),
+                path => root.join(&name).parent().expect("a directory").join(path),
+            };
+            assert!(target.exists(), "{name}: no file at {link}");
+            if heading.is_empty() {
+                continue;
+            }
+            let text = fs::read_to_string(&target).expect("a document");
+            let mut headings = text.lines().filter(|line| line.starts_with('#'));
+            let is_there = headings.any(|line| anchor(line.trim_start_matches('#')) == heading);
+            assert!(is_there, "{name}: no heading at {link}");
+        }
+    }
+    assert!(count > 100, "{count} links");
+}
+
+#[test]
+fn the_readme_lists_every_document() {
+    let readme = read("README.md");
+    for name in documents().into_iter().filter(|name| name.starts_with("docs/")) {
+        assert!(readme.contains(&format!("]({name})")), "README.md does not list {name}");
+    }
+}
+
+/// A number with a comma after every third digit from the right.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .filter_map(|group| std::str::from_utf8(group).ok())
+        .collect();
+    groups.join(",")
+}
+
+#[test]
+fn the_explanations_have_the_figures_of_the_code() {
+    let (pacing, shares) = (read("docs/explanation/pacing.md"), read("docs/explanation/shares.md"));
+    let raised = read("docs/guides/raised-limits.md");
+    let says = |document: &str, words: String| assert!(document.contains(&words), "{words}");
+    let [users, events] = [limits::USERS_PER_MINUTE, limits::EVENTS_PER_MINUTE].map(thousands);
+    says(&pacing, format!("The defaults are {users} users and {events} events"));
+    says(&pacing, format!("{} minutes at most", ASKED_MS_MAX / 60_000));
+    says(&raised, format!("moebulk assumes {users} users and {events} events"));
+    // The first budget goes at once.
+    let minutes = |rate: u64| 40_000_000_u64.div_ceil(rate) - 1;
+    let base = minutes(limits::USERS_PER_MINUTE);
+    says(&pacing, format!("40 million take {} minutes", thousands(base)));
+    for rate in [1_000, 10_000, 60_000] {
+        let time = moebulk::progress::duration(minutes(rate) * 60);
+        says(&raised, format!("\n| {} | {time} |\n", thousands(rate)));
+    }
+    let [(1, minute), (5, five), (60, hour), (1_440, day)] =
+        limits::FAIR_USE.map(|(minutes, requests)| (minutes, thousands(requests)))
+    else {
+        panic!("other windows of fair use: docs/explanation/shares.md names them");
+    };
+    says(
+        &shares,
+        format!(
+            "{minute} data requests a minute, {five} in 5 minutes, {hour} an hour, {day} a day"
+        ),
+    );
 }

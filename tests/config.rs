@@ -69,6 +69,28 @@ fn flags_go_before_the_environment_before_the_file_before_the_defaults() {
     assert_eq!(setting(&named, "limits", "max_rejects"), pair("5%", "file"));
 }
 
+/// An import takes the key from the file, and that is what is shown.
+#[test]
+#[cfg(unix)]
+fn a_file_with_the_key_goes_before_the_environment() {
+    use std::{fs, os::unix::fs::PermissionsExt};
+    let lab = Lab::new();
+    let sandbox = Sandbox::start(&lab);
+    let settings = format!(
+        "[connection]\nendpoint = '{}'\napp_id = 'SANDBOX'\napi_key_file = 'key'\n",
+        sandbox.url
+    );
+    lab.write("moebulk.toml", settings);
+    // The lab's environment has the emulator's key.
+    for (key, code) in [(SECRET, 3), ("sandbox-key", 0)] {
+        lab.write("key", key);
+        fs::set_permissions(lab.path("key"), fs::Permissions::from_mode(0o600)).expect("its mode");
+        assert_eq!(lab.run(&["check"]).code, code, "{key}");
+    }
+    let all = shown(&lab, &[("MOENGAGE_DATA_API_KEY", SECRET)], &[]);
+    assert_eq!(setting(&all, "connection", "key"), pair("set, not shown", "api_key_file"));
+}
+
 #[test]
 fn a_found_file_sends_the_key_to_data_centers_and_this_machine_alone() {
     let lab = Lab::new();

@@ -75,6 +75,27 @@ pub fn show(parsed: &Parsed, args: &ImportArgs) -> Result<Exit, Error> {
     }
 }
 
+/// Where an import would take the key from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    /// A file that is named, which goes before the environment.
+    InFile,
+    InEnvironment,
+    Missing,
+}
+
+impl Key {
+    fn of(parsed: &Parsed) -> Self {
+        if !parsed.values("api_key_file").is_empty() {
+            Self::InFile
+        } else if env::var_os(KEY_VARIABLE).is_some() {
+            Self::InEnvironment
+        } else {
+            Self::Missing
+        }
+    }
+}
+
 struct Shown {
     table: &'static str,
     name: String,
@@ -93,9 +114,10 @@ fn document(parsed: &Parsed, settings: &[Shown]) -> Value {
         };
         entry[name.as_str()] = json!({ "value": value, "origin": origin.as_str() });
     }
+    let key = Key::of(parsed);
     tables.entry("connection").or_insert_with(|| json!({}))["key"] = json!({
-        "value": env::var_os(KEY_VARIABLE).map(|_| HIDDEN),
-        "origin": "environment",
+        "value": (key != Key::Missing).then_some(HIDDEN),
+        "origin": if key == Key::InFile { "api_key_file" } else { "environment" },
     });
     json!({
         "version": 1,
@@ -121,9 +143,10 @@ fn text(parsed: &Parsed, settings: &[Shown]) -> String {
     let mut rows: Vec<(&str, &str, String, String)> = Vec::new();
     for Shown { table, name, values, origin } in settings {
         if *name == "no_proxy" {
-            let (value, origin) = match env::var_os(KEY_VARIABLE) {
-                Some(_) => (HIDDEN, format!("environment, {KEY_VARIABLE}")),
-                None => ("-", "default".to_owned()),
+            let (value, origin) = match Key::of(parsed) {
+                Key::InFile => (HIDDEN, "api_key_file".to_owned()),
+                Key::InEnvironment => (HIDDEN, format!("environment, {KEY_VARIABLE}")),
+                Key::Missing => ("-", "default".to_owned()),
             };
             rows.push((table, "key", value.to_owned(), origin));
         }

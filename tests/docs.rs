@@ -44,7 +44,7 @@ fn the_readme_names_every_command_and_exit_code() {
     for command in commands.into_iter().chain(["init", "completions", "man"]) {
         assert!(readme.contains(&format!("| `moebulk {command}")), "{command}");
     }
-    for code in ["0", "1", "2", "3", "4", "5", "70", "130, 143"] {
+    for code in ["0", "1", "2", "3", "4", "5", "70", "130, 143", "141"] {
         assert!(readme.contains(&format!("\n| {code} | ")), "exit code {code}");
     }
 }

@@ -4,6 +4,7 @@
 //! - `mapped`: the mapping file.
 //! - `inputs`: what the user named to opened tables with a plan that fits them.
 //! - `feed`: the rows of all inputs in order, for any number of threads.
+//! - `line`: results taken in order by whoever finishes them.
 //! - `pipeline`: one pass over all rows, parallel, in order, bounded.
 //! - `types`: column types, where no mapping gives them.
 //! - `check`: the check pass: rows to bodies, the tally, the rejects. `validate`,
@@ -35,6 +36,7 @@ mod findings;
 mod import;
 mod init;
 mod inputs;
+mod line;
 mod mapped;
 mod notes;
 mod pace;

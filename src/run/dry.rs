@@ -104,15 +104,16 @@ fn dry_run(
 /// is no regular file (a pipe, a terminal, `/dev/null`). A link stays, and what it leads to
 /// is written: a rename over `/dev/stdout` would take it from every other program.
 struct PackFile {
-    out: Option<Box<dyn Write>>,
+    out: Option<Box<dyn Write + Send>>,
     /// The file under its working name, and the name it gets when it is whole.
     staged: Option<(PathBuf, PathBuf)>,
 }
 
 impl PackFile {
     fn create(target: &Path) -> io::Result<Self> {
-        let to = |out: Box<dyn Write>, staged| {
-            let out: Box<dyn Write> = Box::new(BufWriter::with_capacity(OUT_BUFFER_BYTES, out));
+        let to = |out: Box<dyn Write + Send>, staged| {
+            let out: Box<dyn Write + Send> =
+                Box::new(BufWriter::with_capacity(OUT_BUFFER_BYTES, out));
             Self { out: Some(out), staged }
         };
         if target == Path::new("-") {

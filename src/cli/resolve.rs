@@ -305,6 +305,11 @@ pub struct Credentials {
     pub key: SecretString,
 }
 
+/// Whether the environment has a key.
+pub fn has_key_in_environment() -> bool {
+    env::var_os(KEY_VARIABLE).is_some_and(|key| !key.is_empty())
+}
+
 /// The credentials that flags and environment give.
 ///
 /// # Errors

@@ -123,6 +123,10 @@ impl Parsed {
         if goes_elsewhere {
             DESTINATIONS.iter().for_each(|&name| drop(defaults.remove(name)));
         }
+        // The environment has the key itself, which goes before a file's place in another file.
+        if resolve::has_key_in_environment() {
+            defaults.remove("api_key_file");
+        }
         let command = with_defaults(Cli::command(), &path, &defaults);
         let names = names(
             path.iter()

@@ -2,8 +2,11 @@
 
 use std::{borrow::Cow, collections::BTreeSet, path::Path};
 
-use super::{REPORT_FILE, RejectsFile};
-use crate::model::{FirstPlace, ProblemSummary, Summary};
+use super::{
+    REPORT_FILE, RejectsFile,
+    diagnostic::{Look, render},
+};
+use crate::model::{Code, Diagnostic, FirstPlace, ProblemSummary, Summary};
 
 /// Width of a column of a table; longer cells stand out. Beyond 65,535 `format!` panics.
 const CELL_WIDTH_MAX: usize = 200;
@@ -34,22 +37,50 @@ pub struct Next<'a> {
 }
 
 /// The summary as text, with a line end. Control characters in names are replaced, so
-/// that a file can't write to the terminal.
-pub fn to_text(summary: &Summary, next: &Next<'_>) -> String {
+/// that a file can't write to the terminal. Of the first rows of problems those are shown for which
+/// the terminal has lines, but one in any case.
+pub fn to_text(
+    summary: &Summary,
+    first_rows: &[Diagnostic],
+    next: &Next<'_>,
+    look: &Look,
+) -> String {
     let mut lines = vec![verdict(summary), String::new()];
     lines.extend(figures(summary));
+    let steps = steps(next);
     if !summary.problems.is_empty() {
         lines.extend([String::new(), "problems".to_owned()]);
         lines.extend(table(&summary.problems));
-        lines.extend(helps(&summary.problems));
+        // A blank line and a head before the steps, and the prompt behind them.
+        let taken = lines.len() + helps(&summary.problems, first_rows).len() + steps.len() + 3;
+        let room = look.height.map(|height| height.saturating_sub(taken));
+        let shown = shown(first_rows, look, room);
+        let explained = &first_rows[..shown.len()];
+        lines.extend(helps(&summary.problems, explained));
+        lines.extend(shown.into_iter().flat_map(|text| [String::new(), text]));
     }
-    let steps = steps(next);
     if !steps.is_empty() {
         lines.extend([String::new(), "next".to_owned()]);
         lines.extend(steps);
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// The first of some diagnostics, as text, for which there is room.
+fn shown(diagnostics: &[Diagnostic], look: &Look, room: Option<usize>) -> Vec<String> {
+    let mut left = room.unwrap_or(usize::MAX);
+    let mut shown = Vec::new();
+    for diagnostic in diagnostics {
+        let text = render(diagnostic, look);
+        let lines = text.lines().count() + 1;
+        if lines > left && !shown.is_empty() {
+            break;
+        }
+        left = left.saturating_sub(lines);
+        shown.push(text);
+    }
+    shown
 }
 
 fn verdict(summary: &Summary) -> String {
@@ -147,10 +178,12 @@ fn table(problems: &[ProblemSummary]) -> Vec<String> {
     lines
 }
 
-/// What the most important codes mean, each once.
-fn helps(problems: &[ProblemSummary]) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    let helps = problems.iter().filter(|problem| seen.insert(problem.code)).take(HELPS_MAX);
+/// What the most important codes mean, each once, but for those that are shown with a row.
+fn helps(problems: &[ProblemSummary], explained: &[Diagnostic]) -> Vec<String> {
+    let mut seen: BTreeSet<&str> =
+        explained.iter().filter_map(|diagnostic| diagnostic.code).map(Code::as_str).collect();
+    let most = HELPS_MAX.saturating_sub(seen.len());
+    let helps = problems.iter().filter(|problem| seen.insert(problem.code)).take(most);
     helps.map(|problem| format!("  {}: {}", problem.code, problem.help)).collect()
 }
 

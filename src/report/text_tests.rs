@@ -97,7 +97,7 @@ next
   see runs/x/damaged.txt for what is no record
   moebulk import a.csv --run-dir runs/x
 ";
-    assert_eq!(to_text(&summary(), &next), expected);
+    assert_eq!(to_text(&summary(), &[], &next, &Look::default()), expected);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn many_problems_fit_a_screen() {
     summary.problems = (0..15)
         .map(|index| problem("type-bool", Some(&format!("{index}{}", "x".repeat(60))), 1, &[]))
         .collect();
-    let text = to_text(&summary, &Next::default());
+    let text = to_text(&summary, &[], &Next::default(), &Look::default());
     assert_eq!(text.lines().filter(|line| line.contains("type-bool  ")).count(), 12);
     assert!(text.contains("\n  and 3 more in report.json\n"), "{text}");
     assert!(text.lines().count() <= 24, "{text}");

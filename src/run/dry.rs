@@ -10,6 +10,7 @@ use std::{
 use super::{
     End, Error, Job, Outcome, Surroundings,
     check::{self, Prepared},
+    excerpts,
     findings::{Checked, Failures},
     inputs,
     rundir::{self, RunDir},
@@ -96,8 +97,9 @@ fn dry_run(
         None => End::Complete,
     };
     let inferred = prepared.inferred();
+    let diagnostics = excerpts::first_rows(&prepared, &checked);
     let Checked { rejects, damaged, .. } = checked;
-    Ok(Outcome { summary, inferred, page, rejects, damaged, end })
+    Ok(Outcome { summary, inferred, page, rejects, damaged, diagnostics, end })
 }
 
 /// Where `pack` writes: a new file that appears whole, or whatever stands there if that

@@ -416,6 +416,52 @@ fn a_mistake_in_a_mapping_or_in_the_settings_is_shown() {
     }
 }
 
+/// Files of any bytes, mostly those that CSV is made of: whatever is shown of them, nothing in it
+/// commands a terminal.
+#[test]
+fn no_byte_of_a_file_commands_the_terminal() {
+    let pieces: [&[u8]; 16] = [
+        b",",
+        b"\n",
+        b"\r\n",
+        b"\"",
+        b"a",
+        b"1",
+        b"\t",
+        b"\0",
+        b"\x1b[31m",
+        b"\xc2\x9b",
+        b"\xff",
+        "東".as_bytes(),
+        "\u{202e}".as_bytes(),
+        b"\r",
+        b"user-1,2,\n",
+        b"\x7f\x08",
+    ];
+    let mut random = 7_u64;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) as usize % below
+    };
+    let (lab, mut rows) = (lab(""), 0);
+    for round in 0..80 {
+        let mut csv = if next(4) > 0 { b"customer_id,n,when\n".to_vec() } else { Vec::new() };
+        for _ in 0..next(60) {
+            csv.extend_from_slice(pieces[next(pieces.len())]);
+        }
+        lab.write("u.csv", &csv);
+        let more: &[&str] = if round % 2 == 0 { &["--show-values"] } else { &[] };
+        let args = [&["validate", "--run-dir", "run"], &MAPPED[..], more].concat();
+        let output = moebulk(&lab, &[], &args);
+        assert!(matches!(output.status.code(), Some(0 | 1 | 2 | 4)), "{csv:?}: {output:?}");
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8(text).expect("UTF-8");
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{csv:?}: {text:?}");
+        rows += text.matches("--> u.csv:").count();
+    }
+    assert!(rows > 60, "{rows} rows were shown");
+}
+
 /// The examples of docs/problems.md.
 #[test]
 fn the_document_shows_what_is_shown() {

@@ -52,7 +52,13 @@ pub fn to_text(
         lines.extend([String::new(), "problems".to_owned()]);
         lines.extend(table(&summary.problems));
         // A blank line and a head before the steps, and the prompt behind them.
-        let taken = lines.len() + helps(&summary.problems, first_rows).len() + steps.len() + 3;
+        let others = lines
+            .iter()
+            .chain(&steps)
+            .chain(&helps(&summary.problems, first_rows))
+            .map(|line| line.chars().count().div_ceil(look.width.max(1)).max(1))
+            .sum::<usize>();
+        let taken = others + 3;
         let room = look.height.map(|height| height.saturating_sub(taken));
         let shown = shown(first_rows, look, room);
         let explained = &first_rows[..shown.len()];

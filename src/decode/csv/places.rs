@@ -216,6 +216,26 @@ mod tests {
         assert_eq!(found(b"a,b", Code::FieldCount), None);
     }
 
+    #[test]
+    fn a_row_that_is_no_longer_there_is_not_found() {
+        let path = tempfile::NamedTempFile::new().expect("tempfile");
+        std::fs::write(path.path(), "h\na\nb\nc\n").expect("write");
+        let file = CheckedFile::open(path.path(), None).expect("open");
+        let header = vec!["h".to_owned()];
+        let find = |line, near| {
+            let at = Position { file: 0, row: line - 1, place: Place::Line(line) };
+            let rows = record_at(&file, &Dialect::default(), &header, at, near);
+            rows.map(|rows| rows.map(|rows| rows.raw(0).to_vec()))
+        };
+        assert_eq!(find(4, None).expect("read"), Some(b"c".to_vec()));
+        let near = Some(LinePlace { offset: 4, line: 3 });
+        assert_eq!(find(4, near).expect("read"), Some(b"c".to_vec()));
+        assert_eq!(find(5, None).expect("read"), None);
+        assert_eq!(find(9, near).expect("read"), None);
+        std::fs::write(path.path(), "h\n").expect("write");
+        assert!(find(4, None).is_err(), "the file is shorter than it was");
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig {
             rng_seed: proptest::test_runner::RngSeed::Fixed(5),

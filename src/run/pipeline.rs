@@ -86,7 +86,7 @@ pub fn pass<T: Send + Product>(
         return Ok(());
     }
     // As many as the others are about to ask for.
-    let ahead = threads / 2;
+    let ahead = threads;
     let feed = SharedFeed::new(inputs, window, stop, ahead);
     let budget = Budget::default();
     // Those that are ready, those that are worked on, and as many that wait to be taken.

@@ -63,18 +63,25 @@ pub(super) fn outcome(summary: &Summary) -> String {
     let [read, accepted, rejected, delivered, failed, pending] =
         [rows.read, rows.accepted, rows.rejected, rows.delivered, rows.failed, rows.pending]
             .map(thousands);
+    let (all, noun) = match rows.read {
+        1 => ("the only row".to_owned(), "row"),
+        _ => (format!("all {read} rows"), "rows"),
+    };
     match (summary.command.as_str(), summary.complete) {
         (_, true) if rows.read == 0 => "the inputs have no data rows".to_owned(),
-        ("import", true) if rows.delivered == rows.read => format!("all {read} rows delivered"),
+        ("import", true) if rows.delivered == rows.read => format!("{all} delivered"),
+        (_, true) if rows.rejected == rows.read => format!("{all} rejected"),
         ("import", true) => {
-            format!("{delivered} of {read} rows delivered, {rejected} rejected, {failed} failed")
+            format!("{delivered} of {read} {noun} delivered, {rejected} rejected, {failed} failed")
         }
         ("import", false) => format!(
             "stopped before the end: {delivered} of {accepted} accepted rows delivered, {pending} pending"
         ),
-        (_, true) if rows.rejected == 0 => format!("all {read} rows are valid"),
+        (_, true) if rows.rejected == 0 => {
+            format!("{all} {} valid", if rows.read == 1 { "is" } else { "are" })
+        }
         (_, true) => format!("{rejected} of {read} rows rejected, {accepted} valid"),
-        (_, false) => format!("stopped before the end, {read} rows read"),
+        (_, false) => format!("stopped before the end, {read} {noun} read"),
     }
 }
 

@@ -121,6 +121,10 @@ fn each_end_has_its_verdict() {
     );
     assert_eq!(verdict("import", true, 0, 0, 0), "import: the inputs have no data rows");
     assert_eq!(verdict("validate", true, 7, 0, 0), "validate: all 7 rows are valid");
+    assert_eq!(verdict("validate", true, 7, 7, 0), "validate: all 7 rows rejected");
+    assert_eq!(verdict("import", true, 7, 7, 0), "import: all 7 rows rejected");
+    assert_eq!(verdict("validate", true, 1, 0, 0), "validate: the only row is valid");
+    assert_eq!(verdict("import", true, 1, 0, 0), "import: the only row delivered");
     assert_eq!(verdict("pack", true, 7, 3, 0), "pack: 3 of 7 rows rejected, 4 valid");
     assert_eq!(
         verdict("validate", false, 7, 3, 0),

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::SystemTime};
 
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::{DecimalBytes, HumanCount};
 
 use crate::journal::Snapshot;
 use crate::model::Kind;
@@ -67,8 +67,8 @@ pub fn plan(proposal: &Proposal<'_>, job: &Job) -> String {
     lines.push(format!(
         "  requests  {} of at most {}, {} in all",
         HumanCount(summary.bodies.count),
-        HumanBytes(summary.bodies.bytes_max),
-        HumanBytes(summary.bodies.bytes)
+        DecimalBytes(summary.bodies.bytes_max),
+        DecimalBytes(summary.bodies.bytes)
     ));
     let seconds = summary.plan.seconds_at_limit as u64;
     lines.push(format!(
@@ -152,7 +152,7 @@ pub fn status(snapshot: &Snapshot, run_dir: &Path) -> String {
     let mut lines = vec![format!("{} to {} {}", binding.kind, binding.endpoint, binding.app_id)];
     lines.push(format!("  run        {}", run_dir.display()));
     for input in &binding.inputs {
-        lines.push(format!("  input      {} ({})", input.path, HumanBytes(input.bytes)));
+        lines.push(format!("  input      {} ({})", input.path, DecimalBytes(input.bytes)));
     }
     if let Some(plan) = &snapshot.plan {
         let pending = plan.rows_accepted.saturating_sub(progress.delivered + failed);

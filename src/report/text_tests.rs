@@ -93,7 +93,7 @@ problems
 
 next
   open runs/x/report.html in a browser: every problem, with charts
-  mend the cells in runs/x/rejects.csv (1,000 rows), then import that file
+  mend the cells in runs/x/rejects.csv (1,000 rows), then import that file too
   see runs/x/damaged.txt for what is no record
   moebulk import a.csv --run-dir runs/x
 ";
@@ -139,10 +139,43 @@ fn many_problems_fit_a_screen() {
         .map(|index| problem("type-bool", Some(&format!("{index}{}", "x".repeat(60))), 1, &[]))
         .collect();
     let text = to_text(&summary, &Next::default());
-    assert_eq!(text.lines().filter(|line| line.contains("type-bool  ")).count(), 12);
-    assert!(text.contains("\n  and 3 more in report.json\n"), "{text}");
+    assert_eq!(text.lines().filter(|line| line.contains("type-bool  ")).count(), 7);
+    assert!(text.contains("\n  and 8 more in report.json\n"), "{text}");
     assert!(text.lines().count() <= 24, "{text}");
     assert!(text.contains(&format!(" 0{}… ", "x".repeat(30))), "{text}");
+}
+
+/// On 80 columns, with the prompt below: what is longer takes two lines.
+#[test]
+fn the_fullest_summary_fits_a_terminal() {
+    let help = "the cell is not a date or date-time of the expected format; use a real calendar date, \
+                or set the format in the mapping";
+    let path = format!("{}/2026-11/customers.csv", "exports".repeat(20));
+    let mut summary = summary();
+    summary.problems = ["type-datetime", "type-number", "id-disallowed"]
+        .into_iter()
+        .cycle()
+        .take(9)
+        .map(|code| {
+            let places = [(path.as_str(), 4_999_998, Some(4_999_999)); 10];
+            let problem = problem(code, Some("lifetime_value"), 4_500_000, &places);
+            ProblemSummary { help: help.into(), ..problem }
+        })
+        .collect();
+    let rejects = [RejectsFile { path: "load/rejects.csv".into(), rows: 1 }];
+    let next = Next {
+        page: Some(Path::new("load/report.html")),
+        rejects: &rejects,
+        damaged: None,
+        command: Some("moebulk import load/rejects.csv --data-center 01"),
+    };
+    let text = to_text(&summary, &next);
+    let taken = text.lines().map(|line| line.chars().count().div_ceil(80).max(1)).sum::<usize>();
+    assert!(taken + 1 <= 24, "{taken} lines:\n{text}");
+    assert!(text.contains("  lines of …11/customers.csv\n"), "{text}");
+    assert!(text.contains("  4,500,000  4999999, 4999999, …\n"), "{text}");
+    assert!(text.contains("rejects.csv (1 row), then import that file\n"), "{text}");
+    assert_eq!(text.lines().last(), Some("  moebulk import load/rejects.csv --data-center 01"));
 }
 
 #[test]

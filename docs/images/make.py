@@ -92,29 +92,37 @@ class Browser:
             self.driver.wait()
 
 
-def terminal(tmux: str, room: pathlib.Path, commands: list[tuple[str, str]]) -> list[str]:
-    """The lines of a terminal, with its colours, after some commands, each with a text to wait for."""
+def terminal(tmux: str, room: pathlib.Path, command: str, wanted: str) -> list[str]:
+    """The lines of a terminal, with its colours, when a command has shown some text; then it is stopped."""
     env = {"PATH": f"{room}:/usr/bin:/bin", "HOME": str(room), "PS1": "$ ", "TERM": "xterm-256color",
            "LANG": "C.UTF-8", "TMUX_TMPDIR": str(room)}
     shell = "env " + " ".join(f"{name}='{value}'" for name, value in env.items()) + " bash --norc --noprofile"
     call = [tmux, "-L", "moebulk-images", "-f", "/dev/null"]
     size = ["-x", str(COLUMNS), "-y", str(LINES)]
-    subprocess.run([*call, "new-session", "-d", *size, "-c", str(room), shell], check=True, env=os.environ | env)
+
+    def run(*args: str) -> str:
+        done = subprocess.run([*call, *args], check=True, env=os.environ | env, capture_output=True, text=True)
+        return done.stdout
+
+    def wait(wanted: str) -> str:
+        deadline = time.monotonic() + 120
+        while not re.search(wanted, pane := run("capture-pane", "-e", "-p")):
+            if time.monotonic() > deadline:
+                sys.exit(f"no {wanted!r} after {command!r} on:\n{pane}")
+            time.sleep(0.2)
+        return pane
+
+    run("new-session", "-d", *size, "-c", str(room), shell)
     try:
-        for command, wanted in commands:
-            subprocess.run([*call, "send-keys", command, "Enter"], check=True, env=os.environ | env)
-            deadline = time.monotonic() + 120
-            while True:
-                pane = subprocess.run([*call, "capture-pane", "-e", "-p"], check=True, env=os.environ | env,
-                                      capture_output=True, text=True).stdout
-                if re.search(wanted, pane):
-                    break
-                if time.monotonic() > deadline:
-                    sys.exit(f"no {wanted!r} after {command!r} on:\n{pane}")
-                time.sleep(0.2)
+        wait(r"\$")
+        # Typed below an empty screen, the command stands once.
+        run("send-keys", "clear; " + command.replace("\\\n", " "), "Enter")
+        pane = wait(wanted)
+        run("send-keys", "C-c")
+        wait(r"\n\$ *\n*$")
     finally:
-        subprocess.run([*call, "kill-server"], check=False, env=os.environ | env)
-    return pane.rstrip("\n").split("\n")
+        run("kill-server")
+    return [f"$ {command}", *pane.rstrip("\n").split("\n")]
 
 
 def spans(line: str) -> str:
@@ -224,20 +232,27 @@ def main():
     chromedriver, tmux = program("chromedriver"), program("tmux")
     if not binary.is_file():
         sys.exit(f"{binary} is not there: cargo build makes it, --binary names another one")
-    with tempfile.TemporaryDirectory() as dir:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as dir:
         room = pathlib.Path(dir)
         shutil.copy(binary, room / "moebulk")
         for name in ["customers.csv", "customers-dirty.csv", "users-mapping.json"]:
             shutil.copy(ROOT / "samples" / name, room)
-        pane = terminal(tmux, room, [
-            ("moebulk validate customers-dirty.csv --mapping users-mapping.json --run-dir check", r"--sandbox\n\$ "),
-        ])
+        # Read and checked in full first; then the budget of the second minute is waited for.
+        pane = terminal(
+            tmux,
+            room,
+            "moebulk import customers.csv customers-dirty.csv --mapping users-mapping.json"
+            " --sandbox \\\n    --users-per-minute 400",
+            r"budget frees in",
+        )
+        check = ["validate", "customers-dirty.csv", "--mapping", "users-mapping.json", "--run-dir", "check"]
+        subprocess.run([room / "moebulk", *check], cwd=room, check=False, capture_output=True)
         browser = Browser(chromium, chromedriver, str(room / "profile"))
         try:
             report = room / "check" / "report.html"
             write("report.png", browser.picture(report, 1200, 1000))
             page = room / "terminal.html"
-            page.write_text(shown(pane[:-1]), encoding="utf-8")
+            page.write_text(shown(pane), encoding="utf-8")
             width = browser_width(browser, page)
             write("terminal.png", browser.picture(page, width, None, "pre"))
         finally:

@@ -14,6 +14,9 @@ use crate::shape::mapping::RESOLVED_FILE;
 /// Width of the names in a table; longer ones stand out. Beyond 65,535 `format!` panics.
 const NAME_WIDTH_MAX: usize = 200;
 
+/// Names in a line of the plan.
+const NAMES_MAX: usize = 3;
+
 /// How many columns the table of types shows.
 const COLUMNS_MAX: usize = 60;
 
@@ -80,7 +83,7 @@ pub fn plan(proposal: &Proposal<'_>, job: &Job) -> String {
     for (file, columns) in &proposal.unused {
         lines.push(format!(
             "  not sent  columns of {file} that the mapping does not name: {}",
-            columns.join(", ")
+            some(columns)
         ));
     }
     lines.push(match job.kind {
@@ -101,6 +104,14 @@ pub fn plan(proposal: &Proposal<'_>, job: &Job) -> String {
         }
     });
     lines.join("\n")
+}
+
+/// Names as a list, and how many more there are.
+fn some(names: &[String]) -> String {
+    match names.len().checked_sub(NAMES_MAX) {
+        None | Some(0 | 1) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..NAMES_MAX].join(", ")),
+    }
 }
 
 /// The rate that the rows are held to.

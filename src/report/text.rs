@@ -14,6 +14,7 @@ const SCREEN_COLUMNS: usize = 80;
 
 /// Lines of the table of problems; the rest is in the JSON report. Fewer, where a screen has no room.
 const PROBLEMS_MAX: usize = 12;
+const PROBLEMS_WANTED: usize = 5;
 const PROBLEMS_MIN: usize = 3;
 
 /// Places named for one problem.
@@ -151,10 +152,12 @@ fn problems(problems: &[ProblemSummary], room: usize) -> Vec<String> {
             return lines;
         } else if meanings > 2 {
             meanings -= 1;
-        } else if rows > PROBLEMS_MIN {
+        } else if rows > PROBLEMS_WANTED {
             rows -= 1;
         } else if meanings > 1 {
             meanings -= 1;
+        } else if rows > PROBLEMS_MIN {
+            rows -= 1;
         } else {
             return lines;
         }

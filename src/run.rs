@@ -4,12 +4,14 @@
 //! - `mapped`: the mapping file.
 //! - `inputs`: what the user named to opened tables with a plan that fits them.
 //! - `feed`: the rows of all inputs in order, for any number of threads.
+//! - `line`: results taken in order by whoever finishes them.
 //! - `pipeline`: one pass over all rows, parallel, in order, bounded.
 //! - `types`: column types, where no mapping gives them.
 //! - `check`: the check pass: rows to bodies, the tally, the rejects. `validate`,
 //!   `pack` and `import` are this very pass with another sink for the bodies.
 //! - `trial`: types and check in one pass, with a guess at the types.
 //! - `findings`: what a check pass finds: counts, problems, rejects, bodies.
+//! - `excerpts`: the lines of a file that a mistake is shown in.
 //! - `sample`: the rows whose values a report's profile of the columns is from.
 //! - `pace`: how sending went over time, for the report.
 //! - `deliver`: the sending pass, from the packer through the sender to the journal.
@@ -29,12 +31,14 @@ mod check;
 mod deliver;
 mod doubt;
 mod dry;
+mod excerpts;
 mod failpoint;
 mod feed;
 mod findings;
 mod import;
 mod init;
 mod inputs;
+mod line;
 mod mapped;
 mod notes;
 mod pace;
@@ -61,7 +65,7 @@ use tokio::sync::watch;
 
 use crate::decode::csv::Dialect;
 use crate::journal;
-use crate::model::{Kind, Rate, Summary, TextEncoding};
+use crate::model::{Diagnostic, Excerpt, Kind, Rate, Summary, TextEncoding};
 use crate::progress::Progress;
 use crate::report::{self, RejectsFile};
 use crate::send;
@@ -113,6 +117,8 @@ pub struct Job {
     pub accept_inferred: bool,
     /// Cells of rejects that a spreadsheet would run as formulas are guarded.
     pub rejects_safe: bool,
+    /// Whether the lines of the first rejects are wanted.
+    pub excerpts: bool,
     /// Threads that check rows.
     pub threads: usize,
     /// Where results go.
@@ -206,6 +212,8 @@ pub struct Outcome {
     pub rejects: Vec<RejectsFile>,
     /// The file of damaged stretches, where there are any.
     pub damaged: Option<PathBuf>,
+    /// The first rows of the problems that the summary begins with, as far as they were wanted.
+    pub diagnostics: Vec<Diagnostic>,
     /// How it ended.
     pub end: End,
 }
@@ -282,6 +290,24 @@ pub enum Error {
     /// A bug.
     #[error("{0}; this is a bug in moebulk")]
     Internal(String),
+    /// Any other, with places in files that it is about.
+    #[error("{error}")]
+    Placed {
+        /// What it is.
+        error: Box<Error>,
+        /// Where; the first is what the message is about.
+        excerpts: Vec<Excerpt>,
+    },
+}
+
+impl Error {
+    /// The error with the places that it is about, where there are any.
+    pub fn at(self, excerpts: Vec<Excerpt>) -> Self {
+        match excerpts.is_empty() {
+            true => self,
+            false => Self::Placed { error: Box::new(self), excerpts },
+        }
+    }
 }
 
 /// Asked to stop, by a signal.

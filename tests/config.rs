@@ -69,10 +69,11 @@ fn flags_go_before_the_environment_before_the_file_before_the_defaults() {
     assert_eq!(setting(&named, "limits", "max_rejects"), pair("5%", "file"));
 }
 
-/// An import takes the key from the file, and that is what is shown.
+/// The key of the environment goes before a file that another file names, but not before one that a
+/// flag names; and what is shown is what is used.
 #[test]
 #[cfg(unix)]
-fn a_file_with_the_key_goes_before_the_environment() {
+fn the_environment_s_key_goes_before_the_file_s() {
     use std::{fs, os::unix::fs::PermissionsExt};
     let lab = Lab::new();
     let sandbox = Sandbox::start(&lab);
@@ -81,14 +82,15 @@ fn a_file_with_the_key_goes_before_the_environment() {
         sandbox.url
     );
     lab.write("moebulk.toml", settings);
+    lab.write("key", SECRET);
+    fs::set_permissions(lab.path("key"), fs::Permissions::from_mode(0o600)).expect("its mode");
     // The lab's environment has the emulator's key.
-    for (key, code) in [(SECRET, 3), ("sandbox-key", 0)] {
-        lab.write("key", key);
-        fs::set_permissions(lab.path("key"), fs::Permissions::from_mode(0o600)).expect("its mode");
-        assert_eq!(lab.run(&["check"]).code, code, "{key}");
+    assert_eq!(lab.run(&["check"]).code, 0);
+    assert_eq!(lab.run(&["check", "--api-key-file", "key"]).code, 3);
+    for (key, origin) in [(SECRET, "environment"), ("", "api_key_file")] {
+        let all = shown(&lab, &[("MOENGAGE_DATA_API_KEY", key)], &[]);
+        assert_eq!(setting(&all, "connection", "key"), pair("set, not shown", origin), "{key}");
     }
-    let all = shown(&lab, &[("MOENGAGE_DATA_API_KEY", SECRET)], &[]);
-    assert_eq!(setting(&all, "connection", "key"), pair("set, not shown", "api_key_file"));
 }
 
 #[test]

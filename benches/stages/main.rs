@@ -108,6 +108,7 @@ impl Bench {
             rejects_max: RejectsMax::Rows(0),
             accept_inferred: false,
             rejects_safe: false,
+            excerpts: false,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             run_dir,
             shaping: BTreeMap::new(),

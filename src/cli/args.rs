@@ -220,7 +220,7 @@ pub struct JobArgs {
     /// Put an apostrophe before cells of rejects.csv that a spreadsheet would run as formulas; an import of that file takes them off again
     #[arg(long, help_heading = "Run")]
     pub rejects_safe: bool,
-    /// Let the rejects' messages hold values
+    /// Let the rejects' messages, and the rows that the summary shows, hold values
     #[arg(long, help_heading = "Run")]
     pub show_values: bool,
     /// What is logged.

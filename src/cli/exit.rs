@@ -59,6 +59,7 @@ impl Exit {
             Error::BrokenPipe => Self::BROKEN_PIPE,
             Error::Interrupted => Self(interrupt::exit_code()),
             Error::Internal(_) => Self::BUG,
+            Error::Placed { error, .. } => Self::of(error),
         }
     }
 

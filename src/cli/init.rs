@@ -142,6 +142,7 @@ fn job(args: &InitArgs) -> Result<Job, Error> {
         rejects_max: RejectsMax::Percent(100.0),
         accept_inferred: false,
         rejects_safe: false,
+        excerpts: false,
         threads: args.threads.map_or(cores, usize::from),
         run_dir: PathBuf::new(),
         shaping: BTreeMap::new(),

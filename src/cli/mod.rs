@@ -1,6 +1,6 @@
 //! The command line: arguments as typed (`args`), options as resolved (`resolve`),
-//! settings from files (`config`), exit codes (`exit`), the log's form (`log`), one file a subcommand. The
-//! only room that knows clap.
+//! settings from files (`config`), exit codes (`exit`), the log's form (`log`), what the terminal can
+//! show (`terminal`), one file a subcommand. The only room that knows clap.
 
 mod args;
 mod check;
@@ -16,6 +16,7 @@ mod pack;
 mod resolve;
 mod sandbox;
 mod status;
+mod terminal;
 mod text;
 mod validate;
 
@@ -31,6 +32,7 @@ use args::{Command, ConfigCommand, JobArgs, Output};
 use config::layers::{Failed, Parsed};
 use exit::Exit;
 
+use crate::model::Diagnostic;
 use crate::report;
 use crate::run::{End, Error, Outcome};
 
@@ -57,8 +59,12 @@ pub fn main() -> ExitCode {
 
 fn run() -> Exit {
     let parsed = Parsed::new(env::args_os().collect()).and_then(import::resuming);
+    let mut is_read_by_programs = false;
     let result = match parsed {
-        Ok(parsed) => obey(parsed),
+        Ok(parsed) => {
+            is_read_by_programs = parsed.is_read_by_programs();
+            obey(parsed)
+        }
         Err(Failed::Layer(error)) => Err(error),
         Err(Failed::Clap(error)) => {
             // Help and version are errors to clap, but not to the user.
@@ -71,7 +77,10 @@ fn run() -> Exit {
         let exit = Exit::of(&error);
         // Whoever closed the pipe does not want to hear about it.
         if exit != Exit::BROKEN_PIPE {
-            complain(&error.to_string());
+            match is_read_by_programs {
+                true => complain(&error.to_string()),
+                false => explain(&error),
+            }
         }
         exit
     })
@@ -126,7 +135,7 @@ fn print(text: &[u8]) -> Result<Exit, Error> {
 fn conclude(outcome: &Outcome, output: Output, next: Option<&str>) -> Exit {
     let text = match output {
         Output::Json => report::to_json(&outcome.summary).unwrap_or_default(),
-        Output::Text => text::summary(outcome, next),
+        Output::Text => text::summary(outcome, next, &terminal::look(&io::stdout())),
     };
     // First, so that the summary's last line, the command to type next, is the last one.
     let exit = ending(outcome);
@@ -161,6 +170,17 @@ fn ending(outcome: &Outcome) -> Exit {
 /// Says something on stderr; a closed stderr is no reason to stop.
 fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Says what is wrong, and shows the lines that it is about where there are some.
+fn explain(error: &Error) {
+    match error {
+        Error::Placed { error, excerpts } => {
+            let diagnostic = Diagnostic::of_error(&error.to_string(), excerpts.clone());
+            say(&report::render(&diagnostic, &terminal::look(&io::stderr())));
+        }
+        _ => complain(&error.to_string()),
+    }
 }
 
 fn complain(text: &str) {

@@ -1,6 +1,7 @@
 //! `moebulk pack`
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -9,7 +10,7 @@ use super::{
     args::{Output, PackArgs},
     conclude, ending,
     exit::Exit,
-    interrupt, log, resolve, say, text,
+    interrupt, log, resolve, say, terminal, text,
 };
 use crate::progress::Progress;
 use crate::report;
@@ -40,7 +41,7 @@ pub fn run(args: PackArgs) -> Result<Exit, Error> {
     // stdout holds the bodies, so the report goes to stderr.
     say(match output {
         Output::Json => report::to_json(&outcome.summary).unwrap_or_default(),
-        Output::Text => text::summary(&outcome, None),
+        Output::Text => text::summary(&outcome, None, &terminal::look(&io::stderr())),
     }
     .trim_end());
     Ok(ending(&outcome))

@@ -11,7 +11,7 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use super::{
-    args::{AccountArgs, ApiArg, CsvArgs, EmptyArg, JobArgs, KindArg, OnTypeError},
+    args::{AccountArgs, ApiArg, CsvArgs, EmptyArg, JobArgs, KindArg, OnTypeError, Output},
     config::layers::Found,
     say,
 };
@@ -131,6 +131,7 @@ pub fn quiet_job(args: JobArgs) -> Result<Job, Error> {
         rejects_max: args.max_rejects,
         accept_inferred: args.accept_inferred,
         rejects_safe: args.rejects_safe,
+        excerpts: matches!(args.output, Output::Text),
         threads: args.threads.map_or(cores, usize::from),
         run_dir: args.run_dir.unwrap_or_default(),
         shaping,
@@ -303,6 +304,11 @@ pub struct Credentials {
     pub api_id: String,
     /// The key.
     pub key: SecretString,
+}
+
+/// Whether the environment has a key.
+pub fn has_key_in_environment() -> bool {
+    env::var_os(KEY_VARIABLE).is_some_and(|key| !key.is_empty())
 }
 
 /// The credentials that flags and environment give.

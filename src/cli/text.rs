@@ -7,7 +7,7 @@ use indicatif::{DecimalBytes, HumanCount};
 use crate::journal::Snapshot;
 use crate::model::Kind;
 use crate::progress::duration;
-use crate::report;
+use crate::report::{self, Look};
 use crate::run::{InDoubt, Inferred, Job, Outcome, Proposal};
 use crate::shape::mapping::RESOLVED_FILE;
 
@@ -148,11 +148,11 @@ pub fn inferred(columns: &[Inferred], job: &Job) -> Option<String> {
     Some(lines.join("\n"))
 }
 
-/// The summary, with what to turn to next.
-pub fn summary(outcome: &Outcome, command: Option<&str>) -> String {
+/// The summary, with the first rows of its problems and what to turn to next.
+pub fn summary(outcome: &Outcome, command: Option<&str>, look: &Look) -> String {
     let (page, damaged) = (outcome.page.as_deref(), outcome.damaged.as_deref());
     let next = report::Next { page, rejects: &outcome.rejects, damaged, command };
-    report::to_text(&outcome.summary, &next)
+    report::to_text(&outcome.summary, &outcome.diagnostics, &next, look)
 }
 
 /// What the checkpoint of a run directory says.

@@ -9,7 +9,7 @@ use super::{
     csv::{self, CsvReader, Cut, Dialect, Scanned, Splitter, Transcoder},
     parquet::{self, GroupRows, ParquetFile},
 };
-use crate::model::{Rows, TextEncoding, TextRows};
+use crate::model::{LinePlace, Position, Rows, TextEncoding, TextRows};
 use crate::source::{CheckedFile, CheckedReader, Fingerprint, Format};
 
 /// Why an input cannot be read. The path is left to whoever knows it.
@@ -126,6 +126,38 @@ impl Table {
         match self {
             Self::Csv { dialect, .. } => dialect.encoding,
             Self::Parquet(_) => TextEncoding::Utf8,
+        }
+    }
+
+    /// The header of delimited text as it stands in the decoded file, and its line; `None` where
+    /// there is none.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn header_record(&self) -> Result<Option<(u64, Vec<u8>)>, Error> {
+        match self {
+            Self::Csv { file, dialect, .. } if dialect.header => {
+                Ok(Some(csv::header_record(file, dialect)?))
+            }
+            Self::Csv { .. } | Self::Parquet(_) => Ok(None),
+        }
+    }
+
+    /// The row of delimited text that stands at a position, read again, from a place before it where
+    /// one is known. `None` where it can't be found.
+    ///
+    /// # Errors
+    /// The file cannot be read, or has changed.
+    pub fn record_at(
+        &self,
+        at: Position,
+        near: Option<LinePlace>,
+    ) -> Result<Option<TextRows>, Error> {
+        match self {
+            Self::Csv { file, dialect, header, .. } => {
+                Ok(csv::record_at(file, dialect, header, at, near)?)
+            }
+            Self::Parquet(_) => Ok(None),
         }
     }
 

@@ -6,11 +6,13 @@
 
 mod body;
 mod code_set;
+mod diagnostic;
 mod encoding;
 mod guard;
 mod histogram;
 #[cfg(test)]
 mod levels;
+mod mask;
 mod outcome;
 mod position;
 mod problem;
@@ -21,15 +23,17 @@ mod units;
 
 pub use body::{Body, Part};
 pub use code_set::CodeSet;
+pub use diagnostic::{Diagnostic, Excerpt, Mark as ExcerptMark, advice, visible};
 pub use encoding::{TextEncoding, escape};
 pub use guard::{GUARD, GUARDED_COLUMN, needs_guard, unguarded};
 pub use histogram::Histogram;
 #[cfg(test)]
 pub use levels::levels;
+pub use mask::{masked, masked_char};
 pub use outcome::{Intent, RowFailure, Settled, Settlement, Turn};
 pub use position::{Place, Position};
 pub use problem::{Code, FIRST_POSITIONS_MAX, Problem, Severity, Tally, TallyEntry};
-pub use rows::{ArrowRows, Damage, Field, Rows, TextRecord, TextRows};
+pub use rows::{ArrowRows, Damage, Field, LinePlace, Rows, TextRecord, TextRows};
 pub use shaped::{Element, Frequent, Reject, Shaped};
 pub use summary::{
     BodyCounts, ColumnProfile, ElementCounts, FirstPlace, InputSummary, Mark, MarkKind,

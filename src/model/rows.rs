@@ -87,6 +87,17 @@ pub struct TextRows {
     pub records: Vec<TextRecord>,
     /// What is no record, in file order.
     pub damage: Vec<Damage>,
+    /// The place in the file before its first row, where it is known.
+    pub start: Option<LinePlace>,
+}
+
+/// Where a line of a file begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinePlace {
+    /// Offset in bytes.
+    pub offset: u64,
+    /// The line, from 1.
+    pub line: u64,
 }
 
 /// Where the value of one field lies. There is one for every cell, so it is small.

@@ -3,15 +3,16 @@
 //!
 //! The parts: `text`, `json` and `html` (one [`Summary`](crate::model::Summary) each), `rejects`
 //! (with `csv_rows` and `parquet_rows` for the two kinds of source), `damaged`,
-//! `message` (why a row was rejected, in words), `staged` (how a file appears in a run
-//! directory). The room must not know how rows are read or checked: it gets problems
-//! with their positions, and rows as they stood in the file.
+//! `message` (why a row was rejected, in words), `diagnostic` (a mistake in its place), `staged`
+//! (how a file appears in a run directory). The room must not know how rows are read or checked:
+//! it gets problems with their positions, and rows as they stood in the file.
 //!
 //! Every file here appears whole or not at all, is 0600, and replaces the one of an
 //! earlier run; where there is nothing to say, the earlier one is removed.
 
 mod csv_rows;
 mod damaged;
+mod diagnostic;
 mod error;
 mod html;
 mod json;
@@ -23,6 +24,7 @@ mod text;
 
 pub use csv_rows::SourceDialect;
 pub use damaged::{DAMAGED_FILE, DamagedWriter};
+pub use diagnostic::{Look, render};
 pub use error::Error;
 pub use html::{PAGE_FILE, to_html, write_html};
 pub use json::{REPORT_FILE, to_json, write_json, write_text};

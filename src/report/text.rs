@@ -2,13 +2,16 @@
 
 use std::{borrow::Cow, collections::BTreeSet, path::Path};
 
-use super::{REPORT_FILE, RejectsFile};
-use crate::model::{FirstPlace, ProblemSummary, Summary};
+use super::{
+    REPORT_FILE, RejectsFile,
+    diagnostic::{Look, render},
+};
+use crate::model::{Code, Diagnostic, FirstPlace, ProblemSummary, Summary};
 
 /// Width of a column of a table; longer cells stand out. Beyond 65,535 `format!` panics.
 const CELL_WIDTH_MAX: usize = 200;
 
-/// The screen that the summary fits, with the prompt below it.
+/// The screen that the summary fits, with the prompt below it, where it is not a terminal that tells.
 const SCREEN_LINES: usize = 24;
 const SCREEN_COLUMNS: usize = 80;
 
@@ -46,16 +49,37 @@ pub struct Next<'a> {
 }
 
 /// The summary as text, with a line end. Control characters in names are replaced, so
-/// that a file can't write to the terminal.
-pub fn to_text(summary: &Summary, next: &Next<'_>) -> String {
+/// that a file can't write to the terminal. Of the first rows of problems those are shown for which
+/// the terminal has lines, but one in any case.
+pub fn to_text(
+    summary: &Summary,
+    first_rows: &[Diagnostic],
+    next: &Next<'_>,
+    look: &Look,
+) -> String {
     let mut lines = vec![verdict(summary), String::new()];
     lines.extend(figures(summary));
     let steps = steps(next);
     if !summary.problems.is_empty() {
         lines.extend([String::new(), "problems".to_owned()]);
+        let width = look.width.max(1);
         // A blank line and a head before the steps, and the prompt behind them.
-        let taken = height(&lines) + height(&steps) + 3;
-        lines.extend(problems(&summary.problems, SCREEN_LINES.saturating_sub(taken)));
+        let taken = height(&lines, width) + height(&steps, width) + 3;
+        // The first row is shown in any case.
+        let first = first_rows.first().map_or(0, |first| render(first, look).lines().count() + 1);
+        let screen = look.height.map_or(SCREEN_LINES, |lines| lines.saturating_sub(first));
+        let explained = &first_rows[..first_rows.len().min(1)];
+        let room = screen.saturating_sub(taken);
+        let (rows, meanings) = fitting(&summary.problems, explained, room, width);
+        let table = table(&summary.problems, rows);
+        let helped = helps(&summary.problems, explained, meanings);
+        let taken = taken + height(&table, width) + height(&helped, width);
+        let room = look.height.map(|height| height.saturating_sub(taken));
+        let shown = shown(first_rows, look, room);
+        let explained = &first_rows[..shown.len()];
+        lines.extend(table);
+        lines.extend(helps(&summary.problems, explained, meanings));
+        lines.extend(shown.into_iter().flat_map(|text| [String::new(), text]));
     }
     if !steps.is_empty() {
         lines.extend([String::new(), "next".to_owned()]);
@@ -63,6 +87,22 @@ pub fn to_text(summary: &Summary, next: &Next<'_>) -> String {
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// The first of some diagnostics, as text, for which there is room.
+fn shown(diagnostics: &[Diagnostic], look: &Look, room: Option<usize>) -> Vec<String> {
+    let mut left = room.unwrap_or(usize::MAX);
+    let mut shown = Vec::new();
+    for diagnostic in diagnostics {
+        let text = render(diagnostic, look);
+        let lines = text.lines().count() + 1;
+        if lines > left && !shown.is_empty() {
+            break;
+        }
+        left = left.saturating_sub(lines);
+        shown.push(text);
+    }
+    shown
 }
 
 fn verdict(summary: &Summary) -> String {
@@ -138,18 +178,24 @@ fn figures(summary: &Summary) -> Vec<String> {
 }
 
 /// Lines of a screen that some lines take.
-fn height(lines: &[String]) -> usize {
-    lines.iter().map(|line| line.chars().count().div_ceil(SCREEN_COLUMNS).max(1)).sum()
+fn height(lines: &[String], width: usize) -> usize {
+    lines.iter().map(|line| line.chars().count().div_ceil(width).max(1)).sum()
 }
 
-/// The table of problems and what they mean, in so many lines of a screen where that can be.
-fn problems(problems: &[ProblemSummary], room: usize) -> Vec<String> {
+/// How many problems the table has, and how many codes are explained, in so many lines of a screen where
+/// that can be.
+fn fitting(
+    problems: &[ProblemSummary],
+    explained: &[Diagnostic],
+    room: usize,
+    width: usize,
+) -> (usize, usize) {
     let (mut rows, mut meanings) = (problems.len().min(PROBLEMS_MAX), HELPS_MAX);
     loop {
         let mut lines = table(problems, rows);
-        lines.extend(helps(problems, meanings));
-        if height(&lines) <= room {
-            return lines;
+        lines.extend(helps(problems, explained, meanings));
+        if height(&lines, width) <= room {
+            return (rows, meanings);
         } else if meanings > 2 {
             meanings -= 1;
         } else if rows > PROBLEMS_WANTED {
@@ -159,7 +205,7 @@ fn problems(problems: &[ProblemSummary], room: usize) -> Vec<String> {
         } else if rows > PROBLEMS_MIN {
             rows -= 1;
         } else {
-            return lines;
+            return (rows, meanings);
         }
     }
 }
@@ -200,9 +246,11 @@ fn table(problems: &[ProblemSummary], rows: usize) -> Vec<String> {
     lines
 }
 
-/// What the most important codes mean, each once.
-fn helps(problems: &[ProblemSummary], most: usize) -> Vec<String> {
-    let mut seen = BTreeSet::new();
+/// What the most important codes mean, each once, but for those that are shown with a row.
+fn helps(problems: &[ProblemSummary], explained: &[Diagnostic], most: usize) -> Vec<String> {
+    let mut seen: BTreeSet<&str> =
+        explained.iter().filter_map(|diagnostic| diagnostic.code).map(Code::as_str).collect();
+    let most = most.saturating_sub(seen.len());
     let helps = problems.iter().filter(|problem| seen.insert(problem.code)).take(most);
     helps.map(|problem| format!("  {}: {}", problem.code, problem.help)).collect()
 }

@@ -97,7 +97,7 @@ next
   see runs/x/damaged.txt for what is no record
   moebulk import a.csv --run-dir runs/x
 ";
-    assert_eq!(to_text(&summary(), &next), expected);
+    assert_eq!(to_text(&summary(), &[], &next, &Look::default()), expected);
 }
 
 #[test]
@@ -138,9 +138,9 @@ fn many_problems_fit_a_screen() {
     summary.problems = (0..15)
         .map(|index| problem("type-bool", Some(&format!("{index}{}", "x".repeat(60))), 1, &[]))
         .collect();
-    let text = to_text(&summary, &Next::default());
-    assert_eq!(text.lines().filter(|line| line.contains("type-bool  ")).count(), 7);
-    assert!(text.contains("\n  and 8 more in report.json\n"), "{text}");
+    let text = to_text(&summary, &[], &Next::default(), &Look::default());
+    assert_eq!(text.lines().filter(|line| line.contains("type-bool  ")).count(), 8);
+    assert!(text.contains("\n  and 7 more in report.json\n"), "{text}");
     assert!(text.lines().count() <= 24, "{text}");
     assert!(text.contains(&format!(" 0{}… ", "x".repeat(30))), "{text}");
 }
@@ -169,7 +169,7 @@ fn the_fullest_summary_fits_a_terminal() {
         damaged: None,
         command: Some("moebulk import load/rejects.csv --data-center 01"),
     };
-    let text = to_text(&summary, &next);
+    let text = to_text(&summary, &[], &next, &Look { width: 80, ..Look::default() });
     let taken = text.lines().map(|line| line.chars().count().div_ceil(80).max(1)).sum::<usize>();
     assert!(taken < 24, "{taken} lines:\n{text}");
     assert!(text.contains("  lines of …11/customers.csv\n"), "{text}");

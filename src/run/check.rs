@@ -100,12 +100,12 @@ impl<'a> Prepared<'a> {
     ///
     /// # Errors
     /// As for [`Prepared::check`].
-    pub fn first_check<A>(
+    pub fn first_check<A: Send>(
         &mut self,
         failures: &Failures,
         dir: &Path,
         new: impl Fn() -> A,
-        take: impl Fn(&mut A, Body),
+        take: impl Fn(&mut A, Body) + Sync,
     ) -> Result<(Checked, A), Error> {
         let is_open = self.job.mapping.is_none();
         if is_open && self.job.window == Window::default() {
@@ -151,8 +151,8 @@ impl<'a> Prepared<'a> {
     /// An input cannot be read, or whatever `on_block` and `sink` return.
     pub fn pass(
         &self,
-        mut on_block: impl FnMut(&Shaped) -> Result<(), Error>,
-        mut sink: impl FnMut(Body) -> Result<(), Error>,
+        mut on_block: impl FnMut(&Shaped) -> Result<(), Error> + Send,
+        mut sink: impl FnMut(Body) -> Result<(), Error> + Send,
     ) -> Result<(), Error> {
         let shaper = Shaper::new(self);
         let mut packing = Packing::new(&shaper);
@@ -175,7 +175,7 @@ impl<'a> Prepared<'a> {
         &self,
         failures: &Failures,
         dir: &Path,
-        mut sink: impl FnMut(Body) -> Result<(), Error>,
+        mut sink: impl FnMut(Body) -> Result<(), Error> + Send,
     ) -> Result<Checked, Error> {
         self.around.progress.begin(Phase::Check, self.inputs.bytes());
         let mut findings = Findings::new(self, failures, dir);

@@ -10,6 +10,7 @@ use std::{
 use super::{
     End, Error, Job, Outcome, Surroundings,
     check::{self, Prepared},
+    excerpts,
     findings::{Checked, Failures},
     inputs,
     rundir::{self, RunDir},
@@ -96,23 +97,25 @@ fn dry_run(
         None => End::Complete,
     };
     let inferred = prepared.inferred();
+    let diagnostics = excerpts::first_rows(&prepared, &checked);
     let Checked { rejects, damaged, .. } = checked;
-    Ok(Outcome { summary, inferred, page, rejects, damaged, end })
+    Ok(Outcome { summary, inferred, page, rejects, damaged, diagnostics, end })
 }
 
 /// Where `pack` writes: a new file that appears whole, or whatever stands there if that
 /// is no regular file (a pipe, a terminal, `/dev/null`). A link stays, and what it leads to
 /// is written: a rename over `/dev/stdout` would take it from every other program.
 struct PackFile {
-    out: Option<Box<dyn Write>>,
+    out: Option<Box<dyn Write + Send>>,
     /// The file under its working name, and the name it gets when it is whole.
     staged: Option<(PathBuf, PathBuf)>,
 }
 
 impl PackFile {
     fn create(target: &Path) -> io::Result<Self> {
-        let to = |out: Box<dyn Write>, staged| {
-            let out: Box<dyn Write> = Box::new(BufWriter::with_capacity(OUT_BUFFER_BYTES, out));
+        let to = |out: Box<dyn Write + Send>, staged| {
+            let out: Box<dyn Write + Send> =
+                Box::new(BufWriter::with_capacity(OUT_BUFFER_BYTES, out));
             Self { out: Some(out), staged }
         };
         if target == Path::new("-") {

@@ -135,8 +135,6 @@ impl<'a, S> SharedFeed<'a, S> {
     /// # Errors
     /// The inputs can't be read on, or the pass is to stop; all blocks before have been given out.
     pub fn next(&self, admit: impl Fn(&Rows) -> Option<S>) -> Result<Option<Block<S>>, Error> {
-        // Where this thread panics, the others must not wait for it.
-        let _guard = EndOnPanic(self);
         let mut state = self.lock();
         loop {
             let mut feed = match self.task(state)? {
@@ -298,15 +296,4 @@ impl<'a, S> SharedFeed<'a, S> {
 
 fn wait<'g, T>(until: &Condvar, state: MutexGuard<'g, T>) -> MutexGuard<'g, T> {
     until.wait(state).unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Ends the feed when it is dropped, which it is by a panic alone.
-struct EndOnPanic<'f, 'a, S>(&'f SharedFeed<'a, S>);
-
-impl<S> Drop for EndOnPanic<'_, '_, S> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.end();
-        }
-    }
 }

@@ -9,7 +9,8 @@ use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
 use super::{Error, check::Prepared, notes::Notes, sample};
 use crate::model::{
-    Body, BodyCounts, Code, Damage, Histogram, Position, RowCounts, RowFailure, Shaped, Tally,
+    Body, BodyCounts, Code, Damage, Histogram, LinePlace, Position, RowCounts, RowFailure, Rows,
+    Shaped, Tally, TextRows,
 };
 use crate::report::RejectsFile;
 use crate::shape::{fair_use::FairUse, mix::Profiler};
@@ -32,12 +33,44 @@ pub struct Checked {
     pub rejected_at: Histogram,
     /// What columns hold, in a sample of the rows.
     pub columns: Profiler,
+    /// Where lines begin, here and there.
+    pub lines: Lines,
     /// The bodies.
     pub bodies: BodyTotals,
     /// Files of rejected rows.
     pub rejects: Vec<RejectsFile>,
     /// The file of damaged stretches.
     pub damaged: Option<PathBuf>,
+}
+
+/// Where lines of the inputs begin, here and there, so that one far behind can be found again
+/// without all before it being read.
+#[derive(Debug, Default)]
+pub struct Lines {
+    /// By file and line.
+    places: Vec<(u32, LinePlace)>,
+}
+
+impl Lines {
+    /// Bytes between two places, at least.
+    const BYTES_BETWEEN: u64 = 32 << 20;
+
+    /// Notes where a block begins, unless a place before it is near.
+    fn note(&mut self, block: &Rows) {
+        let Rows::Text(TextRows { file, start: Some(start), .. }) = block else { return };
+        let last = self.places.last().filter(|(known, _)| known == file);
+        let last = last.map_or(0, |(_, place)| place.offset);
+        if start.offset >= last + Self::BYTES_BETWEEN {
+            self.places.push((*file, *start));
+        }
+    }
+
+    /// The last place in a file that is known before a line, or where it begins.
+    pub fn before(&self, file: u32, line: u64) -> Option<LinePlace> {
+        let end = self.places.partition_point(|(known, at)| (*known, at.line) <= (file, line));
+        let (known, place) = self.places[..end].last()?;
+        (*known == file).then_some(*place)
+    }
 }
 
 /// Running totals over all bodies, in order.
@@ -168,6 +201,7 @@ impl<'p> Findings<'p> {
         let file = block.rows.file() as usize;
         note_rejects(block, checked.rows.read, &mut checked.rejected_at);
         let Prepared { inputs, plan, .. } = self.prepared;
+        checked.lines.note(&block.rows);
         let picked = sample::rows(&block.rows);
         let binding = &inputs.files[file].binding;
         checked.columns.look(plan, binding, &block.rows, &picked).map_err(Error::Internal)?;
@@ -215,4 +249,31 @@ fn note_rejects(block: &Shaped, rows_before: u64, rejected_at: &mut Histogram) {
         rejected_at.add(rows_before + row.saturating_sub(first), 1);
     }
     rejected_at.reach(rows_before + block.rows_read() - 1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_looked_for_from_the_last_known_place_before_it() {
+        let mut lines = Lines::default();
+        let mut note = |file, mib: u64, line| {
+            let start = Some(LinePlace { offset: mib << 20, line });
+            lines.note(&Rows::Text(TextRows { file, start, ..TextRows::default() }));
+        };
+        for (file, mib, line) in [(0, 1, 10), (0, 32, 300), (0, 40, 400), (0, 70, 700), (2, 64, 90)]
+        {
+            note(file, mib, line);
+        }
+        lines.note(&Rows::Text(TextRows { file: 2, ..TextRows::default() }));
+        let before =
+            |file, line| lines.before(file, line).map(|place| (place.offset >> 20, place.line));
+        assert_eq!(before(0, 299), None);
+        assert_eq!(before(0, 300), Some((32, 300)));
+        assert_eq!(before(0, 699), Some((32, 300)));
+        assert_eq!(before(0, 9_999), Some((70, 700)));
+        assert_eq!(before(1, 9_999), None);
+        assert_eq!((before(2, 89), before(2, 91)), (None, Some((64, 90))));
+    }
 }

@@ -7,6 +7,7 @@ use super::{
     check::{self, Prepared},
     deliver,
     doubt::Doubt,
+    excerpts,
     failpoint::Failpoint,
     findings::{Checked, Failures},
     inputs::{self, Inputs},
@@ -86,9 +87,10 @@ pub fn import(
             }
             (Err(error), _) => return Err(error),
         };
+        let diagnostics = excerpts::first_rows(&prepared, &checked);
         let Checked { rejects, damaged, .. } = checked;
         let inferred = prepared.inferred();
-        Ok(Outcome { summary, inferred, page, rejects, damaged, end })
+        Ok(Outcome { summary, inferred, page, rejects, damaged, diagnostics, end })
     };
 
     if let Some(journal) = &earlier

@@ -176,7 +176,7 @@ fn check(
     let mut plan = Plan::new(job.kind, mapping.columns, rules);
     plan.note_lists(sources.iter());
     // An input may lack what every one needs, the customer_id above all.
-    inputs.bind(&plan, true)?;
+    inputs.bind(&plan, true, None)?;
     let prepared = Prepared::new(&job, inputs, plan, check::limits(&job), around)?;
     around.progress.begin(Phase::Check, prepared.inputs.bytes());
     let (mut counts, mut tally) = (RowCounts::default(), Tally::default());

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{Error, Job, MappingFile, Surroundings};
+use super::{Error, Job, MappingFile, Surroundings, excerpts};
 use crate::decode::{self, Table, csv, parquet::METADATA_BYTES_MAX};
 use crate::model::{Rows, TextEncoding};
 use crate::progress::Phase;
-use crate::shape::plan::{self, Binding, OWN_COLUMN_PREFIX, Plan, SourceColumn};
+use crate::shape::plan::{Binding, OWN_COLUMN_PREFIX, Plan, SourceColumn};
 use crate::source::{self, Fingerprint, Format, Input};
 
 /// The inputs of an import.
@@ -84,7 +84,7 @@ pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inpu
     };
     let mut plan = Plan::new(job.kind, planned, job.rules.clone());
     plan.note_lists(columns.iter().flatten());
-    inputs.bind(&plan, job.mapping.is_some())?;
+    inputs.bind(&plan, job.mapping.is_some(), job.mapping.as_ref())?;
     Ok((inputs, plan))
 }
 
@@ -124,16 +124,21 @@ pub fn open_all(
 }
 
 impl Inputs {
-    /// Fits a plan to every input.
+    /// Fits a plan to every input. `mapping` is the file that it is from, to point into.
     ///
     /// # Errors
     /// It does not fit one.
-    pub fn bind(&mut self, plan: &Plan, mapped: bool) -> Result<(), Error> {
+    pub fn bind(
+        &mut self,
+        plan: &Plan,
+        mapped: bool,
+        mapping: Option<&MappingFile>,
+    ) -> Result<(), Error> {
         for file in &mut self.files {
             let columns = source_columns(&file.table);
-            let binding = plan
-                .bind(&file.input.name(), &columns, mapped)
-                .map_err(|error: plan::Error| Error::Usage(error.to_string()))?;
+            let binding = plan.bind(&file.input.name(), &columns, mapped).map_err(|error| {
+                Error::Usage(error.to_string()).at(excerpts::of_misfit(file, mapping, &error))
+            })?;
             file.wanted = wanted(&binding);
             file.binding = binding;
         }
@@ -219,14 +224,15 @@ fn open_table(
         },
         names,
     };
-    Table::open(&input.path, index, input.format, &given, fingerprint).map_err(
-        |error| match error {
+    Table::open(&input.path, index, input.format, &given, fingerprint).map_err(|error| {
+        let excerpts = excerpts::of_unreadable(&input.name(), &error, job.rules.show_values);
+        match error {
             decode::Error::Csv(csv::Error::TwoDelimiters { .. }) => {
                 Error::Usage(format!("{}: {error}", input.name()))
             }
-            _ => unreadable(input, &error),
-        },
-    )
+            _ => unreadable(input, &error).at(excerpts),
+        }
+    })
 }
 
 /// Says how files are written where that was found and is not the usual.

@@ -1,27 +1,22 @@
-//! One pass over all inputs: threads read and work on blocks, the calling thread takes the
-//! results in file order.
+//! One pass over all inputs: threads read and work on blocks, and take the results in file
+//! order.
 //!
 //! What has to be done in order (reading, cutting, decoding Parquet) is done by one thread at a
 //! time, whoever is free and has the [`Feed`](super::feed). Everything is bounded: a block that
 //! nobody has taken yet keeps the feed waiting, and what all of them hold in memory is charged to
 //! one budget, for any number of threads. With one thread, everything is done by the calling one.
 
-use std::{
-    ops::Range,
-    sync::{
-        Arc,
-        mpsc::{Receiver, SyncSender, sync_channel},
-    },
-};
+use std::{ops::Range, sync::Arc};
 
 use rayon::ThreadPool;
 
 use super::{
     Error, Stop,
-    budget::{Budget, Charge, Turn},
+    budget::{Budget, Charge},
     failpoint::Failpoint,
     feed::{Block, SharedFeed},
     inputs::Inputs,
+    line::Line,
 };
 use crate::model::Rows;
 
@@ -53,13 +48,6 @@ impl Window {
     }
 }
 
-/// Where a block's result comes out, and its turn, which ends when that is taken. A thread that
-/// panics hands over nothing.
-type Slot<T> = (Receiver<Result<(T, Charge), Error>>, Turn);
-
-/// Where a block's result goes, and what the block holds in memory.
-type Admitted<T> = (SyncSender<Result<(T, Charge), Error>>, Charge);
-
 /// How much of a block of text is in memory while it is worked on: itself, and its rows as JSON,
 /// with room to grow.
 const TEXT_COPIES: u64 = 4;
@@ -84,7 +72,7 @@ pub fn pass<T: Send + Product>(
     pool: &ThreadPool,
     stop: &Stop,
     work: impl Fn(usize, Arc<Rows>) -> Result<T, Error> + Sync,
-    mut take: impl FnMut(&mut T) -> Result<(), Error>,
+    mut take: impl FnMut(&mut T) -> Result<(), Error> + Send,
 ) -> Result<(), Error> {
     let threads = pool.current_num_threads();
     if threads == 1 {
@@ -97,25 +85,22 @@ pub fn pass<T: Send + Product>(
         }
         return Ok(());
     }
-    let ahead = threads;
+    // As many as the others are about to ask for.
+    let ahead = threads / 2;
     let feed = SharedFeed::new(inputs, window, stop, ahead);
-    // Enough that no thread waits for the one that packs, and no more.
-    let (slots, ready) = sync_channel(threads + ahead);
-    let (feed, work) = (&feed, &work);
     let budget = Budget::default();
-    pool.in_place_scope(move |tasks| {
+    // Those that are ready, those that are worked on, and as many that wait to be taken.
+    let line = Line::new(2 * threads, |(mut block, _charge): (T, Charge)| {
+        take(&mut block)?;
+        recycle(&feed, block);
+        Ok(())
+    });
+    pool.in_place_scope(|tasks| {
         for _ in 0..threads {
-            let (slots, budget) = (slots.clone(), budget.clone());
-            tasks.spawn(move |_| run(feed, &slots, &budget, work));
+            tasks.spawn(|_| run(&feed, &line, &budget, &work));
         }
-        drop(slots);
-        let taken = take_all(ready, feed, &mut take);
-        // Whoever waits for its turn to settle is told where nobody takes results any more.
-        if taken.is_err() {
-            feed.end();
-        }
-        taken
-    })
+    });
+    line.end()
 }
 
 /// Gives the memory of a block that is done with back to the feed.
@@ -127,63 +112,55 @@ fn recycle<S>(feed: &SharedFeed<'_, S>, block: impl Product) {
 
 /// One thread's work: a block after the other, until there is none.
 fn run<T: Send + Product>(
-    feed: &SharedFeed<'_, Admitted<T>>,
-    slots: &SyncSender<Slot<T>>,
+    feed: &SharedFeed<'_, (u64, Charge)>,
+    line: &Line<(T, Charge), impl FnMut((T, Charge)) -> Result<(), Error>>,
     budget: &Budget,
     work: &(impl Fn(usize, Arc<Rows>) -> Result<T, Error> + Sync),
 ) {
+    // Where this thread panics, nothing comes of its block, and the others would wait for it.
+    let _guard = EndOnPanic { feed, line };
     // Called in file order. `None` where nobody wants more.
-    let open = |rows: Option<&Rows>| {
-        let (results, slot) = sync_channel(1);
-        let turn = budget.turn();
-        slots.send((slot, turn.clone())).ok()?;
-        let mut charge = turn.charge();
-        charge.set(rows.map_or(0, bytes_of));
-        Some((results, charge))
+    let admit = |rows: &Rows| {
+        let place = line.place()?;
+        let mut charge = budget.turn().charge();
+        charge.set(bytes_of(rows));
+        Some((place, charge))
     };
     loop {
-        let block = match feed.next(|rows| open(Some(rows))) {
-            Ok(Some(block)) => block,
-            Ok(None) => return,
-            Err(error) => {
-                if let Some((results, _)) = open(None) {
-                    let _ = results.send(Err(error));
-                }
-                return;
+        let (place, result) = match feed.next(admit) {
+            Ok(Some(Block { file, rows, admitted: (place, mut charge) })) => {
+                Failpoint::Check.reach();
+                let result = work(file, Arc::new(rows)).map(|block| {
+                    charge.set(block.bytes());
+                    (block, charge)
+                });
+                (place, result)
             }
+            Ok(None) => return,
+            // It stands behind all blocks.
+            Err(error) => match line.place() {
+                Some(place) => (place, Err(error)),
+                None => return,
+            },
         };
-        Failpoint::Check.reach();
-        let Block { file, rows, admitted: (results, mut charge) } = block;
-        let result = work(file, Arc::new(rows)).map(|block| {
-            charge.set(block.bytes());
-            (block, charge)
-        });
-        // Nobody listens any more where the pass has ended early.
-        let failed = result.is_err();
-        if results.send(result).is_err() || failed {
+        if !line.finish(place, result) {
             feed.end();
             return;
         }
     }
 }
 
-/// Takes the results in order. Dropping `ready` on an error makes the others stop.
-fn take_all<T: Product>(
-    ready: Receiver<Slot<T>>,
-    feed: &SharedFeed<'_, Admitted<T>>,
-    take: &mut impl FnMut(&mut T) -> Result<(), Error>,
-) -> Result<(), Error> {
-    for (slot, _turn) in ready {
-        match slot.recv() {
-            Ok(Ok((mut block, _charge))) => {
-                take(&mut block)?;
-                recycle(feed, block);
-            }
-            Ok(Err(error)) => return Err(error),
-            Err(_) => {
-                return Err(Error::Internal("a worker thread stopped without a word".into()));
-            }
+/// Ends a pass when it is dropped by a panic.
+struct EndOnPanic<'p, 'a, S, T, F> {
+    feed: &'p SharedFeed<'a, S>,
+    line: &'p Line<T, F>,
+}
+
+impl<S, T, F> Drop for EndOnPanic<'_, '_, S, T, F> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.feed.end();
+            self.line.close();
         }
     }
-    Ok(())
 }

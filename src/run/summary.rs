@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::{Job, check::Prepared, findings::Checked, types};
 use crate::model::{
-    Code, ElementCounts, FirstPlace, InputSummary, Kind, PlanSummary, ProblemSummary, Summary,
-    Timing,
+    Code, ElementCounts, FirstPlace, InputSummary, Kind, PlanSummary, ProblemSummary, Severity,
+    Summary, Tally, TallyEntry, Timing,
 };
 
 /// So many records that are not UTF-8 may be strays in a file that is.
@@ -21,8 +21,7 @@ pub fn timing(start: Instant, rows: u64) -> Timing {
 pub fn summarise(command: &str, prepared: &Prepared, checked: &Checked) -> Summary {
     let Prepared { job, plan, .. } = prepared;
     let files = &prepared.inputs.files;
-    let mut tally = types::minority_tally(&prepared.minorities);
-    tally.merge(&checked.tally);
+    let tally = tally(prepared, checked);
     let inputs = files
         .iter()
         .zip(&checked.rows_by_file)
@@ -39,9 +38,9 @@ pub fn summarise(command: &str, prepared: &Prepared, checked: &Checked) -> Summa
         }
         Kind::Events => ElementCounts { events: checked.bodies.events, ..ElementCounts::default() },
     };
-    let mut problems: Vec<ProblemSummary> = tally
-        .iter()
-        .map(|(severity, code, column, entry)| ProblemSummary {
+    let problems: Vec<ProblemSummary> = lines(&tally)
+        .into_iter()
+        .map(|Line { severity, code, column, entry }| ProblemSummary {
             code: code.as_str(),
             severity: severity.as_str(),
             column: column.map(|at| plan.columns[at as usize].source.clone()),
@@ -59,8 +58,6 @@ pub fn summarise(command: &str, prepared: &Prepared, checked: &Checked) -> Summa
             help: help(code, prepared, checked),
         })
         .collect();
-    // Rejections stand first already; within them what is most frequent.
-    problems.sort_by_key(|problem| (problem.severity, std::cmp::Reverse(problem.count)));
     Summary {
         version: 1,
         command: command.to_owned(),
@@ -85,9 +82,36 @@ pub fn summarise(command: &str, prepared: &Prepared, checked: &Checked) -> Summa
     }
 }
 
+/// All problems of a check, those of types among them.
+pub fn tally(prepared: &Prepared, checked: &Checked) -> Tally {
+    let mut tally = types::minority_tally(&prepared.minorities);
+    tally.merge(&checked.tally);
+    tally
+}
+
+/// All occurrences of one problem in one column.
+pub struct Line<'t> {
+    /// How it counts.
+    pub severity: Severity,
+    /// The rule.
+    pub code: Code,
+    /// The column, as an index into the plan's columns.
+    pub column: Option<u32>,
+    /// Where and how often.
+    pub entry: &'t TallyEntry,
+}
+
+/// The problems in the order of the report: rejections first, and of either what is most frequent.
+pub fn lines(tally: &Tally) -> Vec<Line<'_>> {
+    let line = |(severity, code, column, entry)| Line { severity, code, column, entry };
+    let mut lines: Vec<Line<'_>> = tally.iter().map(line).collect();
+    lines.sort_by_key(|line| (line.severity, std::cmp::Reverse(line.entry.count)));
+    lines
+}
+
 /// What a problem means and what to do. Many records that are not UTF-8 are not many
 /// mistakes but one.
-fn help(code: Code, prepared: &Prepared, checked: &Checked) -> String {
+pub fn help(code: Code, prepared: &Prepared, checked: &Checked) -> String {
     let mut text = code.help().to_owned();
     if code != Code::InvalidUtf8 {
         return text;

@@ -57,7 +57,7 @@ pub fn check(
     prepared: &mut Prepared<'_>,
     failures: &Failures,
     dir: &Path,
-    mut sink: impl FnMut(Body),
+    mut sink: impl FnMut(Body) + Send,
 ) -> Result<Option<Checked>, Error> {
     let Prepared { inputs, plan, pool, around, .. } = &*prepared;
     let first = Window { limit: Some(GUESS_ROWS), ..Window::default() };
@@ -86,7 +86,7 @@ fn try_guess(
     seen: &mut Seen<'_>,
     failures: &Failures,
     dir: &Path,
-    sink: &mut impl FnMut(Body),
+    sink: &mut (impl FnMut(Body) + Send),
 ) -> Result<Option<Checked>, Error> {
     let Prepared { inputs, plan, pool, around, .. } = prepared;
     around.progress.begin(Phase::Check, inputs.bytes());

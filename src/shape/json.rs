@@ -22,9 +22,13 @@ const ESCAPES: [u8; 256] = {
     table
 };
 
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// The most that a byte becomes in a JSON string.
+pub const ESCAPED_BYTES: usize = "\\u0000".len();
+
 /// Appends a text as a JSON string, quotes included.
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 2);
     out.push(b'"');
@@ -52,6 +56,31 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
+/// Writes the bytes of a text as they stand in a JSON string, without quotes; how many they are, or
+/// `None` where there is no room for them.
+pub fn put_escaped(out: &mut [u8], text: &[u8]) -> Option<usize> {
+    let mut len = 0;
+    for &byte in text {
+        let to: &mut [u8; ESCAPED_BYTES] = out[len..].first_chunk_mut()?;
+        len += match ESCAPES[usize::from(byte)] {
+            0 => {
+                to[0] = byte;
+                1
+            }
+            b'u' => {
+                let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+                *to = [b'\\', b'u', b'0', b'0', digits[0], digits[1]];
+                ESCAPED_BYTES
+            }
+            escape => {
+                to[..2].copy_from_slice(&[b'\\', escape]);
+                2
+            }
+        };
+    }
+    Some(len)
+}
+
 /// A text as a JSON string.
 pub fn string(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
@@ -68,7 +97,10 @@ mod tests {
         fn any_text_reads_back(text in any::<String>()) {
             let json = super::string(&text);
             prop_assert_eq!(&serde_json::from_slice::<String>(&json).expect("JSON"), &text);
-            prop_assert_eq!(json, serde_json::to_vec(&text).expect("text"));
+            prop_assert_eq!(&json, &serde_json::to_vec(&text).expect("text"));
+            let mut room = vec![0; text.len() * super::ESCAPED_BYTES];
+            let len = super::put_escaped(&mut room, text.as_bytes()).expect("room");
+            prop_assert_eq!(&room[..len], &json[1..json.len() - 1]);
         }
     }
 

@@ -194,8 +194,13 @@ fn has_form<S: Simd>(simd: S, step: &Step, form: &DateForm) -> bool {
 fn is_day(step: &Step) -> bool {
     let (year, day) = (pairs(step, 0), two(pairs(step, 8), 0));
     let (century, month) = (two(year, 0), two(year, 5));
-    let days = DAYS[month as usize % DAYS.len()];
-    ((century == 19) | (century == 20)) & (month < 13) & (day.wrapping_sub(1) < days)
+    ((century == 19) | (century == 20)) & (month < 13) & (day.wrapping_sub(1) < days_of(step))
+}
+
+/// Days of the month.
+#[inline(always)]
+fn days_of(step: &Step) -> u32 {
+    DAYS[two(pairs(step, 0), 5) as usize % DAYS.len()]
 }
 
 /// Whether hour, minute and second are such; their bytes are digits.
@@ -217,11 +222,12 @@ const OFFSET_FORM: DateForm = DateForm::of(b"0000-00-00T00:00:00+00:00");
 /// Bytes of a date-time in UTC, without fraction.
 pub const UTC_BYTES: usize = "YYYY-MM-DDThh:mm:ssZ".len();
 
-/// A date-time `YYYY-MM-DDThh:mm:ss±hh:mm` in UTC, which is [`UTC_BYTES`] long, where that is on
-/// the same day.
+/// A date-time `YYYY-MM-DDThh:mm:ss±hh:mm` in UTC, which is [`UTC_BYTES`] long, where that is in
+/// the same month.
 #[inline(always)]
 pub fn to_utc<S: Simd>(simd: S, step: &Step, len: usize) -> Option<Step> {
     const SIGN: usize = UTC_BYTES - 1;
+    const DAY_MINUTES: u32 = 24 * 60;
     let east = step[SIGN] == b'+';
     let mut as_east = *step;
     as_east[SIGN] = b'+';
@@ -236,12 +242,16 @@ pub fn to_utc<S: Simd>(simd: S, step: &Step, len: usize) -> Option<Step> {
         & (offset_minute < 60);
     let (hour, minute) = hour_and_minute(step);
     let (local, offset) = (hour * 60 + minute, offset_hour * 60 + offset_minute);
-    let utc = if east { local.wrapping_sub(offset) } else { local.wrapping_add(offset) };
-    if !is_sound | (utc >= 24 * 60) {
+    // Counted from the day before, so that it is above 0.
+    let moved = if east { local.wrapping_sub(offset) } else { local + offset };
+    let utc = DAY_MINUTES.wrapping_add(moved);
+    let day = (two(pairs(step, 8), 0) + utc / DAY_MINUTES).wrapping_sub(1);
+    if !is_sound | (day == 0) | (day > days_of(step)) {
         return None;
     }
+    let utc = utc % DAY_MINUTES;
     let mut date = as_east;
-    for (at, value) in [(11, utc / 60), (14, utc % 60)] {
+    for (at, value) in [(8, day), (11, utc / 60), (14, utc % 60)] {
         date[at] = b'0' + (value / 10) as u8;
         date[at + 1] = b'0' + (value % 10) as u8;
     }
@@ -321,15 +331,18 @@ mod tests {
     }
 
     #[test]
-    fn dates_with_an_offset_are_moved_within_their_day() {
+    fn dates_with_an_offset_are_moved_within_their_month() {
         let utc = |text: &str| told(text).utc.map(|date| String::from_utf8(date).expect("ASCII"));
         let moved = |to: &str| Some(to.to_owned());
         assert_eq!(utc("2024-02-28T05:30:07+05:30"), moved("2024-02-28T00:00:07Z"));
         assert_eq!(utc("2024-12-31T12:34:56-09:45"), moved("2024-12-31T22:19:56Z"));
         assert_eq!(utc("2024-12-31T12:34:56-00:00"), moved("2024-12-31T12:34:56Z"));
+        assert_eq!(utc("2024-02-28T05:29:59+05:30"), moved("2024-02-27T23:59:59Z"));
+        assert_eq!(utc("2024-04-29T23:00:00-23:59"), moved("2024-04-30T22:59:00Z"));
         for other in [
-            "2024-02-28T05:29:59+05:30",
+            "2024-03-01T05:29:59+05:30",
             "2024-02-28T23:00:00-01:00",
+            "2024-12-31T00:00:00-24:00",
             "2024-02-28T12:00:00+24:00",
             "2024-02-28T12:00:00+01:60",
             "2024-02-28T12:00:00 01:00",

@@ -2,13 +2,15 @@
 //!
 //! - `moengage`: the JSON that users of MoEngage's dashboard imports already have;
 //! - `own`: our TOML, which can say everything that a plan holds;
+//! - `place`: where in the text of either a mistake lies;
 //! - `resolved`: a plan back to that TOML, so that what was used can be used again.
 
 mod moengage;
 mod own;
+mod place;
 mod resolved;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use super::{
     datetime::DateFormat,
@@ -16,7 +18,8 @@ use super::{
 };
 use crate::model::Kind;
 
-pub use own::{File, with_suggestion};
+pub use own::File;
+pub use place::{Fault, column, place, value_in_toml};
 pub use resolved::to_toml;
 
 /// Name of the file in a run directory that holds the mapping as it was used.
@@ -42,17 +45,31 @@ pub struct Mapping {
 pub enum Error {
     /// Not JSON, or not of the mapping's form.
     #[error(
-        "it is not a mapping of MoEngage's form, {{\"mapping\":[{{\"column\",\"moe_attr\",\"type\"}}…]}}: {0}"
+        "it is not a mapping of MoEngage's form, {{\"mapping\":[{{\"column\",\"moe_attr\",\"type\"}}…]}}: {reason}"
     )]
-    Json(String),
-    /// Not TOML, or not of the mapping's form.
-    #[error("it is not a mapping in TOML: {0}")]
-    Toml(String),
+    Json {
+        /// What the parser says.
+        reason: String,
+        /// Where it says it, in bytes of the text.
+        at: usize,
+    },
+    /// Not TOML, or a key of the file that is not of the mapping's form.
+    #[error("it is not a mapping in TOML: {reason}")]
+    Toml {
+        /// What is wrong.
+        reason: String,
+        /// The key, where it is known by name.
+        key: Option<String>,
+        /// Where the parser stood, in bytes of the text.
+        span: Option<Range<usize>>,
+    },
     /// A column's entry that is not of the mapping's form.
     #[error("column `{column}`: {reason}")]
     Entry {
         /// The source column.
         column: String,
+        /// The key of the entry that it is about.
+        key: Option<String>,
         /// What is wrong with it.
         reason: String,
     },
@@ -61,6 +78,8 @@ pub enum Error {
     Undecided {
         /// The line and the column.
         place: String,
+        /// The source column, where it is about one.
+        column: Option<String>,
         /// What is to be decided, and how it is written.
         question: String,
     },
@@ -140,7 +159,7 @@ pub enum Error {
 /// It is of neither form, or contradicts itself or the flag.
 pub fn parse(text: &str, kind: Option<Kind>) -> Result<Mapping, Error> {
     let text = text.trim_start_matches('\u{feff}');
-    let mapping = if text.trim_start().starts_with(['{', '[']) && !is_toml_table(text) {
+    let mapping = if is_json(text) {
         moengage::parse(text, kind.unwrap_or(Kind::Users))?
     } else {
         own::parse(text, kind)?
@@ -157,6 +176,11 @@ pub fn of_table(table: toml::Table, text: &str, kind: Option<Kind>) -> Result<Ma
     let mapping = own::of_table(table, text, kind)?;
     check(&mapping)?;
     Ok(mapping)
+}
+
+/// Whether a text is in MoEngage's form, rather than in ours.
+fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '[']) && !is_toml_table(text)
 }
 
 /// A TOML file can start with the header of a table, `[columns]`, which no JSON can.

@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::model::{Excerpt, ExcerptMark, masked_char};
 use crate::run::Error;
-use crate::shape::mapping;
+use crate::shape::mapping::{self, Fault};
 
 /// Name of the file that is found in the working directory.
 pub const CONFIG_FILE: &str = "moebulk.toml";
@@ -158,18 +159,25 @@ impl Config {
     /// # Errors
     /// It cannot be read, or says something that is no setting.
     pub fn read(path: &Path) -> Result<Option<(Self, String)>, Error> {
-        let fail = |error: &dyn std::fmt::Display| {
-            Error::Usage(format!("{}: {}", path.display(), error.to_string().trim_end()))
-        };
+        let fail =
+            |error: &dyn std::fmt::Display| Error::Usage(format!("{}: {error}", path.display()));
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(fail(&error)),
         };
         let text = text.trim_start_matches('\u{feff}').to_owned();
-        let config = toml::from_str(&text)
-            .map_err(|error| fail(&mapping::with_suggestion(&error.to_string())))?;
-        Ok(Some((config, text)))
+        match toml::from_str(&text) {
+            Ok(config) => Ok(Some((config, text))),
+            Err(error) => {
+                let fault = Fault::of(&error);
+                let marks = fault.span.iter().map(|span| ExcerptMark::new(span.clone(), ""));
+                let marks = marks.collect();
+                let shown = shown(&text, &fault);
+                let excerpt = Excerpt::of(&path.display().to_string(), 1, &shown, marks);
+                Err(fail(&fault.with_line(&text)).at(vec![excerpt]))
+            }
+        }
     }
 
     /// Every setting that there is, but for the mapping: its table and its name.
@@ -216,6 +224,41 @@ impl Config {
         }
         Ok(settings)
     }
+}
+
+/// What may be shown of a file that the parser refuses. Where it does not know a key, or could not
+/// tell one, what stands behind it may be the API key that somebody wrote there.
+fn shown(text: &str, fault: &Fault) -> String {
+    let about_value = ["invalid type", "invalid value", "unknown variant"];
+    match &fault.span {
+        Some(span) if fault.is_unknown => {
+            let (before, rest) = text.split_at(span.end.min(text.len()));
+            let line = rest.lines().next().unwrap_or_default();
+            let value = line.find('=').map_or(line.to_owned(), |at| format!("{}= …", &line[..at]));
+            format!("{before}{value}")
+        }
+        _ if about_value.iter().any(|start| fault.reason.starts_with(start)) => text.to_owned(),
+        _ => without_values(text, |_| true),
+    }
+}
+
+/// The text of a file with the values of some keys masked. It is as long as before, so that places
+/// in it fit.
+pub fn without_values(text: &str, is_secret: impl Fn(&str) -> bool) -> String {
+    let mut masked = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let value = line.find('=').filter(|&at| is_secret(line[..at].trim()));
+        let value = value.map_or(line.len(), |at| at + 1);
+        masked.push_str(&line[..value]);
+        for c in line[value..].chars() {
+            match c {
+                '\r' | '\n' => masked.push(c),
+                _ if c.is_ascii() => masked.push(masked_char(c)),
+                _ => masked.extend(std::iter::repeat_n('x', c.len_utf8())),
+            }
+        }
+    }
+    masked
 }
 
 /// A value as its flag takes it.

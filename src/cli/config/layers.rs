@@ -12,9 +12,11 @@ use std::{
 
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, parser::ValueSource};
 
-use super::file::{CONFIG_FILE, Config, Setting};
+use super::file::{CONFIG_FILE, Config, Setting, without_values};
 use crate::cli::{args::Cli, resolve};
+use crate::model::{Excerpt, ExcerptMark};
 use crate::run::Error;
+use crate::shape::mapping;
 
 /// The subcommand that has every flag which a file may set.
 const WIDEST: &str = "import";
@@ -123,6 +125,10 @@ impl Parsed {
         if goes_elsewhere {
             DESTINATIONS.iter().for_each(|&name| drop(defaults.remove(name)));
         }
+        // The environment has the key itself, which goes before a file's place in another file.
+        if resolve::has_key_in_environment() {
+            defaults.remove("api_key_file");
+        }
         let command = with_defaults(Cli::command(), &path, &defaults);
         let names = names(
             path.iter()
@@ -153,6 +159,12 @@ impl Parsed {
     pub fn values(&self, name: &str) -> Vec<String> {
         let raw = self.matches.try_get_raw(name).ok().flatten().into_iter().flatten();
         raw.map(|value| value.to_string_lossy().into_owned()).collect()
+    }
+
+    /// Whether a program reads what is said: then each thing is one line.
+    pub fn is_read_by_programs(&self) -> bool {
+        let forms = ["output", "log_format", "progress"];
+        forms.iter().any(|name| self.values(name) == ["json"])
     }
 
     /// Whether the file says where to send.
@@ -234,13 +246,17 @@ fn find(given: &ArgMatches) -> Result<Option<Found>, Error> {
     };
     let settings = config.settings().map_err(|error| Error::Internal(error.to_string()))?;
     for setting in &settings {
-        check(&path, setting)?;
+        check(&path, &text, setting)?;
     }
     let chosen = |name: &str| settings.iter().find(|setting| setting.name == name);
     if let (Some(_), Some(_)) = (chosen("data_center"), chosen("endpoint")) {
-        return Err(Error::Usage(format!(
-            "{}: [connection] has both data_center and endpoint; keep one of them",
-            path.display()
+        let message = "[connection] has both data_center and endpoint; keep one of them";
+        let names = ["endpoint", "data_center"];
+        return Err(Error::Usage(format!("{}: {message}", path.display())).at(excerpts(
+            &path,
+            &text,
+            "connection",
+            &names,
         )));
     }
     if let (None, Some(endpoint)) = (named, chosen("endpoint"))
@@ -252,23 +268,37 @@ fn find(given: &ArgMatches) -> Result<Option<Found>, Error> {
              machine, and its endpoint is another host; if the key may go there, give --config {0} or \
              --endpoint",
             path.display()
-        )));
+        ))
+        .at(excerpts(&path, &text, "connection", &["endpoint"])));
     }
     Ok(Some(Found { path, mapping: config.mapping, text, settings }))
 }
 
+/// The lines of some keys of a table. The URL that says where to send can hold a password.
+fn excerpts(path: &Path, text: &str, table: &str, names: &[&str]) -> Vec<Excerpt> {
+    let spans = names.iter().filter_map(|name| mapping::value_in_toml(text, &[table, name]));
+    let marks: Vec<_> = spans.map(|span| ExcerptMark::new(span, "")).collect();
+    if marks.is_empty() {
+        return Vec::new();
+    }
+    let text = without_values(text, |key| key.ends_with("endpoint"));
+    vec![Excerpt::of(&path.display().to_string(), 1, &text, marks)]
+}
+
 /// Holds a setting to what its flag takes.
-fn check(path: &Path, setting: &Setting) -> Result<(), Error> {
+fn check(path: &Path, text: &str, setting: &Setting) -> Result<(), Error> {
     let Setting { table, name, values } = setting;
     let is_switch = |value: &&String| matches!(value.as_str(), "true" | "false");
     let flag = format!("--{}", name.replace('_', "-"));
     for value in values.iter().filter(|value| !is_switch(value)) {
         let line = ["moebulk".to_owned(), WIDEST.to_owned(), format!("{flag}={value}")];
         if let Err(error) = Cli::command().try_get_matches_from(line) {
-            let text = error.render().to_string();
-            let text = text.strip_prefix("error: ").unwrap_or(&text);
-            let text = text.split("\n\nFor more information").next().unwrap_or(text);
-            return Err(Error::Usage(format!("{}: {table}.{name}: {text}", path.display())));
+            let said = error.render().to_string();
+            let said = said.strip_prefix("error: ").unwrap_or(&said);
+            let said = said.split("\n\nFor more information").next().unwrap_or(said);
+            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            return Err(Error::Usage(format!("{}: {table}.{name}: {said}", path.display()))
+                .at(excerpts(path, text, table, &[name])));
         }
     }
     Ok(())

@@ -1,7 +1,5 @@
 //! `moebulk config`
 
-use std::env;
-
 use schemars::schema_for;
 use serde_json::{Value, json};
 
@@ -13,7 +11,7 @@ use crate::cli::{
     args::{ImportArgs, Output},
     exit::Exit,
     print,
-    resolve::KEY_VARIABLE,
+    resolve::{self, KEY_VARIABLE},
 };
 use crate::run::Error;
 
@@ -78,7 +76,7 @@ pub fn show(parsed: &Parsed, args: &ImportArgs) -> Result<Exit, Error> {
 /// Where an import would take the key from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Key {
-    /// A file that is named, which goes before the environment.
+    /// A file that is named: by a flag, or by a file where the environment has none.
     InFile,
     InEnvironment,
     Missing,
@@ -88,7 +86,7 @@ impl Key {
     fn of(parsed: &Parsed) -> Self {
         if !parsed.values("api_key_file").is_empty() {
             Self::InFile
-        } else if env::var_os(KEY_VARIABLE).is_some() {
+        } else if resolve::has_key_in_environment() {
             Self::InEnvironment
         } else {
             Self::Missing

@@ -103,6 +103,7 @@ impl Block {
             fields: Vec::with_capacity(self.rows.fields.capacity()),
             records: Vec::with_capacity(self.rows.records.capacity()),
             damage: self.rows.damage.split_off(mark.damage),
+            start: None,
         };
         rows.bytes.extend(self.rows.bytes.drain(mark.bytes..));
         rows.fields.extend(self.rows.fields.drain(mark.fields..).map(|mut field| {

@@ -9,6 +9,7 @@
 //!   shows that they were pieces of a damaged record;
 //! - `input` is the bounded window on the bytes, `raw` what is kept of damage;
 //! - `transcode` makes UTF-8 of a stream in another encoding, before the reader;
+//! - `places` finds a record again by its line, and where in it cells and faults lie;
 //! - `detect` tells encoding, delimiter and quote of a file from its start.
 //!
 //! Must not know what a column means. Every byte that is no header, blank line or line
@@ -20,6 +21,7 @@ mod detect;
 mod grammar;
 mod held;
 mod input;
+mod places;
 mod raw;
 mod reader;
 mod resync;
@@ -40,6 +42,7 @@ use crate::model::{Code, TextEncoding};
 
 pub use cut::{Cut, Scanned};
 pub use detect::{Given, delimiter_name, dialect as find_dialect, encoding as find_encoding};
+pub use places::{RecordPlace, cells, fault_in, header_record, record_at};
 pub use reader::CsvReader;
 pub use split::{Next, Settled, Splitter};
 pub use transcode::Transcoder;
@@ -167,6 +170,8 @@ pub enum Error {
         code: Code,
         /// What was found.
         detail: String,
+        /// Where in the header.
+        place: Box<RecordPlace>,
     },
     /// Two columns of one name.
     #[error(
@@ -181,6 +186,8 @@ pub enum Error {
         first: usize,
         /// The second, from 1.
         second: usize,
+        /// The second, and the first.
+        place: Box<RecordPlace>,
     },
     /// A column without a name.
     #[error("line {line}: column {column} has no name; name it, or remove the column")]
@@ -189,5 +196,24 @@ pub enum Error {
         line: u64,
         /// The column, from 1.
         column: usize,
+        /// The column.
+        place: Box<RecordPlace>,
     },
+}
+
+impl Error {
+    /// The line and the places in it that the error is about, where it is about some.
+    pub fn place(&self) -> Option<(u64, &RecordPlace)> {
+        match self {
+            Self::HeaderDamaged { line, place, .. }
+            | Self::DuplicateName { line, place, .. }
+            | Self::EmptyName { line, place, .. } => Some((*line, place)),
+            Self::Io(_)
+            | Self::Dialect(_)
+            | Self::Empty
+            | Self::NotUtf8 { .. }
+            | Self::Mark { .. }
+            | Self::TwoDelimiters { .. } => None,
+        }
+    }
 }

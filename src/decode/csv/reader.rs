@@ -10,6 +10,7 @@ use super::{
     grammar::{self, Broken, Cells, Extent, Parsed, Slice},
     held::{Held, HeldRows},
     input::Input,
+    places::{self, RecordPlace},
     raw::{Raw, line_ends},
     resync::{self, Tail, Verdict},
     scan::{Scan, Start},
@@ -121,6 +122,23 @@ impl<R: Read> CsvReader<R> {
     ) -> Result<Self, Error> {
         let mut reader = Self::begin(read, file, dialect, block_bytes)?;
         reader.skip_to_rows()?;
+        Ok(reader)
+    }
+
+    /// A reader that stands before the header, for a look at that.
+    pub(super) fn before_header(
+        read: R,
+        dialect: Dialect,
+        block_bytes: usize,
+    ) -> Result<Self, Error> {
+        let mut reader = Self::begin(read, 0, dialect, block_bytes)?;
+        if reader.dialect.skip_lines > 0 && reader.is_own_file()? {
+            reader.dialect.skip_lines = 0;
+        }
+        for _ in 0..reader.dialect.skip_lines {
+            reader.take_line(&mut Raw::new(0))?;
+        }
+        reader.skip_blank_lines()?;
         Ok(reader)
     }
 
@@ -595,11 +613,10 @@ impl<R: Read> CsvReader<R> {
             return Err(Error::Empty);
         }
         let line = self.line;
-        let damaged = |code, detail| Error::HeaderDamaged { line, code, detail };
         let mut block = Block::default();
         let extent = match self.parse(&mut block)? {
             Parsed::Record(extent) => extent,
-            Parsed::Broken(broken) => return Err(damaged(broken.code, self.describe(broken))),
+            Parsed::Broken(broken) => return Err(self.header_damaged(broken)),
             Parsed::Incomplete => return Err(Error::Empty),
         };
         if !self.dialect.header {
@@ -608,7 +625,9 @@ impl<R: Read> CsvReader<R> {
         }
         let (data, _) = self.input.window(extent.end);
         if let Some((code, detail)) = self.encoding_fault(data) {
-            return Err(damaged(code, detail));
+            let spans = places::fault_in(data, &self.dialect, code);
+            let place = RecordPlace::new(data, spans.into_iter().collect(), &self.dialect);
+            return Err(Error::HeaderDamaged { line, code, detail, place });
         }
         block.rows.columns = extent.fields;
         block.push_record(0, line, data);
@@ -618,21 +637,47 @@ impl<R: Read> CsvReader<R> {
         if self.header.iter().any(|name| name == GUARDED_COLUMN) {
             self.header.iter_mut().for_each(|name| *name = unguarded(name).to_owned());
         }
-        check_names(&self.header, line)?;
+        let place = |columns: &[usize]| {
+            let cells = places::cells(data, &self.dialect);
+            let spans = columns.iter().filter_map(|column| cells.get(column - 1).cloned());
+            RecordPlace::new(data, spans.collect(), &self.dialect)
+        };
+        check_names(&self.header, line, place)?;
         self.input.consume(extent.next);
         self.line += extent.lines;
         Ok(())
     }
+
+    /// The record at the start of the unread bytes, as the header that can't be read.
+    fn header_damaged(&self, broken: Broken) -> Error {
+        let (data, _) = self.input.window(self.lookahead());
+        // Behind its line it may be rows that the quote has swallowed.
+        let line_end = || memchr(b'\n', &data[broken.at..]).map_or(data.len(), |at| broken.at + at);
+        let end = match broken.code {
+            Code::UnclosedQuote | Code::RecordTooLong => line_end(),
+            _ => broken.at + 1,
+        };
+        let place =
+            RecordPlace::new(data, std::iter::once(broken.at..end).collect(), &self.dialect);
+        let (line, code, detail) = (self.line, broken.code, self.describe(broken));
+        Error::HeaderDamaged { line, code, detail, place }
+    }
 }
 
-fn check_names(names: &[String], line: u64) -> Result<(), Error> {
+fn check_names(
+    names: &[String],
+    line: u64,
+    place: impl Fn(&[usize]) -> Box<RecordPlace>,
+) -> Result<(), Error> {
     let mut seen = std::collections::HashMap::with_capacity(names.len());
     for (name, column) in names.iter().zip(1..) {
         if name.is_empty() {
-            return Err(Error::EmptyName { line, column });
+            return Err(Error::EmptyName { line, column, place: place(&[column]) });
         }
         if let Some(first) = seen.insert(name.as_str(), column) {
-            return Err(Error::DuplicateName { line, name: name.clone(), first, second: column });
+            let place = place(&[column, first]);
+            let (name, second) = (name.clone(), column);
+            return Err(Error::DuplicateName { line, name, first, second, place });
         }
     }
     Ok(())

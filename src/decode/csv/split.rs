@@ -12,7 +12,7 @@ use super::{
     reader::ResumePlace,
     scan::Scan,
 };
-use crate::model::{TextEncoding, TextRows};
+use crate::model::{LinePlace, TextEncoding, TextRows};
 use crate::source::{CheckedFile, CheckedReader};
 
 /// Blocks that the strict reader reads at most before cutting is tried again.
@@ -202,6 +202,7 @@ impl Splitter {
         let Scanned { mut rows, next, lines, outcome, .. } = *scanned;
         self.taken += 1;
         let before = self.settled;
+        rows.start = Some(LinePlace { offset: before.offset, line: before.line });
         for record in &mut rows.records {
             record.row += before.rows;
             record.line += before.line;

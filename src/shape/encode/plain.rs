@@ -12,6 +12,7 @@ use crate::shape::{
     arrow_cells::Put,
     cells::RowCells,
     datetime::DateFormat,
+    json,
     lanes::{self, STEP_BYTES, Step, step_of},
     plan::{Empty, Plan, Target, ValueType},
 };
@@ -25,6 +26,9 @@ const STAGE_BYTES: usize = 4096;
 
 /// The longest value that is looked at: a longer one may have more characters than the server keeps.
 const VALUE_BYTES_MAX: usize = limits::STRING_CHARS_MAX;
+
+/// The longest text that is escaped here: it has room whatever its bytes are.
+const ESCAPED_BYTES_MAX: usize = VALUE_BYTES_MAX / json::ESCAPED_BYTES;
 
 /// Bytes that writing a member may touch: key, value, and what a step copies behind it.
 const MEMBER_BYTES_MAX: usize = KEY_BYTES_MAX + VALUE_BYTES_MAX + 2 * STEP_BYTES;
@@ -304,7 +308,12 @@ impl PlainColumn {
             Form::Bool => is_empty | lanes::is_bool(first, len),
         };
         if !is_plain {
-            return None;
+            return match form {
+                Form::Text | Form::DatedText => {
+                    self.write_escaped(bytes.get(start..start + len)?, at, out)
+                }
+                _ => None,
+            };
         }
         let end = self.close(at, len, out);
         // Not branched on: nobody can guess which cells are empty.
@@ -321,18 +330,36 @@ impl PlainColumn {
         at: usize,
         out: &mut Room,
     ) -> Option<usize> {
-        let is_text = match self.form {
-            Form::Text => text[0] != b'[',
-            Form::DatedText => !matches!(text[0], b'[' | b'0'..=b'9'),
-            _ => false,
-        };
-        if !is_text || len > VALUE_BYTES_MAX {
+        if !self.is_one_text(text) || len > VALUE_BYTES_MAX {
             return None;
         }
-        simd.vectorize(
+        let is_plain = simd.vectorize(
             #[inline(always)]
-            || copy_text(simd, text, len, &mut out[at..]).then(|| self.close(at, len, out)),
-        )
+            || copy_text(simd, text, len, &mut out[at..]),
+        );
+        if is_plain {
+            return Some(self.close(at, len, out));
+        }
+        self.write_escaped(text.get(..len)?, at, out)
+    }
+
+    /// The same of a text in which something needs an escape.
+    #[inline(never)]
+    fn write_escaped(&self, text: &[u8], at: usize, out: &mut Room) -> Option<usize> {
+        if !self.is_one_text(text) || text.len() > ESCAPED_BYTES_MAX {
+            return None;
+        }
+        let len = json::put_escaped(&mut out[at..], text)?;
+        Some(self.close(at, len, out))
+    }
+
+    /// Whether the column is one of texts, and this is no list and nothing that may look like a date.
+    fn is_one_text(&self, text: &[u8]) -> bool {
+        match self.form {
+            Form::Text => text.first() != Some(&b'['),
+            Form::DatedText => !matches!(text.first(), Some(b'[' | b'0'..=b'9')),
+            _ => false,
+        }
     }
 
     /// The same of a cell of a typed file that is no text: its column writes it.

@@ -30,7 +30,10 @@ struct Entry {
 
 /// Reads the text of MoEngage's mapping file.
 pub(super) fn parse(text: &str, kind: Kind) -> Result<Mapping, Error> {
-    let file: File = serde_json::from_str(text).map_err(|error| Error::Json(error.to_string()))?;
+    let file: File = serde_json::from_str(text).map_err(|error| Error::Json {
+        at: offset(text, error.line(), error.column()),
+        reason: error.to_string(),
+    })?;
     let columns =
         file.mapping.into_iter().map(|entry| entry.resolve(kind)).collect::<Result<Vec<_>, _>>()?;
     if !columns.iter().any(|column| column.target == Target::CustomerId) {
@@ -43,6 +46,13 @@ pub(super) fn parse(text: &str, kind: Kind) -> Result<Mapping, Error> {
         event: None,
         update_existing_only: false,
     })
+}
+
+/// The offset of a line and a column, both from 1, where they name a byte.
+fn offset(text: &str, line: usize, column: usize) -> usize {
+    let lines = text.split_inclusive('\n').take(line.saturating_sub(1));
+    let start: usize = lines.map(str::len).sum();
+    (start + column.saturating_sub(1)).min(text.len())
 }
 
 impl Entry {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Error, Mapping};
+use super::{Error, Fault, Mapping};
 use crate::model::Kind;
 use crate::shape::{
     datetime::{DateFormat, Zone},
@@ -124,8 +124,7 @@ struct Defaults {
 
 /// Reads the text of a mapping in TOML.
 pub(super) fn parse(text: &str, flag: Option<Kind>) -> Result<Mapping, Error> {
-    let file: File =
-        toml::from_str(text).map_err(|error| Error::Toml(with_suggestion(&error.to_string())))?;
+    let file: File = toml::from_str(text).map_err(|error| wrong(&error, text))?;
     read(file, text, flag)
 }
 
@@ -135,14 +134,24 @@ pub(super) fn of_table(
     text: &str,
     flag: Option<Kind>,
 ) -> Result<Mapping, Error> {
-    let file = File::deserialize(table)
-        .map_err(|error| Error::Toml(with_suggestion(&error.to_string())))?;
+    let file = File::deserialize(table).map_err(|error| wrong(&error, text))?;
     read(file, text, flag)
+}
+
+/// What the parser says of a file.
+fn wrong(error: &toml::de::Error, text: &str) -> Error {
+    let fault = Fault::of(error);
+    Error::Toml { reason: fault.with_line(text), key: fault.key, span: fault.span }
+}
+
+/// What is wrong with a key of a file.
+fn wrong_key(key: &str, reason: String) -> Error {
+    Error::Toml { reason, key: Some(key.to_owned()), span: None }
 }
 
 fn read(file: File, text: &str, flag: Option<Kind>) -> Result<Mapping, Error> {
     if let Some(question) = file.decide {
-        return Err(Error::Undecided { place: place(text, None), question });
+        return Err(Error::Undecided { place: place(text, None), column: None, question });
     }
     let stated = file.kind.as_deref().map(kind).transpose()?;
     if let (Some(file), Some(flag)) = (stated, flag)
@@ -152,29 +161,33 @@ fn read(file: File, text: &str, flag: Option<Kind>) -> Result<Mapping, Error> {
     }
     let zone = match &file.timezone {
         None => Zone::Utc,
-        Some(name) => zone(name).map_err(Error::Toml)?,
+        Some(name) => zone(name).map_err(|reason| wrong_key("timezone", reason))?,
     };
     let kind = stated.or(flag).unwrap_or(Kind::Users);
-    let wrong = |reason: &str| Err(Error::Toml(reason.to_owned()));
+    let wrong = |key: &str, reason: &str| Err(wrong_key(key, reason.to_owned()));
     if file.event.is_some() && kind != Kind::Events {
-        return wrong("`event` names the action of events; set kind = \"events\"");
+        return wrong("event", "`event` names the action of events; set kind = \"events\"");
     }
     if file.event.as_deref() == Some("") {
-        return wrong("`event` is empty; name the action");
+        return wrong("event", "`event` is empty; name the action");
     }
     if file.update_existing_only && kind != Kind::Users {
-        return wrong("`update_existing_only` is about users; leave it out");
+        return wrong(
+            "update_existing_only",
+            "`update_existing_only` is about users; leave it out",
+        );
     }
     let (true_words, false_words) = (file.true_words, file.false_words);
     let defaults = Defaults { kind, zone, true_words, false_words };
     let mut columns = Vec::with_capacity(file.columns.len() + file.constants.len());
     for (name, value) in file.columns {
-        let entry = Entry::deserialize(value).map_err(|error| Error::Entry {
-            column: name.clone(),
-            reason: with_suggestion(&error.to_string()),
+        let entry = Entry::deserialize(value).map_err(|error| {
+            let Fault { reason, key, .. } = Fault::of(&error);
+            Error::Entry { column: name.clone(), key, reason }
         })?;
         if let Some(question) = entry.decide {
-            return Err(Error::Undecided { place: place(text, Some(&name)), question });
+            let place = place(text, Some(&name));
+            return Err(Error::Undecided { place, column: Some(name), question });
         }
         columns.push(entry.resolve(name, &defaults)?);
     }
@@ -219,10 +232,9 @@ fn line_of_decide(text: &str, column: Option<&str>) -> Option<usize> {
 
 fn kind(name: &str) -> Result<Kind, Error> {
     let kinds = [Kind::Users, Kind::Events, Kind::Devices];
-    kinds
-        .into_iter()
-        .find(|kind| kind.as_str() == name)
-        .ok_or_else(|| Error::Toml(format!("kind `{name}` is none of users, events and devices")))
+    kinds.into_iter().find(|kind| kind.as_str() == name).ok_or_else(|| {
+        wrong_key("kind", format!("kind `{name}` is none of users, events and devices"))
+    })
 }
 
 fn zone(name: &str) -> Result<Zone, String> {
@@ -234,7 +246,12 @@ fn zone(name: &str) -> Result<Zone, String> {
 
 impl Entry {
     fn resolve(self, source: String, defaults: &Defaults) -> Result<PlanColumn, Error> {
-        let fail = |reason: String| Error::Entry { column: source.clone(), reason };
+        let fail_at = |key: Option<&str>, reason: String| Error::Entry {
+            column: source.clone(),
+            key: key.map(str::to_owned),
+            reason,
+        };
+        let fail = |reason: String| fail_at(None, reason);
         let said = usize::from(self.to.is_some())
             + usize::from(self.attribute.is_some())
             + usize::from(self.identifier.is_some())
@@ -246,7 +263,10 @@ impl Entry {
             return Ok(PlanColumn::new(&source, Target::Skip, &source, ValueType::Text));
         }
         let (target, path) = match (self.to, self.attribute, self.identifier) {
-            (Some(field), ..) => (own(&field, defaults.kind).map_err(fail)?, vec![field]),
+            (Some(field), ..) => (
+                own(&field, defaults.kind).map_err(|reason| fail_at(Some("to"), reason))?,
+                vec![field],
+            ),
             (_, Some(Path::Levels(levels)), _) if !levels.is_empty() => (Target::Attribute, levels),
             (_, Some(Path::Dotted(name)), _) => {
                 (Target::Attribute, name.split('.').map(str::to_owned).collect())
@@ -255,7 +275,8 @@ impl Entry {
                 (Target::Identifier, vec![name])
             }
             (_, _, Some(_)) => {
-                return Err(fail("a device is identified by customer_id and device_id".into()));
+                let reason = "a device is identified by customer_id and device_id";
+                return Err(fail_at(Some("identifier"), reason.into()));
             }
             _ => (
                 own_field(defaults.kind, &source).unwrap_or(Target::Attribute),
@@ -263,7 +284,8 @@ impl Entry {
             ),
         };
         if path.iter().any(String::is_empty) {
-            return Err(fail("the attribute's name is empty, or a level of it is".into()));
+            let reason = "the attribute's name is empty, or a level of it is";
+            return Err(fail_at(Some("attribute"), reason.into()));
         }
         // A device's documented attributes are fields with rules of their own.
         let target = match (defaults.kind, target, path.as_slice()) {
@@ -285,7 +307,8 @@ impl Entry {
                 None | Some("string") => Items::Text,
                 Some("double") => Items::Number,
                 Some(other) => {
-                    return Err(fail(format!("items = \"{other}\" is neither string nor double")));
+                    let reason = format!("items = \"{other}\" is neither string nor double");
+                    return Err(fail_at(Some("items"), reason));
                 }
             }),
             "json" => ValueType::Json,
@@ -299,14 +322,15 @@ impl Entry {
         };
         let is = |only: bool, key: &str, word: &str| match only {
             true => Ok(()),
-            false => Err(fail(format!("`{key}` is for type = \"{word}\" alone"))),
+            false => Err(fail_at(Some(key), format!("`{key}` is for type = \"{word}\" alone"))),
         };
         is(self.format.is_none() || matches!(value, ValueType::DateTime(_)), "format", "datetime")?;
         let is_array = matches!(value, ValueType::Array(_));
         is(self.items.is_none() || is_array, "items", "array")?;
         is(self.separator.is_none() || is_array, "separator", "array")?;
         if self.separator.as_deref() == Some("") {
-            return Err(fail("`separator` is empty; name what stands between the elements".into()));
+            let reason = "`separator` is empty; name what stands between the elements";
+            return Err(fail_at(Some("separator"), reason.into()));
         }
         let or = |own: Vec<String>, default: &[String]| match own.is_empty() {
             true => default.to_vec(),
@@ -318,7 +342,7 @@ impl Entry {
             null_words: self.null,
             zone: match &self.timezone {
                 None => defaults.zone,
-                Some(name) => zone(name).map_err(fail)?,
+                Some(name) => zone(name).map_err(|reason| fail_at(Some("timezone"), reason))?,
             },
             separator: self.separator.unwrap_or_else(|| Reading::default().separator),
         };
@@ -398,18 +422,6 @@ fn document(value: toml::Value) -> Option<serde_json::Value> {
             fields.collect::<Option<serde_json::Map<_, _>>>()?.into()
         }
     })
-}
-
-/// A message of the parser, with what was probably meant where it names an unknown key.
-/// What is wrong with a file, and which of the keys that there are was probably meant.
-pub fn with_suggestion(message: &str) -> String {
-    let message = message.trim_end();
-    let hint = message
-        .split_once("unknown field `")
-        .and_then(|(_, rest)| rest.split_once('`'))
-        .map(|(written, rest)| did_you_mean(written, rest.split('`').skip(1).step_by(2)))
-        .unwrap_or_default();
-    format!("{message}{hint}")
 }
 
 #[cfg(test)]

@@ -5,13 +5,15 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     io::{IsTerminal, Write},
     sync::Mutex,
     time::{Duration, Instant},
 };
 
 use indicatif::{
-    HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle,
+    DecimalBytes, HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState,
+    ProgressStyle,
 };
 
 /// Time between two plain lines, and between two JSON events.
@@ -21,14 +23,27 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 const PACE_OVER: Duration = Duration::from_secs(60);
 const PACE_EVERY: Duration = Duration::from_secs(1);
 
-/// Columns of a bar, at most, and of all that stands beside it.
+/// Columns of a bar, at most; below the least there is none.
 const BAR_COLUMNS_MAX: usize = 40;
-const BESIDE_COLUMNS: usize = 54;
+const BAR_COLUMNS_MIN: usize = 10;
 
-/// What stands beside the bars.
-const READING: &str = "{percent:>3} %  {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
-const CHECKED: &str = "{percent:>3} %  {total_bytes} {msg}";
-const SENDING: &str = "{percent:>3} %  {human_pos} of {human_len} rows\n          {wide_msg}";
+/// What stands beside a bar, the fullest first, and the columns that it may take with the phase's
+/// name before it.
+const READING: [(&str, usize); 4] = [
+    (
+        "{percent:>3} %  {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {left}",
+        70,
+    ),
+    ("{percent:>3} %  {decimal_bytes} of {decimal_total_bytes}, {left}", 57),
+    ("{percent:>3} %  {decimal_bytes} of {decimal_total_bytes}", 39),
+    ("{percent:>3} %", 15),
+];
+const CHECKED: [(&str, usize); 2] =
+    [("{percent:>3} %  {decimal_total_bytes} {msg}", 46), ("{percent:>3} %", 15)];
+const SENDING: [(&str, usize); 2] = [
+    ("{percent:>3} %  {human_pos} of {human_len} rows\n          {wide_msg}", 46),
+    ("{percent:>3} %  {human_pos} rows\n          {wide_msg}", 32),
+];
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,7 +257,7 @@ impl State {
     fn begin_bars(&mut self) {
         // What was checked stays in sight above what is sent.
         if let (Phase::Send, Some((bytes, seconds))) = (self.phase, self.checked) {
-            let bar = self.bars.add(ProgressBar::new(bytes).with_style(style(CHECKED)));
+            let bar = self.bars.add(ProgressBar::new(bytes).with_style(style(&CHECKED)));
             bar.set_position(bytes);
             bar.set_prefix("checked");
             bar.set_message(format!("in {}", duration(seconds.ceil() as u64)));
@@ -250,8 +265,8 @@ impl State {
             self.checked_bar = bar;
         }
         let bar = ProgressBar::new(self.total).with_style(style(match self.phase {
-            Phase::Send => SENDING,
-            _ => READING,
+            Phase::Send => SENDING.as_slice(),
+            _ => READING.as_slice(),
         }));
         self.bar = self.bars.add(bar);
         self.bar.set_prefix(self.phase.word());
@@ -326,8 +341,8 @@ impl State {
             ),
             _ => format!(
                 "{word}: {} of {} ({percent} %)",
-                HumanBytes(self.done),
-                HumanBytes(self.total)
+                DecimalBytes(self.done),
+                DecimalBytes(self.total)
             ),
         });
     }
@@ -374,15 +389,28 @@ pub fn duration(seconds: u64) -> String {
     }
 }
 
-/// The style of a bar, which gives way on a narrow terminal.
-fn style(beside: &str) -> ProgressStyle {
+/// The style of a bar on the terminal of stderr.
+fn style(beside: &[(&str, usize)]) -> ProgressStyle {
     let columns = terminal_size::terminal_size_of(std::io::stderr());
     let columns = columns.map_or(80, |(columns, _)| usize::from(columns.0));
-    let template = match columns.saturating_sub(BESIDE_COLUMNS).min(BAR_COLUMNS_MAX) {
-        0..10 => format!("{{prefix:>9}} {beside}"),
-        bar => format!("{{prefix:>9}} {{bar:{bar}.cyan/dim}} {beside}"),
+    let left = |state: &ProgressState, text: &mut dyn fmt::Write| {
+        let _ = write!(text, "{} left", duration(state.eta().as_secs()));
     };
-    ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    ProgressStyle::with_template(&template(beside, columns))
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("left", left)
+}
+
+/// The fullest text for which so many columns have room, and a bar rather than the fullest text.
+fn template(beside: &[(&str, usize)], columns: usize) -> String {
+    let with_bar = beside.iter().find(|(_, taken)| taken + 1 + BAR_COLUMNS_MIN <= columns);
+    // A bar without a number of bytes or rows says too little.
+    if let Some((text, taken)) = with_bar.filter(|(text, _)| text.contains("  {")) {
+        let bar = (columns - taken - 1).min(BAR_COLUMNS_MAX);
+        return format!("{{prefix:>9}} {{bar:{bar}.cyan/dim}} {text}");
+    }
+    let fits = beside.iter().find(|(_, taken)| *taken <= columns).or(beside.last());
+    format!("{{prefix:>9}} {}", fits.map_or("", |(text, _)| text))
 }
 
 #[cfg(test)]
@@ -400,5 +428,56 @@ mod tests {
         ] {
             assert_eq!(duration(seconds), text);
         }
+    }
+    /// A template's first line, with the longest texts that its keys become.
+    fn longest(template: &str) -> String {
+        let mut text = template.lines().next().expect("a line").to_owned();
+        for (key, longest) in [
+            ("{prefix:>9}", "inferring"),
+            ("{percent:>3}", "100"),
+            ("{decimal_bytes}", "999.99 GB"),
+            ("{decimal_total_bytes}", "999.99 GB"),
+            ("{decimal_bytes_per_sec}", "999.99 MB/s"),
+            ("{left}", "59 min 59 s left"),
+            ("{human_pos}", "50,000,000"),
+            ("{human_len}", "50,000,000"),
+            ("{msg}", "in 59 min 59 s"),
+        ] {
+            text = text.replace(key, longest);
+        }
+        match text.split_once("{bar:") {
+            None => text,
+            Some((before, rest)) => {
+                let (columns, rest) = rest.split_once(".cyan/dim}").expect("a bar");
+                let bar = "█".repeat(columns.parse().expect("a number"));
+                format!("{before}{bar}{rest}")
+            }
+        }
+    }
+
+    #[test]
+    fn no_bar_wraps_on_any_terminal() {
+        for columns in 32..220 {
+            for beside in [READING.as_slice(), &CHECKED, &SENDING] {
+                let text = longest(&template(beside, columns));
+                assert!(!text.contains('{'), "{text}");
+                assert!(text.chars().count() <= columns, "{columns}: {text}");
+            }
+        }
+        let bars = [45, 80, 200].map(|columns| longest(&template(&READING, columns)));
+        assert_eq!(
+            bars,
+            [
+                "inferring 100 %  999.99 GB of 999.99 GB".to_owned(),
+                format!(
+                    "inferring {} 100 %  999.99 GB of 999.99 GB, 59 min 59 s left",
+                    "█".repeat(22)
+                ),
+                format!(
+                    "inferring {} 100 %  999.99 GB of 999.99 GB, 999.99 MB/s, 59 min 59 s left",
+                    "█".repeat(40)
+                ),
+            ]
+        );
     }
 }

@@ -141,7 +141,7 @@ fn documents() -> Vec<String> {
             let path = entry.path();
             if path.is_dir() {
                 dirs.push(path);
-            } else {
+            } else if path.extension().is_some_and(|end| end == "md") {
                 let name = path.strip_prefix(root).expect("below the root");
                 names.push(name.to_string_lossy().into_owned());
             }
@@ -184,6 +184,33 @@ fn every_link_of_the_documents_leads_somewhere() {
         }
     }
     assert!(count > 100, "{count} links");
+}
+
+/// The pictures of the README: there, small enough for a page, and told in words.
+#[test]
+fn every_picture_is_shown_and_told() {
+    let readme = read("README.md");
+    let mut shown: Vec<&str> = Vec::new();
+    for picture in readme.split("![").skip(1) {
+        let (words, rest) = picture.split_once("](").expect("a picture's address");
+        let path = rest.split(')').next().unwrap_or_default();
+        assert!(words.len() > 40, "{path} is told in: {words}");
+        shown.push(path);
+    }
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images");
+    let mut there: Vec<String> = Vec::new();
+    for entry in fs::read_dir(dir).expect("a directory").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".png") {
+            let bytes = fs::read(entry.path()).expect("a picture");
+            assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n"), "{name} is no PNG");
+            assert!(bytes.len() < 150_000, "{name} has {} bytes", bytes.len());
+            there.push(format!("docs/images/{name}"));
+        }
+    }
+    shown.sort_unstable();
+    there.sort_unstable();
+    assert_eq!(shown, there);
 }
 
 #[test]

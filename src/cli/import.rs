@@ -97,12 +97,17 @@ pub fn run(args: ImportArgs) -> Result<Exit, Error> {
         End::Complete | End::Already(_) => false,
     };
     let typed = &args.job.typed;
+    // What was an exercise does not go on for real.
+    let to_file = args.job.file_has_destination && !args.target.sandbox;
     let next = match &outcome.end {
-        // An emulator of its own is gone with the run.
-        End::Stopped(_) if args.target.sandbox || !resumable => None,
+        End::Stopped(_) if !resumable => None,
+        // An emulator of its own is gone with the run, and with it what it was sent.
+        End::Stopped(_) if args.target.sandbox => {
+            Some(next::import(&job.inputs, &[], typed, to_file))
+        }
         End::Stopped(_) => Some(next::resume(&job.run_dir, typed)),
         _ if !outcome.rejects.is_empty() => {
-            Some(next::import(&job.inputs, &outcome.rejects, typed, args.job.file_has_destination))
+            Some(next::import(&job.inputs, &outcome.rejects, typed, to_file))
         }
         _ => Some(format!("moebulk status {}", next::quoted(&job.run_dir.to_string_lossy()))),
     };

@@ -137,12 +137,14 @@ fn conclude(outcome: &Outcome, output: Output, next: Option<&str>) -> Exit {
         Output::Json => report::to_json(&outcome.summary).unwrap_or_default(),
         Output::Text => text::summary(outcome, next, &terminal::look(&io::stdout())),
     };
+    // First, so that the summary's last line, the command to type next, is the last one.
+    let exit = ending(outcome);
     let mut stdout = io::stdout().lock();
     let printed = writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush());
     if printed.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
         return Exit::BROKEN_PIPE;
     }
-    ending(outcome)
+    exit
 }
 
 /// Says what stopped a run, and gives its exit code.

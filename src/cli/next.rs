@@ -16,7 +16,7 @@ const LEFT_OUT: [&str; 8] =
 /// beside them.
 const NOT_OF_REJECTS: [&str; 5] = ["mapping", "limit", "offset", "no_header", "skip_lines"];
 
-/// The import of what was checked: of the rejects, where there are any to mend.
+/// The import of some inputs: of the rejects alone, where they are all that is left.
 pub fn import(inputs: &[PathBuf], rejects: &[RejectsFile], typed: &Held, has_file: bool) -> String {
     let mut words = vec!["moebulk".to_owned(), "import".to_owned()];
     if rejects.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::SystemTime};
 
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::{DecimalBytes, HumanCount};
 
 use crate::journal::Snapshot;
 use crate::model::Kind;
@@ -13,6 +13,9 @@ use crate::shape::mapping::RESOLVED_FILE;
 
 /// Width of the names in a table; longer ones stand out. Beyond 65,535 `format!` panics.
 const NAME_WIDTH_MAX: usize = 200;
+
+/// Names in a line of the plan.
+const NAMES_MAX: usize = 3;
 
 /// How many columns the table of types shows.
 const COLUMNS_MAX: usize = 60;
@@ -67,8 +70,8 @@ pub fn plan(proposal: &Proposal<'_>, job: &Job) -> String {
     lines.push(format!(
         "  requests  {} of at most {}, {} in all",
         HumanCount(summary.bodies.count),
-        HumanBytes(summary.bodies.bytes_max),
-        HumanBytes(summary.bodies.bytes)
+        DecimalBytes(summary.bodies.bytes_max),
+        DecimalBytes(summary.bodies.bytes)
     ));
     let seconds = summary.plan.seconds_at_limit as u64;
     lines.push(format!(
@@ -80,7 +83,7 @@ pub fn plan(proposal: &Proposal<'_>, job: &Job) -> String {
     for (file, columns) in &proposal.unused {
         lines.push(format!(
             "  not sent  columns of {file} that the mapping does not name: {}",
-            columns.join(", ")
+            some(columns)
         ));
     }
     lines.push(match job.kind {
@@ -101,6 +104,14 @@ pub fn plan(proposal: &Proposal<'_>, job: &Job) -> String {
         }
     });
     lines.join("\n")
+}
+
+/// Names as a list, and how many more there are.
+fn some(names: &[String]) -> String {
+    match names.len().checked_sub(NAMES_MAX) {
+        None | Some(0 | 1) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..NAMES_MAX].join(", ")),
+    }
 }
 
 /// The rate that the rows are held to.
@@ -152,7 +163,7 @@ pub fn status(snapshot: &Snapshot, run_dir: &Path) -> String {
     let mut lines = vec![format!("{} to {} {}", binding.kind, binding.endpoint, binding.app_id)];
     lines.push(format!("  run        {}", run_dir.display()));
     for input in &binding.inputs {
-        lines.push(format!("  input      {} ({})", input.path, HumanBytes(input.bytes)));
+        lines.push(format!("  input      {} ({})", input.path, DecimalBytes(input.bytes)));
     }
     if let Some(plan) = &snapshot.plan {
         let pending = plan.rows_accepted.saturating_sub(progress.delivered + failed);

@@ -24,6 +24,9 @@ pub fn run(args: ValidateArgs) -> Result<Exit, Error> {
     if let Some(table) = text::inferred(&outcome.inferred, &job) {
         say(&table);
     }
-    let next = next::import(&job.inputs, &outcome.rejects, &typed, to_file);
-    Ok(conclude(&outcome, output, Some(&next)))
+    let rows = &outcome.summary.rows;
+    // The rejects alone are no import of what is valid.
+    let rejects = if rows.accepted == 0 { outcome.rejects.as_slice() } else { &[] };
+    let next = (rows.read > 0).then(|| next::import(&job.inputs, rejects, &typed, to_file));
+    Ok(conclude(&outcome, output, next.as_deref()))
 }

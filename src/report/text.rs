@@ -11,14 +11,26 @@ use crate::model::{Code, Diagnostic, FirstPlace, ProblemSummary, Summary};
 /// Width of a column of a table; longer cells stand out. Beyond 65,535 `format!` panics.
 const CELL_WIDTH_MAX: usize = 200;
 
-/// Lines of the table of problems; the rest is in the JSON report.
+/// The screen that the summary fits, with the prompt below it, where it is not a terminal that tells.
+const SCREEN_LINES: usize = 24;
+const SCREEN_COLUMNS: usize = 80;
+
+/// Lines of the table of problems; the rest is in the JSON report. Fewer, where a screen has no room.
 const PROBLEMS_MAX: usize = 12;
+const PROBLEMS_WANTED: usize = 5;
+const PROBLEMS_MIN: usize = 3;
 
 /// Places named for one problem.
 const PLACES_MAX: usize = 3;
 
+/// Columns of places where they are but numbers.
+const PLACES_WIDTH_MAX: usize = 24;
+
 /// Codes that are explained below the table.
 const HELPS_MAX: usize = 4;
+
+/// Characters of a file's path above the places in it, at least: where there is room, more.
+const FILE_WIDTH_MIN: usize = 12;
 
 /// Characters of a column's name in the table.
 const COLUMN_WIDTH_MAX: usize = 32;
@@ -50,19 +62,23 @@ pub fn to_text(
     let steps = steps(next);
     if !summary.problems.is_empty() {
         lines.extend([String::new(), "problems".to_owned()]);
-        lines.extend(table(&summary.problems));
+        let width = look.width.max(1);
         // A blank line and a head before the steps, and the prompt behind them.
-        let others = lines
-            .iter()
-            .chain(&steps)
-            .chain(&helps(&summary.problems, first_rows))
-            .map(|line| line.chars().count().div_ceil(look.width.max(1)).max(1))
-            .sum::<usize>();
-        let taken = others + 3;
+        let taken = height(&lines, width) + height(&steps, width) + 3;
+        // The first row is shown in any case.
+        let first = first_rows.first().map_or(0, |first| render(first, look).lines().count() + 1);
+        let screen = look.height.map_or(SCREEN_LINES, |lines| lines.saturating_sub(first));
+        let explained = &first_rows[..first_rows.len().min(1)];
+        let room = screen.saturating_sub(taken);
+        let (rows, meanings) = fitting(&summary.problems, explained, room, width);
+        let table = table(&summary.problems, rows);
+        let helped = helps(&summary.problems, explained, meanings);
+        let taken = taken + height(&table, width) + height(&helped, width);
         let room = look.height.map(|height| height.saturating_sub(taken));
         let shown = shown(first_rows, look, room);
         let explained = &first_rows[..shown.len()];
-        lines.extend(helps(&summary.problems, explained));
+        lines.extend(table);
+        lines.extend(helps(&summary.problems, explained, meanings));
         lines.extend(shown.into_iter().flat_map(|text| [String::new(), text]));
     }
     if !steps.is_empty() {
@@ -100,18 +116,25 @@ pub(super) fn outcome(summary: &Summary) -> String {
     let [read, accepted, rejected, delivered, failed, pending] =
         [rows.read, rows.accepted, rows.rejected, rows.delivered, rows.failed, rows.pending]
             .map(thousands);
+    let (all, noun) = match rows.read {
+        1 => ("the only row".to_owned(), "row"),
+        _ => (format!("all {read} rows"), "rows"),
+    };
     match (summary.command.as_str(), summary.complete) {
         (_, true) if rows.read == 0 => "the inputs have no data rows".to_owned(),
-        ("import", true) if rows.delivered == rows.read => format!("all {read} rows delivered"),
+        ("import", true) if rows.delivered == rows.read => format!("{all} delivered"),
+        (_, true) if rows.rejected == rows.read => format!("{all} rejected"),
         ("import", true) => {
-            format!("{delivered} of {read} rows delivered, {rejected} rejected, {failed} failed")
+            format!("{delivered} of {read} {noun} delivered, {rejected} rejected, {failed} failed")
         }
         ("import", false) => format!(
             "stopped before the end: {delivered} of {accepted} accepted rows delivered, {pending} pending"
         ),
-        (_, true) if rows.rejected == 0 => format!("all {read} rows are valid"),
+        (_, true) if rows.rejected == 0 => {
+            format!("{all} {} valid", if rows.read == 1 { "is" } else { "are" })
+        }
         (_, true) => format!("{rejected} of {read} rows rejected, {accepted} valid"),
-        (_, false) => format!("stopped before the end, {read} rows read"),
+        (_, false) => format!("stopped before the end, {read} {noun} read"),
     }
 }
 
@@ -154,23 +177,62 @@ fn figures(summary: &Summary) -> Vec<String> {
     lines
 }
 
-fn table(problems: &[ProblemSummary]) -> Vec<String> {
+/// Lines of a screen that some lines take.
+fn height(lines: &[String], width: usize) -> usize {
+    lines.iter().map(|line| line.chars().count().div_ceil(width).max(1)).sum()
+}
+
+/// How many problems the table has, and how many codes are explained, in so many lines of a screen where
+/// that can be.
+fn fitting(
+    problems: &[ProblemSummary],
+    explained: &[Diagnostic],
+    room: usize,
+    width: usize,
+) -> (usize, usize) {
+    let (mut rows, mut meanings) = (problems.len().min(PROBLEMS_MAX), HELPS_MAX);
+    loop {
+        let mut lines = table(problems, rows);
+        lines.extend(helps(problems, explained, meanings));
+        if height(&lines, width) <= room {
+            return (rows, meanings);
+        } else if meanings > 2 {
+            meanings -= 1;
+        } else if rows > PROBLEMS_WANTED {
+            rows -= 1;
+        } else if meanings > 1 {
+            meanings -= 1;
+        } else if rows > PROBLEMS_MIN {
+            rows -= 1;
+        } else {
+            return (rows, meanings);
+        }
+    }
+}
+
+fn table(problems: &[ProblemSummary], rows: usize) -> Vec<String> {
+    let shown = &problems[..rows];
+    let file = only_file(shown);
     let head = ["code", "severity", "column", "count", "first at"].map(str::to_owned);
-    let rows: Vec<[String; 5]> = std::iter::once(head)
-        .chain(problems.iter().take(PROBLEMS_MAX).map(|problem| {
+    let mut cells: Vec<[String; 5]> = std::iter::once(head)
+        .chain(shown.iter().map(|problem| {
             [
                 problem.code.to_owned(),
                 problem.severity.to_owned(),
                 problem.column.as_deref().map_or_else(|| "-".to_owned(), column),
                 thousands(problem.count),
-                places(problem),
+                places(problem, file.is_none()),
             ]
         }))
         .collect();
-    let width = |cell: usize| rows.iter().map(|row| row[cell].chars().count()).max().unwrap_or(0);
+    let width = |cell: usize| cells.iter().map(|row| row[cell].chars().count()).max().unwrap_or(0);
     let width = |cell: usize| width(cell).min(CELL_WIDTH_MAX);
     let [code_width, severity_width, column_width, count_width] = [0, 1, 2, 3].map(width);
-    let mut lines: Vec<String> = rows
+    if let (Some(head), Some(file)) = (cells.first_mut(), file) {
+        let before = code_width + severity_width + column_width + count_width + 10;
+        head[4] = only(file, SCREEN_COLUMNS.saturating_sub(before));
+    }
+    let mut lines: Vec<String> = cells
         .iter()
         .map(|[code, severity, column, count, first]| {
             format!(
@@ -178,23 +240,60 @@ fn table(problems: &[ProblemSummary]) -> Vec<String> {
             )
         })
         .collect();
-    if let Some(more @ 1..) = problems.len().checked_sub(PROBLEMS_MAX) {
+    if let Some(more @ 1..) = problems.len().checked_sub(rows) {
         lines.push(format!("  and {} more in {REPORT_FILE}", thousands(more as u64)));
     }
     lines
 }
 
 /// What the most important codes mean, each once, but for those that are shown with a row.
-fn helps(problems: &[ProblemSummary], explained: &[Diagnostic]) -> Vec<String> {
+fn helps(problems: &[ProblemSummary], explained: &[Diagnostic], most: usize) -> Vec<String> {
     let mut seen: BTreeSet<&str> =
         explained.iter().filter_map(|diagnostic| diagnostic.code).map(Code::as_str).collect();
-    let most = HELPS_MAX.saturating_sub(seen.len());
+    let most = most.saturating_sub(seen.len());
     let helps = problems.iter().filter(|problem| seen.insert(problem.code)).take(most);
     helps.map(|problem| format!("  {}: {}", problem.code, problem.help)).collect()
 }
 
-fn places(problem: &ProblemSummary) -> String {
-    let mut places: Vec<String> = problem.first.iter().take(PLACES_MAX).map(place).collect();
+/// The first of the places that are named, where all of them are in one file.
+fn only_file(problems: &[ProblemSummary]) -> Option<&FirstPlace> {
+    let mut places = problems.iter().flat_map(|problem| problem.first.iter().take(PLACES_MAX));
+    let first = places.next()?;
+    let is_alike = |place: &FirstPlace| {
+        place.file == first.file && place.line.is_some() == first.line.is_some()
+    };
+    places.all(is_alike).then_some(first)
+}
+
+/// The head above places of one file, in so many columns: its end is kept.
+fn only(first: &FirstPlace, room: usize) -> String {
+    let what = if first.line.is_some() { "lines of" } else { "rows of" };
+    let path = plain(&first.file);
+    let most = room.saturating_sub(what.len() + 1).max(FILE_WIDTH_MIN);
+    match path.chars().count().checked_sub(most) {
+        None | Some(0) => format!("{what} {path}"),
+        Some(more) => {
+            format!("{what} …{}", path.chars().skip(more + 1).collect::<String>())
+        }
+    }
+}
+
+fn places(problem: &ProblemSummary, names_files: bool) -> String {
+    let place = |first: &FirstPlace| match names_files {
+        true => place(first),
+        false => first.line.unwrap_or(first.row).to_string(),
+    };
+    let mut width = 0;
+    let mut places: Vec<String> = problem
+        .first
+        .iter()
+        .take(PLACES_MAX)
+        .map(place)
+        .take_while(|place| {
+            width += place.len() + 2;
+            names_files || width <= PLACES_WIDTH_MAX
+        })
+        .collect();
     if problem.count > places.len() as u64 {
         places.push("…".to_owned());
     }
@@ -216,11 +315,17 @@ fn steps(next: &Next<'_>) -> Vec<String> {
         steps.push(format!("  open {} in a browser: every problem, with charts", shown(path)));
     }
     for RejectsFile { path, rows } in next.rejects {
-        let rows = thousands(*rows);
-        steps.push(format!(
-            "  mend the cells in {} ({rows} rows), then import that file",
-            shown(path)
-        ));
+        let rows = match rows {
+            1 => "1 row".to_owned(),
+            rows => format!("{} rows", thousands(*rows)),
+        };
+        let path = shown(path);
+        // The command below may be about the other rows.
+        let too = match next.command {
+            Some(command) if !command.contains(&path) => " too",
+            _ => "",
+        };
+        steps.push(format!("  mend the cells in {path} ({rows}), then import that file{too}"));
     }
     if let Some(path) = next.damaged {
         steps.push(format!("  see {} for what is no record", shown(path)));

@@ -93,7 +93,7 @@ problems
 
 next
   open runs/x/report.html in a browser: every problem, with charts
-  mend the cells in runs/x/rejects.csv (1,000 rows), then import that file
+  mend the cells in runs/x/rejects.csv (1,000 rows), then import that file too
   see runs/x/damaged.txt for what is no record
   moebulk import a.csv --run-dir runs/x
 ";
@@ -121,6 +121,10 @@ fn each_end_has_its_verdict() {
     );
     assert_eq!(verdict("import", true, 0, 0, 0), "import: the inputs have no data rows");
     assert_eq!(verdict("validate", true, 7, 0, 0), "validate: all 7 rows are valid");
+    assert_eq!(verdict("validate", true, 7, 7, 0), "validate: all 7 rows rejected");
+    assert_eq!(verdict("import", true, 7, 7, 0), "import: all 7 rows rejected");
+    assert_eq!(verdict("validate", true, 1, 0, 0), "validate: the only row is valid");
+    assert_eq!(verdict("import", true, 1, 0, 0), "import: the only row delivered");
     assert_eq!(verdict("pack", true, 7, 3, 0), "pack: 3 of 7 rows rejected, 4 valid");
     assert_eq!(
         verdict("validate", false, 7, 3, 0),
@@ -135,10 +139,43 @@ fn many_problems_fit_a_screen() {
         .map(|index| problem("type-bool", Some(&format!("{index}{}", "x".repeat(60))), 1, &[]))
         .collect();
     let text = to_text(&summary, &[], &Next::default(), &Look::default());
-    assert_eq!(text.lines().filter(|line| line.contains("type-bool  ")).count(), 12);
-    assert!(text.contains("\n  and 3 more in report.json\n"), "{text}");
+    assert_eq!(text.lines().filter(|line| line.contains("type-bool  ")).count(), 8);
+    assert!(text.contains("\n  and 7 more in report.json\n"), "{text}");
     assert!(text.lines().count() <= 24, "{text}");
     assert!(text.contains(&format!(" 0{}… ", "x".repeat(30))), "{text}");
+}
+
+/// On 80 columns, with the prompt below: what is longer takes two lines.
+#[test]
+fn the_fullest_summary_fits_a_terminal() {
+    let help = "the cell is not a date or date-time of the expected format; use a real calendar date, \
+                or set the format in the mapping";
+    let path = format!("{}/2026-11/customers.csv", "exports".repeat(20));
+    let mut summary = summary();
+    summary.problems = ["type-datetime", "type-number", "id-disallowed"]
+        .into_iter()
+        .cycle()
+        .take(9)
+        .map(|code| {
+            let places = [(path.as_str(), 4_999_998, Some(4_999_999)); 10];
+            let problem = problem(code, Some("lifetime_value"), 4_500_000, &places);
+            ProblemSummary { help: help.into(), ..problem }
+        })
+        .collect();
+    let rejects = [RejectsFile { path: "load/rejects.csv".into(), rows: 1 }];
+    let next = Next {
+        page: Some(Path::new("load/report.html")),
+        rejects: &rejects,
+        damaged: None,
+        command: Some("moebulk import load/rejects.csv --data-center 01"),
+    };
+    let text = to_text(&summary, &[], &next, &Look { width: 80, ..Look::default() });
+    let taken = text.lines().map(|line| line.chars().count().div_ceil(80).max(1)).sum::<usize>();
+    assert!(taken < 24, "{taken} lines:\n{text}");
+    assert!(text.contains("  lines of …11/customers.csv\n"), "{text}");
+    assert!(text.contains("  4,500,000  4999999, 4999999, …\n"), "{text}");
+    assert!(text.contains("rejects.csv (1 row), then import that file\n"), "{text}");
+    assert_eq!(text.lines().last(), Some("  moebulk import load/rejects.csv --data-center 01"));
 }
 
 #[test]

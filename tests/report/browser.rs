@@ -55,6 +55,16 @@ fn the_page_works_in_a_browser() {
                  .map(chart => chart.classList.contains('wide') ? 'wide' : 'narrow')",
             );
             let charts = charts.as_array().expect("charts");
+            // Words of a drawing stay in its card and apart from each other.
+            let astray = browser.run(
+                "const texts = [...document.querySelectorAll('.chart text')].filter(text => text.getBoundingClientRect().width > 0);\
+                 const box = found => found.getBoundingClientRect();\
+                 const out = texts.filter(text => box(text).right > box(text.closest('.card')).right || box(text).left < box(text.closest('.card')).left);\
+                 const meet = (a, b) => a.left < b.right && b.left < a.right && a.top + 4 < b.bottom && b.top + 4 < a.bottom;\
+                 const hit = texts.filter((text, at) => texts.slice(at + 1).some(other => other.ownerSVGElement === text.ownerSVGElement && meet(box(text), box(other))));\
+                 return [...out, ...hit].map(text => text.textContent)",
+            );
+            assert_eq!(astray, json!([]), "{run_dir} at {width} pixels");
             assert!(charts.len() >= 3 && charts.iter().all(|found| found == shown), "{charts:?}");
         }
         // Text and ground change with the setting; both are far apart.

@@ -92,6 +92,29 @@ fn every_command_leaves_the_page_and_names_it() {
     }
 }
 
+/// Rows that are valid are not lost by following it, and an exercise stays one.
+#[test]
+fn the_summary_ends_with_the_command_to_type() {
+    let lab = Lab::new();
+    lab.write("users.csv", "customer_id,city\nuser-1,Oslo\nnull,Rome\n");
+    lab.write("none.csv", "customer_id,city\n");
+    lab.write("bad.csv", "customer_id,city\nnull,Rome\n");
+    let last = |code, args: &[&str]| {
+        let ran = lab.run(args);
+        assert_eq!(ran.code, code, "{}", ran.stderr);
+        let text = String::from_utf8(ran.stdout).expect("UTF-8");
+        text.lines().last().expect("a line").trim().to_owned()
+    };
+    let validate = |code, file: &str| last(code, &["validate", file, "--run-dir", "check"]);
+    assert_eq!(validate(1, "users.csv"), "moebulk import users.csv --sandbox");
+    assert_eq!(validate(1, "bad.csv"), "moebulk import check/rejects.csv --sandbox");
+    let none = "open check/report.html in a browser: every problem, with charts";
+    assert_eq!(validate(0, "none.csv"), none);
+    lab.write("moebulk.toml", "[connection]\ndata_center = \"01\"\napp_id = \"A\"\n");
+    let import = ["import", "users.csv", "--sandbox", "--run-dir", "load"];
+    assert_eq!(last(1, &import), "moebulk import load/rejects.csv --sandbox");
+}
+
 #[test]
 fn a_page_that_cannot_be_written_is_an_error() {
     let lab = Lab::new();

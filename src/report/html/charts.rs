@@ -71,7 +71,8 @@ pub(super) fn along(
         draw(&words, (width, 190), |area| {
             let mut chart = ChartBuilder::on(area)
                 .margin_top(12)
-                .margin_right(14)
+                // Half of the last number, which stands below the end.
+                .margin_right((4 * thousands(rows).len() as u32).max(14))
                 .x_label_area_size(26)
                 .y_label_area_size(digits_width(most))
                 .build_cartesian_2d(0..rows.max(1), 0..most + most.div_ceil(10))?;
@@ -117,7 +118,10 @@ fn tenths(words: &Words<'_>, fill: &[u64; 10], width: u32) -> io::Result<String>
     const BASE: i32 = HEIGHT - 30;
     let most = fill.iter().copied().max().unwrap_or(0).max(1);
     draw(words, (width, HEIGHT as u32), |area| {
-        let step = width as i32 / 10;
+        // Room for the last number, which stands below the last bar's end.
+        let step = (width as i32 - 20) / 10;
+        let zero = Text::new("0 %", (2, BASE + 16), Class::Muted.text(HPos::Left));
+        area.draw(&zero)?;
         for (at, &count) in fill.iter().enumerate() {
             let left = at as i32 * step;
             let height = match count {
@@ -136,10 +140,11 @@ fn tenths(words: &Words<'_>, fill: &[u64; 10], width: u32) -> io::Result<String>
                 );
                 area.draw(&text)?;
             }
+            // What a bar ends with stands below its end.
             if at % 2 == 1 {
                 let text = format!("{} %", (at + 1) * 10);
-                let place = (left + step - 2, BASE + 16);
-                area.draw(&Text::new(text, place, Class::Muted.text(HPos::Right)))?;
+                let end = (left + step, BASE + 16);
+                area.draw(&Text::new(text, end, Class::Muted.text(HPos::Center)))?;
             }
         }
         Ok(())

@@ -59,11 +59,13 @@ fn stages(summary: &Summary) -> [Vec<Node>; 3] {
     use Class::*;
     let RowCounts { read, accepted, rejected, skipped, delivered, failed, pending } = summary.rows;
     let read_node = Node::new("read", read, Accent, AccentFlow);
-    let checked = vec![
+    let mut checked = vec![
         Node::new("accepted", accepted, Good, GoodFlow),
         Node::new("rejected", rejected, Bad, BadFlow),
-        Node::new("skipped", skipped, Rest, RestFlow),
     ];
+    if skipped > 0 {
+        checked.push(Node::new("skipped", skipped, Rest, RestFlow));
+    }
     let sent = if summary.command == "import" {
         let mut sent = vec![Node::new("delivered", delivered, Good, GoodFlow)];
         if pending > 0 {
@@ -72,10 +74,7 @@ fn stages(summary: &Summary) -> [Vec<Node>; 3] {
         sent.push(Node::new("refused", failed, Bad, BadFlow));
         sent
     } else {
-        vec![
-            Node::new("delivered", delivered, Rest, RestFlow),
-            Node::new("ready to send", pending, Good, GoodFlow),
-        ]
+        vec![Node::new("ready to send", pending, Good, GoodFlow)]
     };
     let mut stages = [vec![read_node], checked, sent];
     for stage in &mut stages {
@@ -99,7 +98,8 @@ fn height(rows: u64, all: u64) -> i32 {
 }
 
 fn paint(area: &Area<'_>, stages: &[Vec<Node>; 3], width: i32) -> Drawn {
-    let middle = width * 46 / 100;
+    // Numbers of nine digits stand beside each other on a phone.
+    let middle = if width > 400 * SCALE { width * 46 / 100 } else { width * 34 / 100 };
     let lefts = [0, middle, width - BAR_WIDTH];
     let [read, checked, sent] = stages;
     ribbons(area, &read[0], checked, (lefts[0] + BAR_WIDTH, lefts[1]))?;

@@ -43,6 +43,16 @@ const FILE_MAX: usize = 40;
 /// Characters of what a problem means.
 const HELP_MAX: usize = 600;
 
+/// What a cell can hold: its name in the legend, the class of its colour, its share of a column.
+type Share = fn(&ColumnProfile) -> f64;
+const TYPES: [(&str, &str, Share); 5] = [
+    ("text", "t-text", |held| held.text),
+    ("number", "t-number", |held| held.number),
+    ("date", "t-datetime", |held| held.datetime),
+    ("true or false", "t-bool", |held| held.bool),
+    ("list or object", "t-nested", |held| held.nested),
+];
+
 #[derive(Template)]
 #[template(path = "report.html")]
 pub(super) struct Page {
@@ -56,12 +66,12 @@ pub(super) struct Page {
     verdict: String,
     destination: Option<String>,
     inputs: Vec<Input>,
-    inputs_left_out: usize,
+    inputs_left_out: String,
     facts: Vec<Fact>,
     flow: Chart,
     first: Vec<First>,
     problems: Vec<Problem>,
-    problems_left_out: usize,
+    problems_left_out: String,
     codes: Vec<&'static str>,
     by_column: Option<Drawing>,
     along: Option<Drawing>,
@@ -75,7 +85,11 @@ pub(super) struct Page {
     profile_of: String,
     is_sample: bool,
     columns: Vec<Column>,
-    columns_left_out: usize,
+    columns_left_out: String,
+    /// The types that the columns hold, with the class of their colour.
+    types: Vec<(&'static str, &'static str)>,
+    has_warnings: bool,
+    has_rows: bool,
 }
 
 struct Input {
@@ -142,7 +156,9 @@ impl Page {
         let mut codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
         codes.sort_unstable();
         codes.dedup();
-        let columns = &summary.profile.columns;
+        let has_rows = summary.rows.read > 0;
+        // Without a row there is nothing to tell of them.
+        let columns = if has_rows { summary.profile.columns.as_slice() } else { &[] };
         let shown = &columns[..columns.len().min(COLUMNS_MAX)];
         let (marks, marks_left_out) = summary.throughput.as_ref().map(marks).unwrap_or_default();
         Ok(Self {
@@ -161,7 +177,11 @@ impl Page {
             verdict: sentence(&outcome(summary)),
             destination: summary.destination.as_deref().map(|to| plain(to).into_owned()),
             inputs: summary.inputs.iter().take(INPUTS_MAX).map(input).collect(),
-            inputs_left_out: summary.inputs.len().saturating_sub(INPUTS_MAX),
+            inputs_left_out: more(
+                summary.inputs.len().saturating_sub(INPUTS_MAX),
+                "more file",
+                "more files",
+            ),
             facts: facts(summary),
             flow: flow::flow(summary, &told(summary))?,
             first: summary
@@ -171,7 +191,11 @@ impl Page {
                 .map(|problem| first(problem, names_files))
                 .collect(),
             problems,
-            problems_left_out,
+            problems_left_out: more(
+                problems_left_out,
+                "more kind of problem, with fewer rows, is",
+                "more kinds of problems, with fewer rows, are",
+            ),
             codes,
             by_column: by_column(&summary.problems)?,
             along: along(&summary.rejected_at, &summary.inputs)?,
@@ -185,22 +209,56 @@ impl Page {
             marks_left_out,
             is_import,
             profile_rows: thousands(summary.profile.rows),
-            profile_of: thousands(summary.profile.of),
+            // The weight of the last one reaches beyond the end.
+            profile_of: thousands(summary.profile.of.min(summary.rows.read)),
             is_sample: summary.profile.rows < summary.profile.of,
             columns: shown.iter().map(column).collect::<io::Result<_>>()?,
-            columns_left_out: columns.len() - shown.len(),
+            columns_left_out: more(
+                columns.len() - shown.len(),
+                "more column is",
+                "more columns are",
+            ),
+            types: TYPES
+                .into_iter()
+                .filter(|&(_, _, share)| columns.iter().any(|column| share(column) > 0.0))
+                .map(|(name, class, _)| (name, class))
+                .collect(),
+            has_warnings: summary.problems.iter().any(|problem| problem.severity != "reject"),
+            has_rows,
         })
     }
 }
 
-/// How the run went, as a colour, and whether it came to its end.
+/// How the run went, as a colour, and whether it came to its end. Of a check nothing is complete but the
+/// check.
 fn tone(summary: &Summary) -> (&'static str, &'static str) {
     let rows = &summary.rows;
-    match summary.complete {
-        false => ("bad", "Stopped before its end"),
-        true if rows.rejected + rows.failed > 0 => ("warn", "Complete, with rows to mend"),
-        true if !summary.problems.is_empty() => ("good", "Complete, with warnings"),
-        true => ("good", "Complete"),
+    let is_import = summary.command == "import";
+    if !summary.complete {
+        ("bad", "Stopped before its end")
+    } else if rows.read == 0 {
+        ("warn", "Nothing to send")
+    } else if !is_import && rows.accepted == 0 {
+        ("bad", "Checked: no row can be sent")
+    } else if is_import && rows.delivered == 0 {
+        ("bad", "Complete: no row was delivered")
+    } else if rows.rejected + rows.failed > 0 {
+        (
+            "warn",
+            if is_import { "Complete, with rows to mend" } else { "Checked, with rows to mend" },
+        )
+    } else if !summary.problems.is_empty() {
+        ("good", if is_import { "Complete, with warnings" } else { "Checked, with warnings" })
+    } else {
+        ("good", if is_import { "Complete" } else { "Checked" })
+    }
+}
+
+/// How many more there are, as the page says it; empty where there are none.
+fn more(count: usize, one: &str, many: &str) -> String {
+    match count {
+        0 => String::new(),
+        count => counted(count as u64, one, many),
     }
 }
 
@@ -218,7 +276,10 @@ fn input(input: &InputSummary) -> Input {
 
 fn facts(summary: &Summary) -> Vec<Fact> {
     let Summary { rows, bodies, plan, requests, .. } = summary;
-    let share = |part: u64| percent(part as f64 / rows.read.max(1) as f64);
+    let share = |part: u64| match rows.read {
+        0 => "–".to_owned(),
+        read => percent(part as f64 / read as f64),
+    };
     let mut facts = vec![
         Fact {
             name: "Rows read",
@@ -237,6 +298,7 @@ fn facts(summary: &Summary) -> Vec<Fact> {
     facts.push(Fact {
         name: "Time at the limits",
         value: match plan.seconds_at_limit {
+            _ if bodies.count == 0 => "–".to_owned(),
             0.0 => "< 1 min".to_owned(),
             seconds => duration(seconds),
         },
@@ -248,7 +310,10 @@ fn facts(summary: &Summary) -> Vec<Fact> {
     facts.push(Fact {
         name: "Request bodies",
         value: thousands(bodies.count),
-        detail: format!("{}, filled to {}", bytes(bodies.bytes), percent(bodies.fill_mean)),
+        detail: match bodies.count {
+            0 => "nothing to send".to_owned(),
+            _ => format!("{}, filled to {}", bytes(bodies.bytes), percent(bodies.fill_mean)),
+        },
     });
     if requests.sent > 0 {
         facts.push(Fact {
@@ -357,7 +422,7 @@ fn places(first: &[FirstPlace], names_files: bool) -> String {
             group.iter().map(|place| thousands(place.line.unwrap_or(place.row))).collect();
         let what = if group[0].line.is_some() { "line" } else { "row" };
         let plural = if group.len() > 1 { "s" } else { "" };
-        text.push_str(&format!("{what}{plural} {}", numbers.join(" · ")));
+        text.push_str(&format!("{what}{plural} {}", numbers.join("\u{a0}· ")));
     }
     text
 }
@@ -518,19 +583,17 @@ fn marks(found: &Throughput) -> (Vec<[String; 4]>, u64) {
 }
 
 fn column(held: &ColumnProfile) -> io::Result<Column> {
-    let mut types: Vec<(f64, &str)> = [
-        (held.text, "text"),
-        (held.number, "number"),
-        (held.datetime, "date"),
-        (held.bool, "true or false"),
-        (held.nested, "list or object"),
-    ]
-    .into_iter()
-    .filter(|&(share, _)| share > 0.0)
-    .collect();
+    let mut types: Vec<(f64, &str)> = TYPES
+        .into_iter()
+        .map(|(name, _, share)| (share(held), name))
+        .filter(|&(share, _)| share > 0.0)
+        .collect();
     types.sort_by(|one, other| other.0.total_cmp(&one.0));
     let types = match types.as_slice() {
         [] => "no value".to_owned(),
+        [(_, "number")] => "all numbers".to_owned(),
+        [(_, "date")] => "all dates".to_owned(),
+        [(_, "list or object")] => "all lists or objects".to_owned(),
         [(_, only)] => format!("all {only}"),
         several => {
             let shares = several.iter().map(|&(share, name)| format!("{} {name}", percent(share)));

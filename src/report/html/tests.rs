@@ -138,8 +138,124 @@ fn an_imports_pace_is_told_with_every_mark() {
 fn what_has_no_problem_says_so() {
     let summary = Summary { command: "validate".into(), complete: true, ..Summary::default() };
     let text = page(&summary);
-    assert_has(&text, &["<h1>The inputs have no data rows</h1>", "Nothing. No problem was found."]);
-    assert!(!text.contains("id=\"problems\""), "{text}");
+    assert_has(
+        &text,
+        &[
+            "<h1>The inputs have no data rows</h1>",
+            "</span>Nothing to send</p>",
+            "<dt>Accepted</dt><dd><b>–</b>",
+            "<dt>Time at the limits</dt><dd><b>–</b>",
+            "<dt>Request bodies</dt><dd><b>0</b><span>nothing to send</span>",
+            "No row was read",
+        ],
+    );
+    // Nothing is drawn where there is nothing.
+    for barred in ["id=\"problems\"", "<svg", "id=\"columns-title\"", "No problem was found"] {
+        assert!(!text.contains(barred), "{barred}: {text}");
+    }
+    let rows = RowCounts { read: 1, accepted: 1, pending: 1, ..RowCounts::default() };
+    let text = page(&Summary { rows, ..summary });
+    assert_has(&text, &["<h1>The only row is valid</h1>", "Nothing: no problem was found."]);
+}
+
+#[test]
+fn the_state_says_what_is_over_and_how_it_went() {
+    let state = |command: &str, complete, rejected, failed, problems: &[ProblemSummary]| {
+        let accepted = 10 - rejected;
+        let delivered = if command == "import" { accepted - failed } else { 0 };
+        let rows =
+            RowCounts { read: 10, accepted, rejected, failed, delivered, ..RowCounts::default() };
+        let problems = problems.to_vec();
+        let command = command.to_owned();
+        let text = page(&Summary { command, complete, rows, problems, ..Summary::default() });
+        let (_, rest) = text.split_once("<p class=\"state ").expect("a state");
+        let (tone, rest) = rest.split_once('"').expect("a tone");
+        let (_, rest) = rest.split_once("</span>").expect("a dot");
+        format!("{tone}: {}", rest.split_once("</p>").expect("its end").0)
+    };
+    let warning =
+        ProblemSummary { severity: "warning", ..problem("id-lookalike", None, 1, "a.csv") };
+    let warnings = [warning];
+    assert_eq!(state("validate", true, 0, 0, &[]), "good: Checked");
+    assert_eq!(state("validate", true, 0, 0, &warnings), "good: Checked, with warnings");
+    assert_eq!(state("validate", true, 3, 0, &[]), "warn: Checked, with rows to mend");
+    assert_eq!(state("pack", true, 10, 0, &[]), "bad: Checked: no row can be sent");
+    assert_eq!(state("validate", false, 0, 0, &[]), "bad: Stopped before its end");
+    assert_eq!(state("import", true, 0, 0, &[]), "good: Complete");
+    assert_eq!(state("import", true, 0, 0, &warnings), "good: Complete, with warnings");
+    assert_eq!(state("import", true, 2, 1, &[]), "warn: Complete, with rows to mend");
+    assert_eq!(state("import", true, 2, 8, &[]), "bad: Complete: no row was delivered");
+}
+
+#[test]
+fn a_legend_names_what_is_drawn_and_a_check_delivers_nothing() {
+    let legend = |text: &str| {
+        let mut parts: Vec<String> = Vec::new();
+        for class in ["bad", "warn", "t-text", "t-number", "t-datetime", "t-bool", "t-nested"] {
+            if text.contains(&format!("<i class=\"{class}\">")) {
+                parts.push(class.to_owned());
+            }
+        }
+        parts
+    };
+    let check = Summary { command: "validate".into(), throughput: None, ..summary() };
+    let text = page(&check);
+    assert_eq!(legend(&text), ["bad", "t-text", "t-number"]);
+    assert!(text.contains(">ready to send") || text.contains("ready to send\n"), "{text}");
+    for barred in ["\ndelivered\n", "\nskipped\n"] {
+        assert!(!text.contains(barred), "{barred}: {text}");
+    }
+    let mut more = check;
+    more.rows.skipped = 2;
+    more.problems
+        .push(ProblemSummary { severity: "warning", ..problem("id-lookalike", None, 1, "") });
+    more.profile.columns = ["number", "datetime", "nested", "bool", "text"]
+        .map(|only| {
+            let mut column =
+                ColumnProfile { column: only.into(), filled: 1.0, ..Default::default() };
+            match only {
+                "number" => column.number = 1.0,
+                "datetime" => column.datetime = 1.0,
+                "nested" => column.nested = 1.0,
+                "bool" => column.bool = 1.0,
+                _ => column.text = 1.0,
+            }
+            column
+        })
+        .to_vec();
+    // The weights of a sample reach beyond the last row.
+    more.profile.of = 20_900;
+    let text = page(&more);
+    assert_eq!(legend(&text).len(), 7);
+    assert_has(
+        &text,
+        &[
+            "\nskipped\n",
+            "From 9,000 of 20,000 rows looked at",
+            "all numbers<",
+            "all dates<",
+            "all lists or objects<",
+            "all true or false<",
+            "all text<",
+        ],
+    );
+}
+
+/// Widths of drawn texts are not known here; a browser's test looks whether the page fits.
+#[test]
+fn one_more_is_not_many() {
+    let mut summary = summary();
+    summary.inputs = vec![InputSummary { path: "a.csv".into(), bytes: 1, rows: 1 }; 21];
+    summary.profile.columns = vec![summary.profile.columns[0].clone(); 121];
+    summary.problems = vec![summary.problems[0].clone(); 501];
+    assert_has(
+        &page(&summary),
+        &[
+            "and 1 more file<",
+            "1 more column is in report.json.",
+            "1 more kind of problem, with fewer rows, is in report.json.",
+        ],
+    );
 }
 
 #[test]
@@ -218,7 +334,14 @@ fn however_many_problems_columns_and_files_the_page_stays_small() {
     });
     let text = to_html(&summary).expect("a page");
     assert!(text.len() < 1_000_000, "{} bytes", text.len());
-    assert_has(&text, &["more kinds of problems", "2880 more columns", "and 4980 more files"]);
+    assert_has(
+        &text,
+        &[
+            "more kinds of problems",
+            "2,880 more columns are in report.json.",
+            "and 4,980 more files<",
+        ],
+    );
 
     // Plain names leave room for the most lines.
     summary.problems = (0..3_000)
@@ -226,7 +349,7 @@ fn however_many_problems_columns_and_files_the_page_stays_small() {
         .collect();
     let text = to_html(&summary).expect("a page");
     assert!(text.len() < 1_000_000, "{} bytes", text.len());
-    assert_has(&text, &["2500 more kinds of problems"]);
+    assert_has(&text, &["2,500 more kinds of problems, with fewer rows, are in report.json."]);
     assert_eq!(text.matches("<tr role=\"row\" data-").count(), 500);
 }
 

@@ -579,7 +579,11 @@ mod terminal {
             shown.iter().any(|line| line.starts_with("          ")),
             "words are wrapped: {tall}"
         );
-        let low = seen(&lab, (100, 20), &plain, &args);
-        assert_eq!(rows(&low), 1, "{low}");
+        // What is left of a low one goes to the figures and what to do next.
+        for (height, expected) in [(32, 1), (24, 0)] {
+            let low = seen(&lab, (100, height), &plain, &args);
+            assert_eq!(rows(&low), expected, "{low}");
+            assert!(low.lines().count() < usize::from(height), "{low}");
+        }
     }
 }

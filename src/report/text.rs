@@ -50,7 +50,7 @@ pub struct Next<'a> {
 
 /// The summary as text, with a line end. Control characters in names are replaced, so
 /// that a file can't write to the terminal. Of the first rows of problems those are shown for which
-/// the terminal has lines, but one in any case.
+/// the terminal has lines.
 pub fn to_text(
     summary: &Summary,
     first_rows: &[Diagnostic],
@@ -62,24 +62,14 @@ pub fn to_text(
     let steps = steps(next);
     if !summary.problems.is_empty() {
         lines.extend([String::new(), "problems".to_owned()]);
-        let width = look.width.max(1);
         // A blank line and a head before the steps, and the prompt behind them.
+        let width = look.width.max(1);
         let taken = height(&lines, width) + height(&steps, width) + 3;
-        // The first row is shown in any case.
-        let first = first_rows.first().map_or(0, |first| render(first, look).lines().count() + 1);
-        let screen = look.height.map_or(SCREEN_LINES, |lines| lines.saturating_sub(first));
-        let explained = &first_rows[..first_rows.len().min(1)];
-        let room = screen.saturating_sub(taken);
-        let (rows, meanings) = fitting(&summary.problems, explained, room, width);
-        let table = table(&summary.problems, rows);
-        let helped = helps(&summary.problems, explained, meanings);
-        let taken = taken + height(&table, width) + height(&helped, width);
-        let room = look.height.map(|height| height.saturating_sub(taken));
-        let shown = shown(first_rows, look, room);
-        let explained = &first_rows[..shown.len()];
-        lines.extend(table);
-        lines.extend(helps(&summary.problems, explained, meanings));
-        lines.extend(shown.into_iter().flat_map(|text| [String::new(), text]));
+        let (mut found, more) = problems(&summary.problems, first_rows, look, taken);
+        if look.height.is_some_and(|screen| taken + more > screen) {
+            (found, _) = problems(&summary.problems, &[], look, taken);
+        }
+        lines.extend(found);
     }
     if !steps.is_empty() {
         lines.extend([String::new(), "next".to_owned()]);
@@ -89,13 +79,44 @@ pub fn to_text(
     lines.join("\n")
 }
 
+/// The problems, and the first rows of some of them: one at least, and more where the terminal has
+/// lines beside those that are taken. How many lines of a screen it is comes with it.
+fn problems(
+    problems: &[ProblemSummary],
+    first_rows: &[Diagnostic],
+    look: &Look,
+    taken: usize,
+) -> (Vec<String>, usize) {
+    let width = look.width.max(1);
+    let first = first_rows.first().map_or(0, |first| rows_of(&render(first, look)));
+    let screen = look.height.map_or(SCREEN_LINES, |lines| lines.saturating_sub(first));
+    let explained = &first_rows[..first_rows.len().min(1)];
+    let room = screen.saturating_sub(taken);
+    let (rows, meanings) = fitting(problems, explained, room, width);
+    let mut lines = table(problems, rows);
+    let helped = helps(problems, explained, meanings);
+    let taken = taken + height(&lines, width) + height(&helped, width);
+    let room = look.height.map(|height| height.saturating_sub(taken));
+    let shown = shown(first_rows, look, room);
+    lines.extend(helps(problems, &first_rows[..shown.len()], meanings));
+    // The rows are fitted to the width, and colours have none.
+    let on_screen = height(&lines, width) + shown.iter().map(|text| rows_of(text)).sum::<usize>();
+    lines.extend(shown.into_iter().flat_map(|text| [String::new(), text]));
+    (lines, on_screen)
+}
+
+/// Lines that a diagnostic takes, with the blank one before it.
+fn rows_of(text: &str) -> usize {
+    text.lines().count() + 1
+}
+
 /// The first of some diagnostics, as text, for which there is room.
 fn shown(diagnostics: &[Diagnostic], look: &Look, room: Option<usize>) -> Vec<String> {
     let mut left = room.unwrap_or(usize::MAX);
     let mut shown = Vec::new();
     for diagnostic in diagnostics {
         let text = render(diagnostic, look);
-        let lines = text.lines().count() + 1;
+        let lines = rows_of(&text);
         if lines > left && !shown.is_empty() {
             break;
         }

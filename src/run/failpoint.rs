@@ -10,7 +10,7 @@ pub enum Failpoint {
     Decode,
     /// A thread that checks a block.
     Check,
-    /// The thread that packs, and writes down what is rejected.
+    /// A thread that packs, and writes down what is rejected.
     Pack,
     /// The thread that hands bodies to the sender.
     Produce,

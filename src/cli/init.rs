@@ -233,14 +233,18 @@ fn conclusion(found: &Described, out: &Path, form: Form, args: &InitArgs) -> Str
     let name = if out == Path::new("-") { "stdout".into() } else { out.display().to_string() };
     let rejected = match found.rejected {
         None => String::new(),
+        Some(0) if found.rows == 1 => ", which can be sent".into(),
         Some(0) => ", all of which can be sent".into(),
+        Some(1) if found.rows == 1 => ", which would be rejected".into(),
         Some(rejected) => format!(", {} of which would be rejected", HumanCount(rejected)),
     };
     let mut lines = vec![format!(
-        "{name}: {} rows of {} in {} columns{rejected}",
+        "{name}: {} {} of {} in {} {}{rejected}",
         HumanCount(found.rows),
+        if found.rows == 1 { "row" } else { "rows" },
         found.kind,
-        found.columns
+        found.columns,
+        if found.columns == 1 { "column" } else { "columns" }
     )];
     for (column, question) in &found.open {
         let question = question.split_inclusive('?').next().unwrap_or_default();

@@ -1,6 +1,8 @@
 //! What is wrong at a place in a file, as a person sees it: the title, the place, the lines with the
 //! place underlined, and what to do. The layout is that of rustc, made by `annotate-snippets`.
 
+use std::ops::Range;
+
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
 use crate::model::{Diagnostic, Excerpt, ExcerptMark, Severity};
@@ -94,6 +96,7 @@ fn element<'a>(
             snippet = snippet.path(safe_line(path));
             let about = marks.first().map(|mark| mark.span.clone()).unwrap_or_default();
             for (index, mark) in marks.iter().enumerate() {
+                let span = shortened(&shown, mark.span.clone(), width / 2);
                 let between = mark.span.start.min(about.start)..mark.span.end.max(about.end);
                 // On one line, all that lies between two marks would be shown.
                 let is_far = shown.get(between).is_some_and(|between| {
@@ -108,7 +111,7 @@ fn element<'a>(
                     AnnotationKind::Context
                 };
                 let label = safe_line(&mark.label);
-                let before = shown.get(..mark.span.end).map_or(0, column);
+                let before = shown.get(..span.end).map_or(0, column);
                 let chars = label.chars().count();
                 // A line that is cut has its place in the middle.
                 let fits = chars <= width / 2 || before + chars + GUTTER <= width;
@@ -119,10 +122,22 @@ fn element<'a>(
                     String::new()
                 };
                 let label = (!label.is_empty()).then_some(label);
-                snippet = snippet.annotation(kind.span(mark.span.clone()).label(label));
+                snippet = snippet.annotation(kind.span(span).label(label));
             }
             snippet.into()
         }
+    }
+}
+
+/// The front of a stretch of one line, so many characters at most: a line is not cut within what is
+/// underlined.
+fn shortened(text: &str, span: Range<usize>, chars: usize) -> Range<usize> {
+    match text.get(span.clone()) {
+        Some(part) if !part.contains('\n') => {
+            let end = part.char_indices().nth(chars).map_or(part.len(), |(at, _)| at);
+            span.start..span.start + end
+        }
+        _ => span,
     }
 }
 

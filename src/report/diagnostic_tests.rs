@@ -51,6 +51,15 @@ warning[type-number]: the cell is not a number
 }
 
 #[test]
+fn a_long_cell_is_underlined_at_its_front() {
+    let text = format!("a,{},b", "x".repeat(300));
+    let shown = shown(&text, 2..302, "column `n`");
+    assert!(shown.lines().all(|line| line.chars().count() <= PIPE.width), "{shown}");
+    assert_eq!(shown.matches('^').count(), PIPE.width / 2, "{shown}");
+    assert!(shown.contains("^ column `n`"), "{shown}");
+}
+
+#[test]
 fn the_underline_stands_below_the_cell() {
     assert_eq!(shown("a\tbc\td", 2..4, "l"), "3 | a    bc    d\n  |      ^^ l");
     assert_eq!(shown("東京,é,🎉,x", 10..14, "l"), "3 | 東京,é,🎉,x\n  |        ^^ l");

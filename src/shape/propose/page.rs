@@ -122,10 +122,12 @@ fn top(out: &mut String, page: &Page<'_>) {
         out,
         "",
         &format!(
-            "{inputs}: {} rows of {}, {} columns, as `moebulk init` found them.",
+            "{inputs}: {} {} of {}, {} {}, as `moebulk init` found them.",
             number(rows),
+            if rows == 1 { "row" } else { "rows" },
             proposal.kind,
-            proposal.columns.len()
+            proposal.columns.len(),
+            if proposal.columns.len() == 1 { "column" } else { "columns" }
         ),
     );
     if !page.flags.is_empty() {

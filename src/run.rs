@@ -5,6 +5,7 @@
 //! - `inputs`: what the user named to opened tables with a plan that fits them.
 //! - `feed`: the rows of all inputs in order, for any number of threads.
 //! - `line`: results taken in order by whoever finishes them.
+//! - `spares`: memory that threads use again.
 //! - `pipeline`: one pass over all rows, parallel, in order, bounded.
 //! - `types`: column types, where no mapping gives them.
 //! - `check`: the check pass: rows to bodies, the tally, the rejects. `validate`,
@@ -46,6 +47,7 @@ mod pipeline;
 mod rundir;
 mod sample;
 mod scribe;
+mod spares;
 mod summary;
 mod trial;
 mod turn;

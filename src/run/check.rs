@@ -1,10 +1,7 @@
 //! The check pass: every row checked, encoded and packed; what is wrong tallied and
 //! written down; each body handed to a sink.
 
-use std::{
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{path::Path, sync::Arc};
 
 use rayon::ThreadPool;
 
@@ -13,7 +10,9 @@ use super::{
     failpoint::Failpoint,
     findings::{BodyTotals, Checked, Failures, Findings},
     inputs::Inputs,
-    pipeline, trial, types,
+    pipeline,
+    spares::PerThread,
+    trial, types,
 };
 use crate::model::{Body, Kind, RowCounts, Rows, Shaped};
 use crate::pack::{Limits, Packer};
@@ -207,13 +206,13 @@ impl<'a> Prepared<'a> {
 /// Shapes blocks, on any thread.
 pub struct Shaper<'p> {
     prepared: &'p Prepared<'p>,
-    spares: Mutex<Vec<Spare>>,
+    spares: PerThread<Spare>,
 }
 
 impl<'p> Shaper<'p> {
     /// With the plan as it is.
     pub fn new(prepared: &'p Prepared<'p>) -> Self {
-        Self { prepared, spares: Mutex::default() }
+        Self { prepared, spares: PerThread::new(&prepared.pool) }
     }
 
     /// Checks and encodes a block.
@@ -222,12 +221,8 @@ impl<'p> Shaper<'p> {
     /// A column cannot be read.
     pub fn shape(&self, file: usize, rows: Arc<Rows>) -> Result<Shaped, Error> {
         let Prepared { inputs, plan, .. } = self.prepared;
-        let spare = self.spares().pop().unwrap_or_default();
+        let spare = self.spares.take().unwrap_or_default();
         encode::shape(plan, &inputs.files[file].binding, rows, spare).map_err(Error::Internal)
-    }
-
-    fn spares(&self) -> MutexGuard<'_, Vec<Spare>> {
-        self.spares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -262,7 +257,7 @@ impl<'p> Packing<'p> {
         Failpoint::Pack.reach();
         on_block(block)?;
         self.packer.push(block, sink)?;
-        self.shaper.spares().push(Spare::of(block));
+        self.shaper.spares.keep(Spare::of(block));
         Ok(())
     }
 

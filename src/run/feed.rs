@@ -10,7 +10,11 @@ use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Error, Stop, failpoint::Failpoint, inputs::Inputs, pipeline::Window};
+use rayon::ThreadPool;
+
+use super::{
+    Error, Stop, failpoint::Failpoint, inputs::Inputs, pipeline::Window, spares::PerThread,
+};
 use crate::decode::{Next, Settled, TableReader, csv::Cut};
 use crate::model::{Rows, TextRows};
 
@@ -87,7 +91,7 @@ pub struct SharedFeed<'a, S> {
     /// A cut was settled, a block is ready, or there is nothing more.
     settled: Condvar,
     /// Memory of blocks that are done with.
-    spares: Mutex<Vec<TextRows>>,
+    spares: PerThread<TextRows>,
     /// Blocks that are decoded before anybody asks for them.
     ahead: usize,
 }
@@ -117,14 +121,20 @@ enum Task<'a, S> {
 
 impl<'a, S> SharedFeed<'a, S> {
     /// The rows of a window of the inputs, where `ahead` blocks are decoded ahead.
-    pub fn new(inputs: &'a Inputs, window: Window, stop: &'a Stop, ahead: usize) -> Self {
+    pub fn new(
+        inputs: &'a Inputs,
+        window: Window,
+        stop: &'a Stop,
+        pool: &ThreadPool,
+        ahead: usize,
+    ) -> Self {
         let feed = Some(Feed::new(inputs, window, stop));
         let state = State { feed, ready: VecDeque::new(), failed: None, ended: false };
         Self {
             state: state.into(),
             free: Condvar::new(),
             settled: Condvar::new(),
-            spares: Mutex::default(),
+            spares: PerThread::new(pool),
             ahead,
         }
     }
@@ -144,7 +154,10 @@ impl<'a, S> SharedFeed<'a, S> {
             };
             state = loop {
                 if let Some(reader) = &mut feed.reader {
-                    self.spares().drain(..).for_each(|rows| reader.recycle(rows));
+                    // The last is the first that is used again.
+                    while let Some(rows) = self.spares.take() {
+                        reader.recycle(rows);
+                    }
                 }
                 match feed.next() {
                     Ok(Next::Rows(rows)) => match self.make_ready(feed, rows, &admit) {
@@ -177,11 +190,7 @@ impl<'a, S> SharedFeed<'a, S> {
     /// Takes back the memory of a block that is done with. Whoever takes results must not wait for
     /// the feed, which may be waiting for results to be taken.
     pub fn recycle(&self, rows: TextRows) {
-        self.spares().push(rows);
-    }
-
-    fn spares(&self) -> MutexGuard<'_, Vec<TextRows>> {
-        self.spares.lock().unwrap_or_else(PoisonError::into_inner)
+        self.spares.keep(rows);
     }
 
     fn lock(&self) -> Guard<'_, 'a, S> {

@@ -76,7 +76,7 @@ pub fn pass<T: Send + Product>(
 ) -> Result<(), Error> {
     let threads = pool.current_num_threads();
     if threads == 1 {
-        let feed = SharedFeed::new(inputs, window, stop, 0);
+        let feed = SharedFeed::new(inputs, window, stop, pool, 0);
         while let Some(Block { file, rows, admitted: () }) = feed.next(|_| Some(()))? {
             Failpoint::Check.reach();
             let mut block = work(file, Arc::new(rows))?;
@@ -87,7 +87,7 @@ pub fn pass<T: Send + Product>(
     }
     // As many as the others are about to ask for.
     let ahead = threads;
-    let feed = SharedFeed::new(inputs, window, stop, ahead);
+    let feed = SharedFeed::new(inputs, window, stop, pool, ahead);
     let budget = Budget::default();
     // Those that are ready, those that are worked on, and as many that wait to be taken.
     let line = Line::new(2 * threads, |(mut block, _charge): (T, Charge)| {

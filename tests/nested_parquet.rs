@@ -397,7 +397,8 @@ fn broken_limits_are_told_and_bad_values_come_back_whole() {
         &["pack", "scores.parquet", "--out", "bodies", "--mapping", "mapping.json"],
     );
     assert_eq!(code, Some(2));
-    assert!(stderr.contains("the mapping has it as double; give it the type json"), "{stderr}");
+    assert!(stderr.contains("the mapping has it as double\n"), "{stderr}");
+    assert!(stderr.contains("help: give it the type json, or skip it\n"), "{stderr}");
 }
 
 fn walk(dir: &Path) -> Vec<std::path::PathBuf> {

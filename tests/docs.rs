@@ -1,5 +1,8 @@
 //! What the documents promise of the command line is what the binary does.
 
+#[path = "common/documents.rs"]
+mod documents;
+
 use std::{fs, path::Path, process::Command};
 
 use moebulk::model::{Code, Kind};
@@ -131,25 +134,6 @@ fn every_mapping_in_the_documents_can_be_used() {
     }
 }
 
-/// `README.md`, `ARCHITECTURE.md` and everything below `docs/`, from the root.
-fn documents() -> Vec<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut names: Vec<String> = ["README.md", "ARCHITECTURE.md"].map(str::to_owned).into();
-    let mut dirs = vec![root.join("docs")];
-    while let Some(dir) = dirs.pop() {
-        for entry in fs::read_dir(dir).expect("a directory").flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                dirs.push(path);
-            } else if path.extension().is_some_and(|end| end == "md") {
-                let name = path.strip_prefix(root).expect("below the root");
-                names.push(name.to_string_lossy().into_owned());
-            }
-        }
-    }
-    names
-}
-
 /// The name by which a heading is linked.
 fn anchor(heading: &str) -> String {
     let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
@@ -160,7 +144,7 @@ fn anchor(heading: &str) -> String {
 fn every_link_of_the_documents_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut count = 0;
-    for name in documents() {
+    for name in documents::all() {
         let document = read(&name);
         for link in document.split("](").skip(1) {
             let link = link.split(')').next().unwrap_or_default();
@@ -216,7 +200,7 @@ fn every_picture_is_shown_and_told() {
 #[test]
 fn the_readme_lists_every_document() {
     let readme = read("README.md");
-    for name in documents().into_iter().filter(|name| name.starts_with("docs/")) {
+    for name in documents::all().into_iter().filter(|name| name.starts_with("docs/")) {
         assert!(readme.contains(&format!("]({name})")), "README.md does not list {name}");
     }
 }

@@ -7,6 +7,8 @@
 
 use std::{fs, path::Path};
 
+use crate::documents;
+
 /// Labels of blocks that hold commands.
 const COMMANDS: [&str; 3] = ["sh", "console", ""];
 
@@ -44,22 +46,9 @@ pub enum What {
 impl Document {
     /// `README.md` and everything below `docs/`, by name.
     pub fn all() -> Vec<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut names = vec!["README.md".to_owned()];
-        let mut dirs = vec![root.join("docs")];
-        while let Some(dir) = dirs.pop() {
-            for entry in fs::read_dir(dir).expect("a directory").flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    dirs.push(path);
-                } else if path.extension().is_some_and(|end| end == "md") {
-                    let name = path.strip_prefix(root).expect("below the root");
-                    names.push(name.to_str().expect("UTF-8").to_owned());
-                }
-            }
-        }
-        names.sort();
-        names.iter().map(|name| Self::read(name)).collect()
+        // That of the architecture has no commands for a reader.
+        let names = documents::all().into_iter().filter(|name| name != "ARCHITECTURE.md");
+        names.map(|name| Self::read(&name)).collect()
     }
 
     pub fn read(name: &str) -> Self {

@@ -3,6 +3,8 @@
 #![cfg(unix)]
 
 mod document;
+#[path = "../common/documents.rs"]
+mod documents;
 mod reader;
 
 use std::{fs, thread};

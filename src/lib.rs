@@ -5,9 +5,11 @@
 //! opens files, [`decode`] makes rows of them, [`shape`] checks each row and writes its
 //! JSON once, [`pack`] fills request bodies to the byte, [`send`] delivers them inside
 //! the account's limits, [`journal`] keeps what is done across crashes, [`report`] tells
-//! people. [`model`] is the data between them, [`wire`] the API's contract. They meet in
-//! [`run`] alone; [`private`] makes files that nobody else may read, [`cli`] is the command line, [`progress`] what it shows meanwhile, and
-//! [`sandbox`] an emulator of the API to try it all against. `ARCHITECTURE.md` tells why.
+//! people. [`state`] remembers over many imports what the server holds of each row. [`model`] is the
+//! data between them, [`wire`] the API's contract. They meet in [`run`] alone; [`private`] makes files
+//! that nobody else may read, [`sealed`] lines that tell whether they are whole, [`cli`] is the command
+//! line, [`progress`] what it shows meanwhile, and [`sandbox`] an emulator of the API to try it all
+//! against. `ARCHITECTURE.md` tells why.
 
 pub mod cli;
 pub mod decode;
@@ -19,7 +21,9 @@ pub mod progress;
 pub mod report;
 pub mod run;
 pub mod sandbox;
+pub mod sealed;
 pub mod send;
 pub mod shape;
 pub mod source;
+pub mod state;
 pub mod wire;

@@ -3,8 +3,8 @@
 //! above could make us overwrite a file elsewhere.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io,
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io::{self, Read, Write},
     path::Path,
 };
 
@@ -48,6 +48,39 @@ pub fn create_dir(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Why a lock can't be taken.
+#[derive(Debug)]
+pub enum LockError {
+    /// Another process has it: this one, where it can be read.
+    Held(Option<u32>),
+    /// The file can't be opened, locked or written.
+    Io(io::Error),
+}
+
+/// Locks a file, made where it is missing, for as long as what is returned is kept; it holds the
+/// id of the process. The system releases it with the process, whatever ends that; the file stays,
+/// and means nothing by itself.
+///
+/// # Errors
+/// [`LockError`]
+pub fn lock(path: &Path) -> Result<File, LockError> {
+    let open = options().read(true).write(true).create(true).truncate(false).open(path);
+    let mut file = open.map_err(LockError::Io)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            // The pid is a help to the reader alone; where it can't be read, it is left out.
+            let read = file.read_to_string(&mut text).ok();
+            return Err(LockError::Held(read.and_then(|_| text.trim().parse().ok())));
+        }
+        Err(TryLockError::Error(error)) => return Err(LockError::Io(error)),
+    }
+    let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+    written.map_err(LockError::Io)?;
+    Ok(file)
 }
 
 /// Makes what was created or renamed in a directory durable.

@@ -69,6 +69,8 @@ pub enum Phase {
     Infer,
     /// Checking and packing.
     Check,
+    /// Packing the rows that changed.
+    Pack,
     /// Sending.
     Send,
 }
@@ -79,6 +81,7 @@ impl Phase {
             Self::Fingerprint => "reading",
             Self::Infer => "inferring",
             Self::Check => "checking",
+            Self::Pack => "packing",
             Self::Send => "sending",
         }
     }

@@ -10,6 +10,7 @@
 //! - `types`: column types, where no mapping gives them.
 //! - `check`: the check pass: rows to bodies, the tally, the rejects. `validate`,
 //!   `pack` and `import` are this very pass with another sink for the bodies.
+//! - `changes`: under `--only-changed`, which rows are sent, and what is remembered of them.
 //! - `trial`: types and check in one pass, with a guess at the types.
 //! - `findings`: what a check pass finds: counts, problems, rejects, bodies.
 //! - `excerpts`: the lines of a file that a mistake is shown in.
@@ -28,6 +29,7 @@
 //! is claimed was made durable before.
 
 mod budget;
+mod changes;
 mod check;
 mod deliver;
 mod doubt;
@@ -73,8 +75,10 @@ use crate::report::{self, RejectsFile};
 use crate::send;
 use crate::shape::plan::Rules;
 use crate::source;
+use crate::state;
 use crate::wire::api::Api;
 
+pub use changes::{FULL_AGE_DAYS, OnlyChanged, state_dir, state_dirs};
 pub use dry::{pack, validate};
 pub use import::{Proposal, import};
 pub use init::{Described, Form, Init, init};
@@ -105,6 +109,8 @@ pub struct Job {
     pub rules: Rules,
     /// Which rows.
     pub window: Window,
+    /// Only rows that changed, and by which state.
+    pub only_changed: Option<OnlyChanged>,
     /// Cut counts; `None` = the rates.
     pub cut_users: Option<u64>,
     /// Cut counts; `None` = the rates.
@@ -272,6 +278,9 @@ pub enum Error {
     /// The checkpoint.
     #[error(transparent)]
     Journal(#[from] journal::Error),
+    /// The state of `--only-changed`.
+    #[error(transparent)]
+    State(#[from] state::Error),
     /// The report or the rejects.
     #[error(transparent)]
     Report(#[from] report::Error),

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// A room, and the rooms that it may import.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("wire", &["model"]),
     ("source", &["model"]),
@@ -15,9 +15,11 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("shape", &["wire", "model"]),
     ("pack", &["wire", "model"]),
     ("send", &["wire", "model", "private"]),
-    ("journal", &["model", "private"]),
+    ("journal", &["model", "private", "sealed"]),
+    ("state", &["model", "private", "sealed"]),
     ("report", &["model", "private"]),
     ("private.rs", &[]),
+    ("sealed.rs", &[]),
     ("progress.rs", &["model"]),
     ("sandbox", &[]),
     ("main.rs", &["cli"]),

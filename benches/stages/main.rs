@@ -21,7 +21,7 @@ use moebulk::pack::{Limits, Packer};
 use moebulk::progress::{Mode, Progress};
 use moebulk::run::{self, Job, RejectsMax, Stop, Surroundings, Window};
 use moebulk::shape::{
-    encode::{self, Spare},
+    encode::{self, Spare, View},
     infer::Inference,
     plan::{Binding, Plan, Rules, SourceColumn},
 };
@@ -83,8 +83,14 @@ impl Bench {
 
     fn shape(&self) -> Vec<Shaped> {
         let shape = |rows: &Arc<Rows>| {
-            encode::shape(&self.plan, &self.binding, Arc::clone(rows), Spare::default())
-                .expect("columns")
+            encode::shape(
+                &self.plan,
+                &self.binding,
+                Arc::clone(rows),
+                View::default(),
+                Spare::default(),
+            )
+            .expect("columns")
         };
         self.rows.iter().map(shape).collect()
     }
@@ -100,6 +106,7 @@ impl Bench {
             delimiter_given: false,
             quote_given: false,
             rules: Rules::default(),
+            only_changed: None,
             window: Window::default(),
             cut_users: None,
             cut_events: None,

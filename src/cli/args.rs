@@ -41,6 +41,9 @@ pub enum Command {
     Sandbox(SandboxArgs),
     /// Say what a checkpoint holds: done, pending, in doubt
     Status(StatusArgs),
+    /// What --only-changed remembers: figures, a check of the files, ids to forget
+    #[command(subcommand)]
+    State(StateCommand),
     /// Settings: what holds and where it came from, and what may stand in moebulk.toml
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -65,6 +68,39 @@ pub enum ConfigCommand {
     Show(Box<ImportArgs>),
     /// Write the JSON Schema of moebulk.toml, with which editors complete and check it
     Schema,
+}
+
+/// `state`
+#[derive(Debug, Subcommand)]
+pub enum StateCommand {
+    /// Say what a state is of, how many ids it has, and when it moved last
+    Stats(StateArgs),
+    /// Read all of a state, and hold it against its checksums
+    Verify(StateArgs),
+    /// Forget ids, so that their rows are sent next time whatever they say
+    Forget(ForgetArgs),
+}
+
+/// `state stats` and `state verify`
+#[derive(Debug, Args)]
+pub struct StateArgs {
+    /// The state's directory [default: the one below the user's state directory, if there is one alone]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// The form of the result on stdout
+    #[arg(long, value_enum, default_value = "text")]
+    pub output: DocumentOutput,
+}
+
+/// `state forget`
+#[derive(Debug, Args)]
+pub struct ForgetArgs {
+    /// A customer_id, or of devices a device_id; `-` reads ids from stdin, one a line
+    #[arg(value_name = "ID", required = true)]
+    pub ids: Vec<String>,
+    /// Which state, and how the result is written.
+    #[command(flatten)]
+    pub state: StateArgs,
 }
 
 /// `import`
@@ -165,6 +201,16 @@ pub struct JobArgs {
         help_heading = "What"
     )]
     pub offset: u64,
+
+    /// Users and devices: only rows that are new or differ from what the server accepted last, as the state remembers it
+    #[arg(long, help_heading = "Changes")]
+    pub only_changed: bool,
+    /// Where that is remembered [default: of imports, below the user's state directory, one for each destination and kind]
+    #[arg(long, value_name = "DIR", requires = "only_changed", help_heading = "Changes")]
+    pub state: Option<PathBuf>,
+    /// Send every row all the same, and remember these alone
+    #[arg(long, requires = "only_changed", help_heading = "Changes")]
+    pub full: bool,
 
     /// How CSV is written.
     #[command(flatten)]

@@ -8,6 +8,7 @@ use crate::report;
 use crate::run::Error;
 use crate::send::{self, RateLogError};
 use crate::source;
+use crate::state;
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,8 @@ impl Exit {
             Error::Report(report::Error::Undeclared(_)) => Self::BUG,
             Error::Output { error, .. } => Self::of_io(error.kind()),
             Error::Journal(_) => Self::USAGE,
+            Error::State(state::Error::Io { source, .. }) => Self::of_io(source.kind()),
+            Error::State(_) => Self::USAGE,
             Error::BrokenPipe => Self::BROKEN_PIPE,
             Error::Interrupted => Self(interrupt::exit_code()),
             Error::Internal(_) => Self::BUG,

@@ -123,6 +123,12 @@ fn delivery(args: &ImportArgs, job: &mut Job) -> Result<(Delivery, Option<Sandbo
         if !given {
             job.run_dir = run::sandbox_dir(job);
         }
+        if let Some(only) = &mut job.only_changed
+            && only.state.as_os_str().is_empty()
+        {
+            // It knows nobody, each time.
+            only.state = job.run_dir.join("state");
+        }
         let delivery = Delivery {
             endpoint: sandbox.url(),
             destination: "sandbox".to_owned(),
@@ -149,11 +155,17 @@ fn delivery(args: &ImportArgs, job: &mut Job) -> Result<(Delivery, Option<Sandbo
     if !given {
         job.run_dir = run::import_dir(job, &destination(&endpoint.url, &credentials.app_id));
     }
+    let destination = destination(&endpoint.url, &credentials.app_id);
+    if let Some(only) = &mut job.only_changed
+        && only.state.as_os_str().is_empty()
+    {
+        only.state = run::state_dir(&resolve::states_dir()?, &destination, job.kind);
+    }
     let delivery = Delivery {
         in_doubt: in_doubt(args.in_doubt),
         wait: args.wait,
         no_proxy: args.target.account.no_proxy,
-        destination: destination(&endpoint.url, &credentials.app_id),
+        destination,
         endpoint: endpoint.url,
         app_id: credentials.app_id,
         api_id: credentials.api_id,

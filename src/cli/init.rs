@@ -134,6 +134,7 @@ fn job(args: &InitArgs) -> Result<Job, Error> {
             event: args.event.clone(),
             ..Rules::default()
         },
+        only_changed: None,
         window: Window::default(),
         cut_users: None,
         cut_events: None,

@@ -15,6 +15,7 @@ mod next;
 mod pack;
 mod resolve;
 mod sandbox;
+mod state;
 mod status;
 mod terminal;
 mod text;
@@ -115,6 +116,7 @@ fn obey(mut parsed: Parsed) -> Result<Exit, Error> {
         Command::Check(args) => check::run(&args),
         Command::Sandbox(args) => sandbox::run(args),
         Command::Status(args) => status::run(args),
+        Command::State(command) => state::run(command),
         Command::Config(_) => config::show::schema(),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { dir } => generate::manual(dir.as_deref()),

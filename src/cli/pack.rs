@@ -25,6 +25,7 @@ pub fn run(args: PackArgs) -> Result<Exit, Error> {
     log::start(&args.job.log, &progress);
     let output = args.job.output;
     let mut job = resolve::job(args.job)?;
+    resolve::check_state(&job)?;
     if job.run_dir.as_os_str().is_empty() {
         job.run_dir = run::checked_dir(&job);
     }

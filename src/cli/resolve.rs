@@ -18,7 +18,7 @@ use super::{
 use crate::decode::csv::Dialect;
 use crate::model::{Kind, Rate, TextEncoding};
 use crate::pack;
-use crate::run::{Error, Job, MappingFile, Window};
+use crate::run::{Error, Job, MappingFile, OnlyChanged, Window};
 use crate::shape::mapping::RESOLVED_FILE;
 use crate::shape::plan::{Empty, Rules};
 use crate::wire::api::Api;
@@ -112,6 +112,7 @@ pub fn quiet_job(args: JobArgs) -> Result<Job, Error> {
         body_bytes_max: args.max_body_bytes,
         single: api.is_single(),
     };
+    let only_changed = only_changed(args.only_changed, args.state, args.full, kind)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Job {
         inputs: args.inputs,
@@ -123,6 +124,7 @@ pub fn quiet_job(args: JobArgs) -> Result<Job, Error> {
         quote_given: args.csv.quote.is_some(),
         encoding: args.csv.encoding,
         rules,
+        only_changed,
         window: Window { offset: args.offset, limit: args.limit },
         cut_users: args.cut_users,
         cut_events: args.cut_events,
@@ -137,6 +139,47 @@ pub fn quiet_job(args: JobArgs) -> Result<Job, Error> {
         shaping,
         said: args.said,
     })
+}
+
+/// What is sent of rows that an earlier import sent. The directory is still empty where none is
+/// given.
+fn only_changed(
+    given: bool,
+    state: Option<PathBuf>,
+    full: bool,
+    kind: Kind,
+) -> Result<Option<OnlyChanged>, Error> {
+    if given && kind == Kind::Events {
+        return Err(Error::Usage(
+            "--only-changed is for users and devices: an event is not changed, it happens; leave the \
+             flag out"
+                .into(),
+        ));
+    }
+    Ok(given.then(|| OnlyChanged { state: state.unwrap_or_default(), full }))
+}
+
+/// For a check: the state must be named, since there is no destination that would tell it.
+///
+/// # Errors
+/// It is not.
+pub fn check_state(job: &Job) -> Result<(), Error> {
+    match &job.only_changed {
+        Some(only) if only.state.as_os_str().is_empty() => Err(Error::Usage(
+            "--only-changed: name the directory with --state; only an import knows which one is meant \
+             by where it sends (`moebulk state stats` lists those there are)"
+                .into(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Where states are kept that are not named.
+///
+/// # Errors
+/// No directory of the user is known.
+pub fn states_dir() -> Result<PathBuf, Error> {
+    Ok(state_dir()?.join("changes"))
 }
 
 /// What the rows are.
@@ -218,7 +261,14 @@ fn shaping(args: &JobArgs) -> BTreeMap<String, String> {
         ("--strict", args.strict.to_string()),
         ("--max-body-bytes", args.max_body_bytes.to_string()),
     ];
-    flags.into_iter().map(|(flag, value)| (flag.to_owned(), value)).collect()
+    // Those that came later are left out where they say nothing, as checkpoints do that know none.
+    let later = [("--only-changed", args.only_changed), ("--full", args.full)];
+    let later = later.into_iter().filter(|(_, given)| *given);
+    flags
+        .into_iter()
+        .chain(later.map(|(flag, given)| (flag, given.to_string())))
+        .map(|(flag, value)| (flag.to_owned(), value))
+        .collect()
 }
 
 /// Where to send, as resolved from the flags.

@@ -5,10 +5,10 @@ use std::{path::Path, time::SystemTime};
 use indicatif::{DecimalBytes, HumanCount};
 
 use crate::journal::Snapshot;
-use crate::model::Kind;
+use crate::model::{ChangeSummary, Kind};
 use crate::progress::duration;
 use crate::report::{self, Look};
-use crate::run::{InDoubt, Inferred, Job, Outcome, Proposal};
+use crate::run::{FULL_AGE_DAYS, InDoubt, Inferred, Job, Outcome, Proposal};
 use crate::shape::mapping::RESOLVED_FILE;
 
 /// Width of the names in a table; longer ones stand out. Beyond 65,535 `format!` panics.
@@ -36,15 +36,20 @@ pub fn plan(proposal: &Proposal<'_>, job: &Job) -> String {
         summary.destination.as_deref().unwrap_or_default()
     ));
     lines.push(format!(
-        "  rows      {} read, {} accepted, {} rejected{}",
+        "  rows      {} read, {} accepted, {} rejected{}{}",
         HumanCount(rows.read),
         HumanCount(rows.accepted),
         HumanCount(rows.rejected),
+        match rows.skipped {
+            0 => String::new(),
+            skipped => format!(", {} skipped", HumanCount(skipped)),
+        },
         match rows.delivered + rows.failed {
             0 => String::new(),
             done => format!(", {} done already", HumanCount(done)),
         }
     ));
+    lines.extend(summary.changes.iter().flat_map(changes));
     if let Some((rows, what)) = proposal.in_doubt {
         let words = match what {
             InDoubt::Resend => {
@@ -104,6 +109,45 @@ pub fn plan(proposal: &Proposal<'_>, job: &Job) -> String {
         }
     });
     lines.join("\n")
+}
+
+/// What changed, and what is to be known about it.
+fn changes(changes: &ChangeSummary) -> Vec<String> {
+    let mut lines = vec![format!(
+        "  changes   {} new, {} changed, {} unchanged ({})",
+        HumanCount(changes.new),
+        HumanCount(changes.changed),
+        HumanCount(changes.unchanged),
+        if changes.full { "sent all the same" } else { "skipped" }
+    )];
+    if let Some(vanished @ 1..) = changes.vanished {
+        lines.push(format!(
+            "            {} known ids are not here; nothing is deleted at the server",
+            HumanCount(vanished)
+        ));
+    }
+    if changes.mapping_changed {
+        lines.push(
+            "  mapping   is another than the last time, so every row counts as changed".to_owned(),
+        );
+    }
+    if let Some(dir) = &changes.cut_off {
+        lines.push(format!("  cut off   an import in {dir} was, so all of its rows count as new"));
+    }
+    if changes.overtaken {
+        lines.push(
+            "  overtaken another import was here since this one began, and may have sent later values; \
+             what this one sends is sent again next time"
+                .to_owned(),
+        );
+    }
+    if let Some(days) = changes.full_days.filter(|&days| days >= FULL_AGE_DAYS && !changes.full) {
+        lines.push(format!(
+            "  full      {days} days ago: what the server dropped or others changed stays unseen until \
+             --full sends every row again"
+        ));
+    }
+    lines
 }
 
 /// Names as a list, and how many more there are.

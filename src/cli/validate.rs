@@ -16,6 +16,7 @@ pub fn run(args: ValidateArgs) -> Result<Exit, Error> {
     let output = args.job.output;
     let (typed, to_file) = (args.job.typed.clone(), args.job.file_has_destination);
     let mut job = resolve::job(args.job)?;
+    resolve::check_state(&job)?;
     if job.run_dir.as_os_str().is_empty() {
         job.run_dir = run::checked_dir(&job);
     }

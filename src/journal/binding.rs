@@ -27,6 +27,10 @@ pub struct Binding {
     pub cut_users: Option<u64>,
     /// Where bodies are cut by events; `None` = nowhere.
     pub cut_events: Option<u64>,
+    /// Hash of what was decided under `--only-changed`: which rows are sent. It is no condition of a
+    /// resume, which takes it from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<String>,
     /// Arguments of the run by name, as they were written: what a resume takes for given where
     /// nothing else is said. Of those that must not change, the fields above decide.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -178,6 +182,7 @@ mod tests {
             packing_version: 1,
             cut_users: Some(1000),
             cut_events: None,
+            changes: None,
             said: BTreeMap::new(),
         }
     }

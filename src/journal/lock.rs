@@ -1,13 +1,9 @@
 //! One process per run directory.
 
-use std::{
-    fs::{File, TryLockError},
-    io::{Read, Write},
-    path::Path,
-};
+use std::{fs::File, path::Path};
 
 use super::Error;
-use crate::private;
+use crate::private::{self, LockError};
 
 /// The lock's file in a run directory.
 const LOCK_FILE: &str = "lock";
@@ -28,28 +24,10 @@ impl RunLock {
     /// [`Error::Held`] where another process has it; [`Error::Io`].
     pub fn take(dir: &Path) -> Result<Self, Error> {
         let path = dir.join(LOCK_FILE);
-        let io = |action| Error::io(&path, action);
-        let mut file = private::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(io("open"))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                // The pid is a help to the reader alone; where it can't be read, it is left out.
-                let pid =
-                    file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-                return Err(Error::Held { dir: dir.to_owned(), pid });
-            }
-            Err(TryLockError::Error(source)) => return Err(io("lock")(source)),
-        }
-        file.set_len(0)
-            .and_then(|()| writeln!(file, "{}", std::process::id()))
-            .map_err(io("write"))?;
+        let file = private::lock(&path).map_err(|error| match error {
+            LockError::Held(pid) => Error::Held { dir: dir.to_owned(), pid },
+            LockError::Io(error) => Error::io(&path, "lock")(error),
+        })?;
         Ok(Self { _file: file })
     }
 }

@@ -64,6 +64,12 @@ impl Progress {
         }
     }
 
+    /// Whether an element was delivered or failed.
+    pub fn is_settled(&self, seq: u64, element: u32) -> bool {
+        let covers = |body: &BodyProgress| body.settled.covers(&(element..element + 1));
+        seq < self.mark || self.bodies.get(&seq).is_some_and(covers)
+    }
+
     /// Stretches that may have reached the server and have no answer, by body: after a
     /// crash only these can be sent twice. A stretch of which only a part was answered
     /// is still listed whole.

@@ -6,16 +6,12 @@
 use std::{borrow::Cow, ops::Range};
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Binding, Progress};
 use crate::model::{Intent, Place, Position, RequestCounts, RowFailure, Settled, Settlement, Turn};
 
 /// The format that this program writes, and the newest that it reads.
 pub(super) const FORMAT_VERSION: u64 = 1;
-
-/// Hex digits of the checksum.
-const CHECKSUM_LEN: usize = 16;
 
 /// The first record.
 #[derive(Debug, Serialize, Deserialize)]
@@ -67,25 +63,6 @@ pub struct Plan {
     pub body_bytes: u64,
     /// Digest of the bodies, as the report states it.
     pub digest: String,
-}
-
-/// Appends a record to `out` as one line.
-///
-/// # Errors
-/// Where the record can't be JSON, which its types rule out.
-pub(super) fn push_line(out: &mut Vec<u8>, record: &impl Serialize) -> serde_json::Result<()> {
-    let json = serde_json::to_vec(record)?;
-    out.extend_from_slice(format!("{:016x} ", xxh3_64(&json)).as_bytes());
-    out.extend_from_slice(&json);
-    out.push(b'\n');
-    Ok(())
-}
-
-/// The JSON of a line; `None` where the line is not whole.
-pub(super) fn line_json(line: &[u8]) -> Option<&[u8]> {
-    let (checksum, rest) = line.strip_suffix(b"\n")?.split_at_checked(CHECKSUM_LEN)?;
-    let json = rest.strip_prefix(b" ")?;
-    (format!("{:016x}", xxh3_64(json)).as_bytes() == checksum).then_some(json)
 }
 
 /// A turn, as stored.
@@ -218,6 +195,7 @@ mod pair {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sealed::{line_json, push_line};
 
     fn at(row: u64, place: Place) -> Position {
         Position { file: 2, row, place }
@@ -305,17 +283,5 @@ mod tests {
             let back: Record<'_> = serde_json::from_slice(json).unwrap();
             assert_eq!(format!("{back:?}"), format!("{record:?}"));
         }
-    }
-
-    #[test]
-    fn a_line_is_whole_or_nothing() {
-        let mut line = Vec::new();
-        push_line(&mut line, &Record::Finished { exit_code: 0 }).unwrap();
-        assert!(line_json(&line).is_some());
-        for len in 0..line.len() {
-            assert!(line_json(&line[..len]).is_none());
-        }
-        line[20] ^= 1;
-        assert!(line_json(&line).is_none());
     }
 }

@@ -9,12 +9,10 @@ use std::{
 
 use super::{
     Binding, Error, Plan, Progress,
-    record::{
-        FORMAT_VERSION, Header, IntentEntry, Record, SettlementEntry, TurnEntry, Version,
-        line_json, push_line,
-    },
+    record::{FORMAT_VERSION, Header, IntentEntry, Record, SettlementEntry, TurnEntry, Version},
 };
 use crate::model::{Settled, Settlement};
+use crate::sealed::{line_json, push_line};
 
 /// What a checkpoint says.
 #[derive(Clone, Debug, PartialEq, Eq)]

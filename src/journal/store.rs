@@ -8,13 +8,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::{
-    Binding, Error, Plan, Snapshot,
-    record::{Record, push_line},
-    snapshot::Replay,
-};
+use super::{Binding, Error, Plan, Snapshot, record::Record, snapshot::Replay};
 use crate::model::Turn;
 use crate::private;
+use crate::sealed::push_line;
 
 /// The checkpoint's name in a run directory.
 pub const CHECKPOINT_FILE: &str = "checkpoint";

@@ -15,7 +15,9 @@ mod levels;
 mod mask;
 mod outcome;
 mod position;
+mod print;
 mod problem;
+mod row_set;
 mod rows;
 mod shaped;
 mod summary;
@@ -32,11 +34,14 @@ pub use levels::levels;
 pub use mask::{masked, masked_char};
 pub use outcome::{Intent, RowFailure, Settled, Settlement, Turn};
 pub use position::{Place, Position};
+pub use print::{PrintKeys, RowPrint};
 pub use problem::{Code, FIRST_POSITIONS_MAX, Problem, Severity, Tally, TallyEntry};
+pub use row_set::RowSet;
 pub use rows::{ArrowRows, Damage, Field, LinePlace, Rows, TextRecord, TextRows};
 pub use shaped::{Element, Frequent, Reject, Shaped};
 pub use summary::{
-    BodyCounts, ColumnProfile, ElementCounts, FirstPlace, InputSummary, Mark, MarkKind,
-    PlanSummary, ProblemSummary, Profile, RequestCounts, RowCounts, Summary, Throughput, Timing,
+    BodyCounts, ChangeSummary, ColumnProfile, ElementCounts, FirstPlace, InputSummary, Mark,
+    MarkKind, PlanSummary, ProblemSummary, Profile, RequestCounts, RowCounts, Summary, Throughput,
+    Timing,
 };
 pub use units::{Kind, Rate};

@@ -232,6 +232,9 @@ codes! {
     /// A customer with more requests than fair use allows.
     FairUse = "fair-use", Warning,
         "one customer has more rows here than MoEngage's fair use allows in the time they will be sent, and would be blocked; look for a placeholder id, or send fewer rows a minute";
+    /// An id in several rows, under `--only-changed`.
+    IdRepeated = "id-repeated", Warning,
+        "the id stands in several rows; with --only-changed all of them are sent whenever it does, in the order of the inputs, and the last one is remembered: export each id once";
     /// The server refused the row when it was sent alone.
     ServerRefused = "server-refused", Reject,
         "the server refused this row when it was sent alone; its words say why";

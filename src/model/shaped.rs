@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Position, Problem, Rows, Tally};
+use super::{Position, Problem, RowPrint, Rows, Tally};
 
 /// One block of rows, checked and encoded, in file order.
 #[derive(Clone, Debug)]
@@ -14,6 +14,10 @@ pub struct Shaped {
     pub elements: Vec<Element>,
     /// The rejected rows, damaged stretches left out: those are in the rows.
     pub rejects: Vec<Reject>,
+    /// What the accepted rows are remembered by, where that is asked for: one for each, in order.
+    pub prints: Vec<RowPrint>,
+    /// Hashes of whom rejected rows are about, as far as they say it and it is asked for.
+    pub rejected_ids: Vec<u128>,
     /// Hashes of the events' names in the accepted rows, each once, in their order.
     pub names: Vec<u64>,
     /// Users with a large share of the accepted rows, in the order of their first one.
@@ -35,6 +39,7 @@ impl Shaped {
         let problems = self.rejects.iter().map(|reject| reject.problems.capacity());
         let bytes = self.json.capacity()
             + self.elements.capacity() * size_of::<Element>()
+            + self.prints.capacity() * size_of::<RowPrint>()
             + self.rejects.capacity() * size_of::<Reject>()
             + problems.sum::<usize>() * size_of::<Problem>();
         bytes as u64 + self.rows.memory_bytes()

@@ -26,6 +26,8 @@ pub struct Summary {
     pub rows: RowCounts,
     /// Elements by kind.
     pub elements: ElementCounts,
+    /// What changed, under `--only-changed`; `null` without.
+    pub changes: Option<ChangeSummary>,
     /// The request bodies.
     pub bodies: BodyCounts,
     /// What sending takes at the limits.
@@ -81,6 +83,42 @@ pub struct RowCounts {
     pub failed: u64,
     /// Accepted rows not sent, or not answered, so far.
     pub pending: u64,
+}
+
+/// Rows beside what the server is known to hold, as it was when it was decided which are sent.
+///
+/// `rows.skipped` are those of `unchanged` that are not sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ChangeSummary {
+    /// The state's directory.
+    pub state: String,
+    /// `--full`: every row is sent.
+    pub full: bool,
+    /// Ids that were known.
+    pub known: u64,
+    /// Rows whose id is not known, or of which it is not sure what the server holds.
+    pub new: u64,
+    /// Rows whose id is known with another row.
+    pub changed: u64,
+    /// Rows that are as the server accepted them.
+    pub unchanged: u64,
+    /// Rows that are sent: new, changed, and those whose id stands in several rows.
+    pub sent: u64,
+    /// Ids that stand in several rows.
+    pub repeated_ids: u64,
+    /// Their rows.
+    pub repeated_rows: u64,
+    /// Known ids that are not in the inputs; nothing is deleted at the server. `null` where not all
+    /// rows were read.
+    pub vanished: Option<u64>,
+    /// The mapping is another than the last time, so that every row counts as changed.
+    pub mapping_changed: bool,
+    /// Days since every row was sent; `null` = never so far.
+    pub full_days: Option<u64>,
+    /// The run directory of an import that was cut off: its rows count as new.
+    pub cut_off: Option<String>,
+    /// Another import moved the state on since this one decided what to send.
+    pub overtaken: bool,
 }
 
 /// Accepted elements by kind.

@@ -287,6 +287,8 @@ mod tests {
         Shaped {
             json,
             elements,
+            prints: vec![],
+            rejected_ids: vec![],
             rejects: vec![],
             names: vec![],
             frequent: vec![],

@@ -6,7 +6,7 @@ use super::{
     REPORT_FILE, RejectsFile,
     diagnostic::{Look, render},
 };
-use crate::model::{Code, Diagnostic, FirstPlace, ProblemSummary, Summary};
+use crate::model::{ChangeSummary, Code, Diagnostic, FirstPlace, ProblemSummary, Summary};
 
 /// Width of a column of a table; longer cells stand out. Beyond 65,535 `format!` panics.
 const CELL_WIDTH_MAX: usize = 200;
@@ -134,9 +134,9 @@ fn verdict(summary: &Summary) -> String {
 /// What became of the rows, in a few words.
 pub(super) fn outcome(summary: &Summary) -> String {
     let rows = &summary.rows;
-    let [read, accepted, rejected, delivered, failed, pending] =
-        [rows.read, rows.accepted, rows.rejected, rows.delivered, rows.failed, rows.pending]
-            .map(thousands);
+    let [read, accepted, rejected, skipped] =
+        [rows.read, rows.accepted, rows.rejected, rows.skipped].map(thousands);
+    let [delivered, failed, pending] = [rows.delivered, rows.failed, rows.pending].map(thousands);
     let (all, noun) = match rows.read {
         1 => ("the only row".to_owned(), "row"),
         _ => (format!("all {read} rows"), "rows"),
@@ -145,6 +145,16 @@ pub(super) fn outcome(summary: &Summary) -> String {
         (_, true) if rows.read == 0 => "the inputs have no data rows".to_owned(),
         ("import", true) if rows.delivered == rows.read => format!("{all} delivered"),
         (_, true) if rows.rejected == rows.read => format!("{all} rejected"),
+        (_, true) if rows.skipped == rows.read => {
+            format!("nothing changed in {all}, so none is sent")
+        }
+        ("import", true) if rows.skipped > 0 => format!(
+            "{delivered} of {accepted} changed rows delivered, {rejected} rejected, {failed} failed, \
+             {skipped} unchanged"
+        ),
+        (_, true) if rows.skipped > 0 => {
+            format!("{accepted} rows changed, {skipped} unchanged, {rejected} rejected")
+        }
         ("import", true) => {
             format!("{delivered} of {read} {noun} delivered, {rejected} rejected, {failed} failed")
         }
@@ -172,6 +182,7 @@ fn figures(summary: &Summary) -> Vec<String> {
             "            {accepted} accepted = {delivered} delivered + {failed} failed + {pending} pending"
         ),
     ];
+    lines.extend(summary.changes.as_ref().map(changes));
     if bodies.count > 0 {
         let [count, bytes, largest] = [bodies.count, bodies.bytes, bodies.bytes_max].map(thousands);
         let fill = bodies.fill_mean * 100.0;
@@ -196,6 +207,18 @@ fn figures(summary: &Summary) -> Vec<String> {
         .then(|| format!("; sending takes {} at the limits", duration(plan.seconds_at_limit)));
     lines.push(format!("  time      {}{}", duration(timing.seconds), limit.unwrap_or_default()));
     lines
+}
+
+/// Rows beside what was known of them, on one line.
+fn changes(changes: &ChangeSummary) -> String {
+    let [new, changed, unchanged] =
+        [changes.new, changes.changed, changes.unchanged].map(thousands);
+    let sent = if changes.full { "sent all the same" } else { "skipped" };
+    let vanished = match changes.vanished {
+        Some(vanished @ 1..) => format!("; {} known ids are not here", thousands(vanished)),
+        _ => String::new(),
+    };
+    format!("  changes   {new} new + {changed} changed + {unchanged} unchanged, {sent}{vanished}")
 }
 
 /// Lines of a screen that some lines take.

@@ -7,6 +7,7 @@ use rayon::ThreadPool;
 
 use super::{
     Error, Inferred, Job, Surroundings, Window,
+    changes::Changes,
     failpoint::Failpoint,
     findings::{BodyTotals, Checked, Failures, Findings},
     inputs::Inputs,
@@ -14,12 +15,12 @@ use super::{
     spares::PerThread,
     trial, types,
 };
-use crate::model::{Body, Kind, RowCounts, Rows, Shaped};
+use crate::model::{Body, Kind, PrintKeys, RowCounts, RowSet, Rows, Shaped};
 use crate::pack::{Limits, Packer};
 use crate::progress::Phase;
 use crate::report;
 use crate::shape::{
-    encode::{self, Spare},
+    encode::{self, Spare, View},
     event_names::EventNames,
     fair_use::FairUse,
     infer::Minority,
@@ -52,6 +53,8 @@ pub struct Prepared<'a> {
     pub plan: Plan,
     /// Columns that a few values keep from a narrower type.
     pub minorities: Vec<Minority>,
+    /// Where only changed rows are sent: which.
+    pub changes: Option<Changes>,
     /// Where bodies end.
     pub limits: Limits,
     pub(super) pool: ThreadPool,
@@ -68,6 +71,7 @@ impl<'a> Prepared<'a> {
         job: &'a Job,
         inputs: Inputs,
         plan: Plan,
+        changes: Option<Changes>,
         limits: Limits,
         around: &'a Surroundings<'a>,
     ) -> Result<Self, Error> {
@@ -76,7 +80,7 @@ impl<'a> Prepared<'a> {
             .thread_name(|index| format!("check-{index}"))
             .build()
             .map_err(|error| Error::Usage(format!("--threads {}: {error}", job.threads)))?;
-        Ok(Self { job, inputs, plan, minorities: Vec::new(), limits, pool, around })
+        Ok(Self { job, inputs, plan, minorities: Vec::new(), changes, limits, pool, around })
     }
 
     /// Settles the types, as the mapping has them or inferred from all values.
@@ -109,8 +113,12 @@ impl<'a> Prepared<'a> {
         let is_open = self.job.mapping.is_none();
         if is_open && self.job.window == Window::default() {
             let mut made = new();
-            if let Some(checked) = trial::check(self, failures, dir, |body| take(&mut made, body))?
-            {
+            let tried = trial::check(self, failures, dir, |body| take(&mut made, body))?;
+            if let Some(mut checked) = tried {
+                self.pick(&mut checked, dir, |body| {
+                    take(&mut made, body);
+                    Ok(())
+                })?;
                 return Ok((checked, made));
             }
         } else {
@@ -143,18 +151,29 @@ impl<'a> Prepared<'a> {
         columns.map(inferred).collect()
     }
 
-    /// One pass over the rows: every block goes to `on_block`, every body to `sink`, both
-    /// in order.
+    /// One pass over the rows that are sent: every block goes to `on_block`, every body to `sink`,
+    /// both in order.
     ///
     /// # Errors
     /// An input cannot be read, or whatever `on_block` and `sink` return.
     pub fn pass(
         &self,
+        on_block: impl FnMut(&Shaped) -> Result<(), Error> + Send,
+        sink: impl FnMut(Body) -> Result<(), Error> + Send,
+    ) -> Result<(), Error> {
+        let keys = self.changes.as_ref().and_then(|changes| changes.keys_to_send(&self.plan));
+        let only = self.changes.as_ref().and_then(Changes::rows);
+        self.pass_over(&Shaper::new(self, only, keys), true, on_block, sink)
+    }
+
+    fn pass_over(
+        &self,
+        shaper: &Shaper<'_>,
+        packs: bool,
         mut on_block: impl FnMut(&Shaped) -> Result<(), Error> + Send,
         mut sink: impl FnMut(Body) -> Result<(), Error> + Send,
     ) -> Result<(), Error> {
-        let shaper = Shaper::new(self);
-        let mut packing = Packing::new(&shaper);
+        let mut packing = Packing::new(shaper, packs);
         pipeline::pass(
             &self.inputs,
             self.job.window,
@@ -179,14 +198,18 @@ impl<'a> Prepared<'a> {
         self.around.progress.begin(Phase::Check, self.inputs.bytes());
         let mut findings = Findings::new(self, failures, dir);
         let mut totals = BodyTotals::new(self.limits.body_bytes_max);
-        self.pass(
+        self.pass_over(
+            &Shaper::of_all(self),
+            self.changes.is_none(),
             |block| findings.block(block),
             |body| {
                 totals.add(&body);
                 sink(body)
             },
         )?;
-        findings.finish(totals)
+        let mut checked = findings.finish(totals)?;
+        self.pick(&mut checked, dir, sink)?;
+        Ok(checked)
     }
 
     /// What a user may have in the time in which the rows will be sent.
@@ -196,23 +219,32 @@ impl<'a> Prepared<'a> {
             Kind::Users | Kind::Devices => job.users,
             Kind::Events => job.events,
         };
-        let is_id =
-            |column: &PlanColumn| matches!(column.target, Target::CustomerId | Target::Identifier);
-        let column = plan.columns.iter().position(is_id);
-        FairUse::new(rate.per_minute(), column.map(|at| at as u32))
+        FairUse::new(rate.per_minute(), plan.id_column())
     }
 }
 
 /// Shapes blocks, on any thread.
 pub struct Shaper<'p> {
     prepared: &'p Prepared<'p>,
+    only: Option<&'p RowSet>,
+    keys: Option<PrintKeys>,
     spares: PerThread<Spare>,
 }
 
 impl<'p> Shaper<'p> {
-    /// With the plan as it is.
-    pub fn new(prepared: &'p Prepared<'p>) -> Self {
-        Self { prepared, spares: PerThread::new(&prepared.pool) }
+    /// With the plan as it is: some rows, with keys to remember them.
+    pub fn new(
+        prepared: &'p Prepared<'p>,
+        only: Option<&'p RowSet>,
+        keys: Option<PrintKeys>,
+    ) -> Self {
+        Self { prepared, only, keys, spares: PerThread::new(&prepared.pool) }
+    }
+
+    /// All rows, as a check looks at them.
+    pub fn of_all(prepared: &'p Prepared<'p>) -> Self {
+        let changes = prepared.changes.as_ref();
+        Self::new(prepared, None, changes.and_then(|it| it.keys_to_note(&prepared.plan)))
     }
 
     /// Checks and encodes a block.
@@ -222,7 +254,8 @@ impl<'p> Shaper<'p> {
     pub fn shape(&self, file: usize, rows: Arc<Rows>) -> Result<Shaped, Error> {
         let Prepared { inputs, plan, .. } = self.prepared;
         let spare = self.spares.take().unwrap_or_default();
-        encode::shape(plan, &inputs.files[file].binding, rows, spare).map_err(Error::Internal)
+        let view = View { only: self.only, keys: self.keys.as_ref() };
+        encode::shape(plan, &inputs.files[file].binding, rows, view, spare).map_err(Error::Internal)
     }
 }
 
@@ -230,14 +263,16 @@ impl<'p> Shaper<'p> {
 pub struct Packing<'p> {
     shaper: &'p Shaper<'p>,
     names: EventNames,
-    packer: Packer,
+    /// None where bodies are of no use yet.
+    packer: Option<Packer>,
 }
 
 impl<'p> Packing<'p> {
-    /// At the start of the import.
-    pub fn new(shaper: &'p Shaper<'p>) -> Self {
+    /// At the start of the import; without `packs` no bodies are made.
+    pub fn new(shaper: &'p Shaper<'p>, packs: bool) -> Self {
         let Prepared { plan, limits, .. } = shaper.prepared;
-        Self { shaper, names: EventNames::new(&plan.event_names), packer: Packer::new(*limits) }
+        let packer = packs.then(|| Packer::new(*limits));
+        Self { shaper, names: EventNames::new(&plan.event_names), packer }
     }
 
     /// Takes the next block, which is empty then.
@@ -256,7 +291,9 @@ impl<'p> Packing<'p> {
         }
         Failpoint::Pack.reach();
         on_block(block)?;
-        self.packer.push(block, sink)?;
+        if let Some(packer) = &mut self.packer {
+            packer.push(block, sink)?;
+        }
         self.shaper.spares.keep(Spare::of(block));
         Ok(())
     }
@@ -266,7 +303,7 @@ impl<'p> Packing<'p> {
     /// # Errors
     /// Whatever `sink` returns.
     pub fn finish(self, sink: impl FnOnce(Body) -> Result<(), Error>) -> Result<(), Error> {
-        self.packer.finish(sink)
+        self.packer.map_or(Ok(()), |packer| packer.finish(sink))
     }
 }
 

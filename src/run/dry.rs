@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     End, Error, Job, Outcome, Surroundings,
+    changes::Changes,
     check::{self, Prepared},
     excerpts,
     findings::{Checked, Failures},
@@ -84,7 +85,8 @@ fn dry_run(
             dir.path().display()
         )));
     }
-    let mut prepared = Prepared::new(job, inputs, plan, check::limits(job), around)?;
+    let changes = job.only_changed.as_ref().map(|only| Changes::peek(only, job)).transpose()?;
+    let mut prepared = Prepared::new(job, inputs, plan, changes, check::limits(job), around)?;
     let checked = check(&mut prepared, dir.path())?;
     dir.write_mapping(&prepared.resolved_mapping())?;
     let mut summary = summary::summarise(command, &prepared, &checked);

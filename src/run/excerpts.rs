@@ -19,7 +19,7 @@ use crate::model::{
     masked_char, visible,
 };
 use crate::shape::{
-    encode::{self, Spare},
+    encode::{self, Spare, View},
     plan,
 };
 
@@ -126,7 +126,9 @@ fn of_cell(
     let rows = Arc::new(Rows::Text(rows));
     // The check once more, of this row alone: it says what was expected, and whether the row is
     // still the one that was checked.
-    let shaped = encode::shape(&prepared.plan, &file.binding, rows, Spare::default()).ok()?;
+    let shaped =
+        encode::shape(&prepared.plan, &file.binding, rows, View::default(), Spare::default())
+            .ok()?;
     let mut problems = shaped.rejects.iter().flat_map(|reject| &reject.problems);
     let problem = problems.find(|found| (found.code, found.column) == (line.code, line.column));
     let is_known = shaped.tally.count(line.code) > 0 || AMONG_OTHERS.contains(&line.code);

@@ -7,7 +7,7 @@ use std::{
 
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
-use super::{Error, check::Prepared, notes::Notes, sample};
+use super::{Error, changes::Noted, check::Prepared, notes::Notes, sample};
 use crate::model::{
     Body, BodyCounts, Code, Damage, Histogram, LinePlace, Position, RowCounts, RowFailure, Rows,
     Shaped, Tally, TextRows,
@@ -37,6 +37,8 @@ pub struct Checked {
     pub lines: Lines,
     /// The bodies.
     pub bodies: BodyTotals,
+    /// What is held against the state, under `--only-changed`.
+    pub noted: Option<Noted>,
     /// Files of rejected rows.
     pub rejects: Vec<RejectsFile>,
     /// The file of damaged stretches.
@@ -185,6 +187,7 @@ impl<'p> Findings<'p> {
                 rows_by_file: none.clone(),
                 not_utf8_by_file: none,
                 columns: Profiler::new(plan),
+                noted: prepared.changes.as_ref().and_then(|it| it.notes(dir, inputs.files.len())),
                 ..Checked::default()
             },
             notes: Notes::new(inputs, plan, failures, dir, job.rejects_safe),
@@ -213,7 +216,12 @@ impl<'p> Findings<'p> {
         checked.not_utf8_by_file[file] +=
             block.rows.damage().iter().filter(not_utf8).count() as u64;
         checked.tally.merge(&block.tally);
-        fair_use.count(block, &mut checked.tally);
+        match &mut checked.noted {
+            Some(noted) => noted.block(block)?,
+            // Rows that are not sent count for nothing.
+            None if self.prepared.changes.is_some() => {}
+            None => fair_use.count(block, &mut checked.tally),
+        }
         let source_bytes = inputs.files[file].source_bytes(&block.rows);
         self.prepared.around.progress.advance(source_bytes);
         self.notes.block(block, &mut checked.tally)

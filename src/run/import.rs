@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{
     Delivery, End, Error, InDoubt, Inferred, Job, Outcome, Surroundings,
+    changes::Changes,
     check::{self, Prepared},
     deliver,
     doubt::Doubt,
@@ -45,18 +46,27 @@ pub fn import(
     agree: impl FnOnce(&Proposal<'_>) -> bool,
 ) -> Result<Outcome, Error> {
     let start = Instant::now();
+    let destination = &delivery.destination;
     spare_inputs(job)?;
     let dir = patiently(delivery.wait, around, || RunDir::open(&job.run_dir))?;
     let (inputs, plan) = inputs::open(job, true, around)?;
     let mut binding = binding(job, delivery, &inputs)?;
-    let earlier = earlier_run(&dir, delivery, job, &mut binding)?;
+    let mut changes = job
+        .only_changed
+        .as_ref()
+        .map(|only| patiently(delivery.wait, around, || Changes::open(only, job, destination)))
+        .transpose()?;
+    let earlier = earlier_run(&dir, delivery, job, changes.as_ref(), &mut binding)?;
+    if let (Some(changes), Some(digest)) = (&mut changes, decided(earlier.as_ref())) {
+        changes.resume(dir.path(), digest)?;
+    }
     let resumed = earlier.is_some();
     let limits = Limits {
         cut_users: binding.cut_users,
         cut_events: binding.cut_events,
         ..check::limits(job)
     };
-    let mut prepared = Prepared::new(job, inputs, plan, limits, around)?;
+    let mut prepared = Prepared::new(job, inputs, plan, changes, limits, around)?;
     let failures = earlier.as_ref().map(known_failures).unwrap_or_default();
     let found = failures.len();
     let (mut checked, doubt) = prepared.first_check(
@@ -111,7 +121,12 @@ pub fn import(
 
     let mut journal = match earlier {
         Some(journal) => journal,
-        None => Journal::create(&dir.checkpoint(), &binding)?,
+        None => {
+            if let Some(changes) = &prepared.changes {
+                binding.changes = changes.freeze(dir.path())?;
+            }
+            Journal::create(&dir.checkpoint(), &binding)?
+        }
     };
     let progress = &journal.snapshot().progress;
     tracing::info!(
@@ -125,6 +140,9 @@ pub fn import(
     );
     journal.plan(&journal_plan(&proposed))?;
     doubt.settle(&mut journal)?;
+    if let Some(changes) = &prepared.changes {
+        changes.publish()?;
+    }
     let mut throughput = None;
     let sent =
         deliver::deliver(&prepared, delivery, &checked.bodies, &mut journal, &mut throughput);
@@ -137,8 +155,14 @@ pub fn import(
             Err(error) => written = Err(error),
         }
     }
-    // Without their rejects an import is not complete: the same command writes them.
-    match sent.and(written) {
+    let is_complete = sent.is_ok() && written.is_ok();
+    let moved_on = match &prepared.changes {
+        Some(changes) => changes.settle(&journal, &prepared.plan, is_complete),
+        None => Ok(()),
+    };
+    // Without its rejects, and without what it is remembered by, an import is not complete: the same
+    // command writes them.
+    match sent.and(written).and(moved_on) {
         Ok(()) => {
             let code = i32::from(checked.rows.rejected > 0 || !failures.is_empty());
             Failpoint::Finish.reach();
@@ -188,6 +212,7 @@ fn earlier_run(
     dir: &RunDir,
     delivery: &Delivery,
     job: &Job,
+    changes: Option<&Changes>,
     binding: &mut Binding,
 ) -> Result<Option<Journal>, Error> {
     if delivery.restart {
@@ -205,9 +230,15 @@ fn earlier_run(
     if job.cut_events.is_none() {
         binding.cut_events = snapshot.binding.cut_events;
     }
+    // What a state says now may be other rows than it said then.
+    let is_where_left = match (changes, &snapshot.binding.changes) {
+        (Some(changes), Some(digest)) => changes.is_where_left(dir.path(), digest),
+        _ => true,
+    };
     match (snapshot.binding.difference(binding), snapshot.finished) {
-        (None, _) => Ok(Some(journal)),
-        (Some(_), Some(_)) => {
+        (None, None) => Ok(Some(journal)),
+        (None, Some(_)) if is_where_left => Ok(Some(journal)),
+        (_, Some(_)) => {
             drop(journal);
             dir.archive()?;
             binding.cut_users = job.cut_users.or(job.users.per_minute());
@@ -229,6 +260,11 @@ fn earlier_run(
             })
         }
     }
+}
+
+/// The hash of what an unfinished run decided to send.
+fn decided(earlier: Option<&Journal>) -> Option<&str> {
+    earlier.and_then(|journal| journal.snapshot().binding.changes.as_deref())
 }
 
 fn binding(job: &Job, delivery: &Delivery, inputs: &Inputs) -> Result<Binding, Error> {
@@ -258,6 +294,7 @@ fn binding(job: &Job, delivery: &Delivery, inputs: &Inputs) -> Result<Binding, E
         packing_version: PACKING_VERSION,
         cut_users: job.cut_users.or(job.users.per_minute()),
         cut_events: job.cut_events.or(job.events.per_minute()),
+        changes: None,
         said: job.said.clone(),
     })
 }

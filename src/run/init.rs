@@ -99,7 +99,7 @@ pub fn init(asked: &Init, around: &Surroundings) -> Result<Described, Error> {
     }
     plan.rules.null_values.extend(NULL_WORDS.map(str::to_owned));
     let names: Vec<String> = inputs.files.iter().map(|file| file.input.name()).collect();
-    let prepared = Prepared::new(job, inputs, plan, check::limits(job), around)?;
+    let prepared = Prepared::new(job, inputs, plan, None, check::limits(job), around)?;
     let profile = look(&prepared)?;
     let Prepared { inputs, mut plan, .. } = prepared;
     let minorities = profile.resolve(&mut plan);
@@ -177,7 +177,7 @@ fn check(
     plan.note_lists(sources.iter());
     // An input may lack what every one needs, the customer_id above all.
     inputs.bind(&plan, true, None)?;
-    let prepared = Prepared::new(&job, inputs, plan, check::limits(&job), around)?;
+    let prepared = Prepared::new(&job, inputs, plan, None, check::limits(&job), around)?;
     around.progress.begin(Phase::Check, prepared.inputs.bytes());
     let (mut counts, mut tally) = (RowCounts::default(), Tally::default());
     let mut fair_use = prepared.fair_use();

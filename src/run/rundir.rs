@@ -15,6 +15,7 @@ use crate::private;
 use crate::report;
 use crate::shape::mapping::RESOLVED_FILE;
 use crate::source;
+use crate::state::FROZEN_FILE;
 
 /// Where runs are kept by default, below the working directory.
 const RUNS: &str = "moebulk-runs";
@@ -136,7 +137,8 @@ pub fn spare_inputs(job: &Job) -> Result<(), Error> {
 /// Whether a file's name is one that a run writes.
 fn is_ours(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let starts = [CHECKPOINT_FILE, "report.", "rejects", "damaged.", "resolved-mapping."];
+    let starts =
+        [CHECKPOINT_FILE, FROZEN_FILE, "report.", "rejects", "damaged.", "resolved-mapping."];
     starts.iter().any(|start| name.starts_with(start))
 }
 

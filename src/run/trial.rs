@@ -90,8 +90,8 @@ fn try_guess(
 ) -> Result<Option<Checked>, Error> {
     let Prepared { inputs, plan, pool, around, .. } = prepared;
     around.progress.begin(Phase::Check, inputs.bytes());
-    let shaper = Shaper::new(prepared);
-    let mut packing = Packing::new(&shaper);
+    let shaper = Shaper::of_all(prepared);
+    let mut packing = Packing::new(&shaper, prepared.changes.is_none());
     let mut findings = Findings::new(prepared, failures, dir);
     let mut totals = BodyTotals::new(prepared.limits.body_bytes_max);
     let mut pack = |body: Body| {

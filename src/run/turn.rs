@@ -6,6 +6,7 @@ use std::{thread, time::Duration};
 use super::{Error, Surroundings};
 use crate::journal;
 use crate::send::{self, RateLogError};
+use crate::state;
 
 /// How often a lock is tried again.
 const TRY_EVERY: Duration = Duration::from_millis(200);
@@ -41,6 +42,7 @@ fn is_held(error: &Error) -> bool {
     matches!(
         error,
         Error::Journal(journal::Error::Held { .. })
+            | Error::State(state::Error::Held { .. })
             | Error::Send(send::Error::RateLog(RateLogError::Held { .. }))
     )
 }

@@ -17,6 +17,8 @@ mod value;
 
 use std::{mem::take, sync::Arc};
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::{
     cell::Cell,
     cells::{ArrowCells, Cells, TextCells},
@@ -24,7 +26,10 @@ use super::{
     nested::Buffers,
     plan::{Binding, Plan, PlanColumn, Target},
 };
-use crate::model::{Code, Element, Kind, Problem, Reject, Rows, Severity, Shaped, Tally};
+use crate::model::{
+    Code, Element, Kind, PrintKeys, Problem, Reject, RowPrint, RowSet, Rows, Severity, Shaped,
+    Tally,
+};
 use crate::wire::envelope;
 pub(super) use census::ByHash;
 use census::Census;
@@ -57,25 +62,35 @@ impl Spare {
     }
 }
 
+/// Which rows a pass is about, and what it wants beside their elements.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct View<'a> {
+    /// The rows; `None` = all. Of others nothing is said, not even that they are bad.
+    pub only: Option<&'a RowSet>,
+    /// Rows are to be remembered: with these keys.
+    pub keys: Option<&'a PrintKeys>,
+}
+
 /// Checks a block and encodes its sound rows, in the memory of another one. `Err` names a column
 /// that cannot be read.
 pub fn shape(
     plan: &Plan,
     binding: &Binding,
     rows: Arc<Rows>,
+    view: View<'_>,
     spare: Spare,
 ) -> Result<Shaped, String> {
-    let encoder = Encoder::new(plan, &rows, spare);
+    let encoder = Encoder::new(plan, &rows, view, spare);
     let block = match rows.as_ref() {
         Rows::Text(text) => encoder.block(&rows, binding, TextCells::new(text, binding)),
         Rows::Arrow(arrow) => encoder.block(&rows, binding, ArrowCells::new(arrow, plan, binding)?),
     };
-    let Encoder { json, elements, rejects, mut tally, census, .. } = block;
+    let Encoder { json, elements, prints, rejected_ids, rejects, mut tally, census, .. } = block;
     let (names, frequent) = census.finish(rows.len());
     for damage in rows.damage() {
         tally.add(damage.code.severity(), damage.code, None, damage.position);
     }
-    Ok(Shaped { json, elements, rejects, names, frequent, tally, rows })
+    Ok(Shaped { json, elements, prints, rejected_ids, rejects, names, frequent, tally, rows })
 }
 
 /// One row of a block.
@@ -117,9 +132,14 @@ impl<C: Cells> Row<'_, C> {
 /// The growing result of a block; its buffers are reused from row to row.
 struct Encoder<'p> {
     plan: &'p Plan,
+    view: View<'p>,
     json: Vec<u8>,
     stage: Stage,
     elements: Vec<Element>,
+    prints: Vec<RowPrint>,
+    rejected_ids: Vec<u128>,
+    /// The keyed hash of whom the row at hand is about, where there are keys.
+    id: Option<u128>,
     rejects: Vec<Reject>,
     tally: Tally,
     census: Census,
@@ -144,17 +164,29 @@ struct Written {
 }
 
 impl<'p> Encoder<'p> {
-    fn new(plan: &'p Plan, rows: &Rows, Spare { mut json, mut elements }: Spare) -> Self {
-        // Names and quotes make about twice of the cells; what is more grows.
-        if let Rows::Text(text) = rows {
-            json.reserve(text.bytes.len() * 5 / 2);
+    fn new(
+        plan: &'p Plan,
+        rows: &Rows,
+        view: View<'p>,
+        Spare { mut json, mut elements }: Spare,
+    ) -> Self {
+        // Names and quotes make about twice of the cells; what is more grows. Of some of the rows
+        // it is not known how much there is.
+        if view.only.is_none() {
+            if let Rows::Text(text) = rows {
+                json.reserve(text.bytes.len() * 5 / 2);
+            }
+            elements.reserve(rows.len());
         }
-        elements.reserve(rows.len());
         Self {
             plan,
+            view,
             json,
             stage: Stage::default(),
             elements,
+            prints: Vec::with_capacity(if view.keys.is_some() { rows.len() } else { 0 }),
+            rejected_ids: Vec::new(),
+            id: None,
             rejects: Vec::new(),
             tally: Tally::default(),
             census: Census::of(rows.len()),
@@ -171,7 +203,13 @@ impl<'p> Encoder<'p> {
             Kind::Users | Kind::Devices => (1, 0),
             Kind::Events => (0, 1),
         };
+        let file = rows.file();
         for at in 0..rows.len() {
+            if let Some(only) = self.view.only
+                && !only.contains(file, rows.position(at).row)
+            {
+                continue;
+            }
             let start = self.written();
             cells.reach(at);
             let row = Row { plan: self.plan, binding, cells: &cells, at };
@@ -198,6 +236,7 @@ impl<'p> Encoder<'p> {
                 let mut problems = take(&mut self.problems);
                 problems.sort_by_key(|problem| problem.severity);
                 self.rejects.push(Reject { position, row: at as u32, problems });
+                self.rejected_ids.extend(self.id.take());
             } else {
                 self.problems.clear();
                 if let Some(user) = user {
@@ -207,6 +246,10 @@ impl<'p> Encoder<'p> {
                     self.census.name(name);
                 }
                 self.stage.push(b",", &mut self.json);
+                if self.view.keys.is_some() {
+                    let id = self.id.take().unwrap_or_default();
+                    self.prints.push(RowPrint { id, row: 0 });
+                }
                 self.elements.push(Element {
                     head: head as u32,
                     len: (len - head) as u32,
@@ -218,7 +261,28 @@ impl<'p> Encoder<'p> {
             }
         }
         self.settle();
+        self.print_rows();
         self
+    }
+
+    /// Hashes the elements, while they are in the cache.
+    fn print_rows(&mut self) {
+        let Some(keys) = self.view.keys else { return };
+        let mut start = 0;
+        for (element, print) in self.elements.iter().zip(&mut self.prints) {
+            let end = start + (element.head + element.len) as usize;
+            print.row = keys.row(&self.json[start..end]);
+            // The comma between them.
+            start = end + 1;
+        }
+    }
+
+    /// Notes what names the user or device whose updates must keep their order; its hash.
+    fn named(&mut self, id: &[u8]) -> u64 {
+        if let Some(keys) = self.view.keys {
+            self.id = Some(keys.id(id));
+        }
+        xxh3_64(id)
     }
 
     /// Bytes written so far, those that are staged among them.

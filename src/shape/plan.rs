@@ -268,6 +268,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The column that names the user, by index.
+    pub fn id_column(&self) -> Option<u32> {
+        let is_id =
+            |column: &PlanColumn| matches!(column.target, Target::CustomerId | Target::Identifier);
+        self.columns.iter().position(is_id).map(|at| at as u32)
+    }
+
     /// A plan, with what is to be said of its columns' names and types.
     pub fn new(kind: Kind, columns: Vec<PlanColumn>, rules: Rules) -> Self {
         let mut plan = Self { kind, columns, rules, event_names: KnownNames::default() };

@@ -1,7 +1,5 @@
 //! Who a row is about: the customer_id, other identifiers, the device.
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use super::{Encoder, Layout, Row, Span, bool_text};
 use crate::model::Code;
 use crate::shape::{
@@ -36,7 +34,7 @@ impl Encoder<'_> {
         for &at in &layout.identifiers {
             match row.value(at, scratch) {
                 Cell::Absent => {}
-                cell => return Some(xxh3_64(super::cell_text(cell).as_bytes())),
+                cell => return Some(self.named(super::cell_text(cell).as_bytes())),
             }
         }
         self.problem(
@@ -55,7 +53,7 @@ impl Encoder<'_> {
             return None;
         }
         let is_written = self.stage.push_text(br#","customer_id":"#, cell, &mut self.json);
-        is_written.then(|| xxh3_64(id))
+        is_written.then(|| self.named(id))
     }
 
     fn customer_id(&mut self, at: usize, cell: Cell<'_>) -> Option<u64> {
@@ -82,7 +80,7 @@ impl Encoder<'_> {
         }
         self.json.extend_from_slice(br#","customer_id":"#);
         json::write_string(&mut self.json, id);
-        Some(xxh3_64(id.as_bytes()))
+        Some(self.named(id.as_bytes()))
     }
 
     /// Writes `,"user_identifiers":{…}` of an event, where the plan has any and the row too.
@@ -120,7 +118,7 @@ impl Encoder<'_> {
             self.problem(Code::DeviceIdMissing, Some(at), String::new);
             return None;
         }
-        let key = xxh3_64(super::cell_text(cell).as_bytes());
+        let key = self.named(super::cell_text(cell).as_bytes());
         self.field(at, cell, Self::text_field);
         Some(key)
     }

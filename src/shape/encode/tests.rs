@@ -12,7 +12,7 @@ use crate::shape::plan::{Empty, Items, Rules, SourceColumn, ValueType};
 
 /// A block in memory of its own.
 fn shape(plan: &Plan, binding: &Binding, rows: Arc<Rows>) -> Result<Shaped, String> {
-    super::shape(plan, binding, rows, Spare::default())
+    super::shape(plan, binding, rows, View::default(), Spare::default())
 }
 
 /// A block of CSV records; every cell as it would be read.

@@ -117,7 +117,7 @@ fn outcome(batch: &RecordBatch, value: ValueType, inferred: bool, rules: Rules) 
     let binding = plan.bind("f.parquet", &sources, false).expect("fits");
     let rows = ArrowRows { file: 0, row_group: 2, first_row: 11, batch: batch.clone() };
     let rows = Arc::new(Rows::Arrow(rows));
-    let block = shape(&plan, &binding, rows, Spare::default()).expect("readable");
+    let block = shape(&plan, &binding, rows, View::default(), Spare::default()).expect("readable");
     let json = String::from_utf8(block.json).expect("UTF-8");
     format!("{json}\n{:?}\n{:?}\n{:?}", block.elements, block.rejects, block.tally)
 }

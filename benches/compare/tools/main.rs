@@ -1,8 +1,9 @@
-//! What `run.py` needs beside moebulk and the peers: the files, made from a seed; a bare loop over
-//! CSV records; and a server that takes bodies and counts them.
+//! What `run.py`, here and in `benches/changes`, needs beside moebulk and the peers: the files, made
+//! from a seed; a bare loop over CSV records; and a server that takes bodies and counts them.
 
 mod columns;
 mod data;
+mod nights;
 mod rows;
 mod sink;
 
@@ -10,7 +11,8 @@ use std::{env, error::Error, process::ExitCode};
 
 use sink::Work;
 
-const USAGE: &str = "usage: compare data DIR ROWS SEED | csv-loop FILE | sink LATENCY_MS [parse]";
+const USAGE: &str = "usage: compare data DIR ROWS SEED | nights DIR ROWS | csv-loop FILE | \
+    sink LATENCY_MS [parse]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
 fn run(args: &[&str]) -> Result<(), Box<dyn Error>> {
     match args {
         ["data", dir, rows, seed] => data::write(dir.as_ref(), rows.parse()?, seed.parse()?),
+        ["nights", dir, rows] => nights::write(dir.as_ref(), rows.parse()?),
         ["csv-loop", file] => csv_loop(file),
         ["sink", latency_ms] => sink::serve(latency_ms.parse()?, Work::Read),
         ["sink", latency_ms, "parse"] => sink::serve(latency_ms.parse()?, Work::Parse),

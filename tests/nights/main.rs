@@ -1,0 +1,17 @@
+//! Nightly exports under `--only-changed`: the real binary against a `moebulk sandbox`, judged by
+//! what users are there and how many updates came.
+//!
+//! - `three`: a full load, a night with changes that is killed and resumed, the mended rejects
+//! - `model`: many small nights, held against a plain map of what the server accepted
+//! - `kills`: kill -9 at any moment; what comes after makes every user what the export says
+//! - `refusals`: states that are of something else, damaged, or in use
+#![cfg(unix)]
+
+mod export;
+mod kills;
+mod model;
+mod refusals;
+#[path = "../crash/support.rs"]
+#[expect(dead_code, reason = "made for another test, of which this one needs a part")]
+mod support;
+mod three;

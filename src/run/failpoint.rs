@@ -20,6 +20,10 @@ pub enum Failpoint {
     Journal,
     /// The sender, on its way to show where it stands.
     Progress,
+    /// Before the first row leaves, which the state knows to be on its way.
+    Publish,
+    /// Everything sent, and the state not moved on yet.
+    Remember,
     /// The end of an import, everything delivered and not yet said to be.
     Finish,
 }
@@ -54,6 +58,8 @@ impl Failpoint {
             Self::Send => "send",
             Self::Journal => "journal",
             Self::Progress => "progress",
+            Self::Publish => "publish",
+            Self::Remember => "remember",
             Self::Finish => "finish",
         }
     }

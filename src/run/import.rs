@@ -142,6 +142,7 @@ pub fn import(
     doubt.settle(&mut journal)?;
     if let Some(changes) = &prepared.changes {
         changes.publish()?;
+        Failpoint::Publish.reach();
     }
     let mut throughput = None;
     let sent =
@@ -157,7 +158,10 @@ pub fn import(
     }
     let is_complete = sent.is_ok() && written.is_ok();
     let moved_on = match &prepared.changes {
-        Some(changes) => changes.settle(&journal, &prepared.plan, is_complete),
+        Some(changes) => {
+            Failpoint::Remember.reach();
+            changes.settle(&journal, &prepared.plan, is_complete)
+        }
         None => Ok(()),
     };
     // Without its rejects, and without what it is remembered by, an import is not complete: the same

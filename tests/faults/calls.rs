@@ -7,7 +7,7 @@ use crate::{
     lab::files_below,
     oracle::{Tally, side_by_side},
     server::{Act, Answer, Rules},
-    tools::{calls_of_a_small_import, has_strace, inject, sample},
+    tools::{calls_of, has_strace, inject, sample},
 };
 
 /// The calls with which state reaches the disk and bodies reach the server.
@@ -24,8 +24,8 @@ fn checkpoint(scene: &Scene) -> Vec<String> {
 
 /// Kills an import just before its Nth call of a kind, for `each` values of N, or all. Two lives in a
 /// row are killed at the same N, then it lives to its end.
-fn kill_at_calls(each: usize) -> Tally {
-    let counts = calls_of_a_small_import();
+fn kill_at_calls(job: &Job, each: usize) -> Tally {
+    let counts = calls_of(job.clone());
     let mut tally = Tally::default();
     let (mut tries, mut kills) = (0, 0);
     let any = CALLS.iter().flat_map(|&call| {
@@ -35,7 +35,7 @@ fn kill_at_calls(each: usize) -> Tally {
     let turns = ["write", "fdatasync"];
     let turns = turns.iter().flat_map(|&call| TURNS.map(move |nth| (call, nth, true)));
     for (call, nth, is_turn) in any.chain(turns) {
-        let mut scene = Scene::small(Rules::default());
+        let mut scene = Scene::new(job.clone(), Rules::default());
         let paths = if is_turn { checkpoint(&scene) } else { Vec::new() };
         let mut prefix = inject(call, &format!("signal=KILL:when={nth}"));
         prefix.extend(only(&paths));
@@ -56,8 +56,8 @@ fn kill_at_calls(each: usize) -> Tally {
 
 /// Lets the Nth sync fail, once: the run stops with 3, never syncs that file again, and claims
 /// nothing that it does not know.
-fn fail_syncs(each: usize) -> Tally {
-    let counts = calls_of_a_small_import();
+fn fail_syncs(job: &Job, each: usize) -> Tally {
+    let counts = calls_of(job.clone());
     let mut tally = Tally::default();
     let (mut tries, mut failures) = (0, 0);
     let any = ["fsync", "fdatasync"]
@@ -65,7 +65,7 @@ fn fail_syncs(each: usize) -> Tally {
         .flat_map(|call| sample(counts[call], each).into_iter().map(move |nth| (call, nth, false)));
     let turns = TURNS.map(|nth| ("fdatasync", nth, true));
     for (call, nth, is_turn) in any.chain(turns) {
-        let mut scene = Scene::small(Rules::default());
+        let mut scene = Scene::new(job.clone(), Rules::default());
         let paths = if is_turn { checkpoint(&scene) } else { Vec::new() };
         let traced = Traced::new(&scene, call, &format!("error=EIO:when={nth}"), &paths);
         let ended = scene.live(&traced.prefix, &[]);
@@ -163,7 +163,9 @@ fn path_of(line: &str) -> String {
 #[test]
 fn a_kill_at_a_sampled_write_sync_or_rename_loses_nothing() {
     if has_strace("SIGKILL at the Nth call") {
-        kill_at_calls(6).conclude("SIGKILL at the Nth call", "strace, a sample of every N");
+        let mut tally = kill_at_calls(&Job::small(), 6);
+        tally.add(kill_at_calls(&Job::small().remembered(), 6));
+        tally.conclude("SIGKILL at the Nth call", "strace, a sample of every N");
     }
 }
 
@@ -171,14 +173,18 @@ fn a_kill_at_a_sampled_write_sync_or_rename_loses_nothing() {
 #[ignore = "a minute"]
 fn a_kill_at_every_write_sync_or_rename_loses_nothing() {
     if has_strace("SIGKILL at the Nth call") {
-        kill_at_calls(usize::MAX).conclude("SIGKILL at the Nth call", "strace, every N");
+        let mut tally = kill_at_calls(&Job::small(), usize::MAX);
+        tally.add(kill_at_calls(&Job::small().remembered(), usize::MAX));
+        tally.conclude("SIGKILL at the Nth call", "strace, every N");
     }
 }
 
 #[test]
 fn a_sync_that_fails_stops_the_run_and_is_not_tried_again() {
     if has_strace("EIO of a sync") {
-        fail_syncs(5).conclude("fsync, fdatasync: EIO", "strace, a sample of every N");
+        let mut tally = fail_syncs(&Job::small(), 5);
+        tally.add(fail_syncs(&Job::small().remembered(), 5));
+        tally.conclude("fsync, fdatasync: EIO", "strace, a sample of every N");
     }
 }
 
@@ -186,7 +192,9 @@ fn a_sync_that_fails_stops_the_run_and_is_not_tried_again() {
 #[ignore = "a minute"]
 fn any_sync_that_fails_stops_the_run() {
     if has_strace("EIO of a sync") {
-        fail_syncs(usize::MAX).conclude("fsync, fdatasync: EIO", "strace, every N");
+        let mut tally = fail_syncs(&Job::small(), usize::MAX);
+        tally.add(fail_syncs(&Job::small().remembered(), usize::MAX));
+        tally.conclude("fsync, fdatasync: EIO", "strace, every N");
     }
 }
 

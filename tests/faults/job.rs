@@ -12,10 +12,15 @@ use crate::{
     tools::Tmpfs,
 };
 
+/// Where an import remembers what was delivered.
+pub const KNOWN: &str = "known";
+
 /// Rows, the rejected among them, and how they stand in bodies.
 #[derive(Clone)]
 pub struct Job {
     pub rows: u64,
+    /// What is delivered is remembered, under `--only-changed`.
+    pub is_remembered: bool,
     /// Rows are events rather than users.
     pub is_events: bool,
     pub rejected: BTreeSet<u64>,
@@ -40,6 +45,7 @@ impl Job {
         let flags = flags.map(str::to_owned).into();
         Self {
             rows,
+            is_remembered: false,
             is_events: false,
             rejected,
             poison: BTreeSet::new(),
@@ -61,6 +67,12 @@ impl Job {
             *flag = flag.replace("users", "events");
         }
         self.with(&["--kind", "events", "--event", "Visit"])
+    }
+
+    /// The same rows, and what is delivered is remembered.
+    pub fn remembered(mut self) -> Self {
+        self.is_remembered = true;
+        self.with(&["--only-changed", "--state", KNOWN])
     }
 
     pub fn with(mut self, flags: &[&str]) -> Self {

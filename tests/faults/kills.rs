@@ -19,7 +19,11 @@ fn kill_at_random(kills: usize, seed: u64) -> Tally {
         let connections = ["1", "2", "5"][rng.usize(0..3)];
         let job = Job::new(300, [3, 10, 25][rng.usize(0..3)]);
         let job = job.with(&["--connections", connections]);
-        let job = if rng.bool() { job } else { job.of_events() };
+        let job = match rng.u8(0..3) {
+            0 => job,
+            1 => job.remembered(),
+            _ => job.of_events(),
+        };
         let mut scene = Scene::new(job, Rules::slow(wait));
         for _ in 0..rng.usize(1..8) {
             let ended = scene.live_for(Duration::from_millis(rng.u64(1..350)));
@@ -50,6 +54,7 @@ fn chaos(seed: u64) -> Tally {
         Act::Late(wait, Box::new(act))
     });
     let job = Job::new(240, 8).with(&["--connections", ["1", "3", "6"][rng.usize(0..3)]]);
+    let job = if rng.bool() { job } else { job.remembered() };
     let mut scene = Scene::new(job, rules);
     for _ in 0..6 {
         scene.live_for(Duration::from_millis(rng.u64(50..4_000)));

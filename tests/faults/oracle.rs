@@ -5,6 +5,7 @@
 //! - what is claimed as delivered was taken in, and its answer was whole;
 //! - what was taken in is claimed as delivered, or known to be in doubt;
 //! - a row arrives again only where an answer was lost, or where it was in doubt at a stop;
+//! - what the state knows, where there is one, was delivered; at the end it is all of that;
 //! - no canary is anywhere, and nobody but the owner can read the run directory.
 //!
 //! What it finds is counted rather than told at once, so that a long matrix gives its table.
@@ -21,7 +22,7 @@ use serde_json::Value;
 
 use crate::{
     checkpoint::Claims,
-    job::Job,
+    job::{Job, KNOWN},
     lab::{Ended, Lab, files_below},
     server::{Arrival, Server},
 };
@@ -121,6 +122,10 @@ impl Books {
         if let Ok(report) = serde_json::from_str::<Value>(&ended.stdout) {
             held_against_report(job, &report, &claims, ended, &mut find);
             held_against_rejects(job, lab, &report, &claims, &mut find);
+        }
+        if job.is_remembered {
+            held_against_state(job, lab, &claims, &mut find);
+            private(&lab.path(KNOWN), &mut find);
         }
         private(&lab.path("run"), &mut find);
         private(&lab.path("state"), &mut find);
@@ -330,6 +335,30 @@ fn held_against_rejects(
     };
     if !is_right {
         find(format!("rejects.csv has {refused:?} as refused, not {:?}", claims.failed));
+    }
+}
+
+/// What an import would leave out, as the state knows it: no row that was not delivered, and after a
+/// complete run every one that was.
+fn held_against_state(job: &Job, lab: &Lab, claims: &Claims, find: &mut impl FnMut(String)) {
+    let flags = ["pack", "rows.csv", "--out", "would-be.csv", "--run-dir", "packed"];
+    let flags = [flags.as_slice(), &["--only-changed", "--state", KNOWN, "--progress", "off"]];
+    let packed = lab.run(&flags.concat());
+    let Ok(bodies) = fs::read_to_string(lab.path("would-be.csv")) else {
+        return find(format!("the state can't be used: {packed:?}"));
+    };
+    let _ = fs::remove_file(lab.path("would-be.csv"));
+    let sent = bodies.split("\"n\":").skip(1);
+    let number = |rest: &str| rest.split([',', '}']).next().and_then(|digits| digits.parse().ok());
+    let sent: BTreeSet<u64> = sent.filter_map(number).collect();
+    let known: BTreeSet<u64> = job.accepted().filter(|row| !sent.contains(row)).collect();
+    if !known.is_subset(&claims.delivered) {
+        let more: Vec<_> = known.difference(&claims.delivered).collect();
+        find(format!("the state knows {more:?}, which nobody delivered"));
+    }
+    if claims.finished.is_some() && known != claims.delivered {
+        let less: Vec<_> = claims.delivered.difference(&known).collect();
+        find(format!("the import is complete, and the state does not know {less:?}"));
     }
 }
 

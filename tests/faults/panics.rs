@@ -9,8 +9,8 @@ use crate::{
 };
 
 /// Panics the Nth time that a place is reached, then lives to the end.
-fn panic_at(name: &str, nth: u32) -> Option<Tally> {
-    let mut scene = Scene::new(Job::new(60, 10), Rules::slow(Duration::from_millis(5)));
+fn panic_at(job: Job, name: &str, nth: u32) -> Option<Tally> {
+    let mut scene = Scene::new(job, Rules::slow(Duration::from_millis(5)));
     let process = scene.start_as(&[], &["--log-level", "trace"], |command| {
         command.env("MOEBULK_FAILPOINT", format!("{name}:{nth}"));
     });
@@ -34,10 +34,15 @@ fn panic_at(name: &str, nth: u32) -> Option<Tally> {
 fn a_panic_in_any_stage_loses_nothing() {
     let mut tally = Tally::default();
     for name in ["decode", "check", "pack", "produce", "send", "journal", "progress", "finish"] {
-        tally.add(panic_at(name, 1).unwrap_or_else(|| panic!("{name} is never reached")));
+        let job = || Job::new(60, 10);
+        tally.add(panic_at(job(), name, 1).unwrap_or_else(|| panic!("{name} is never reached")));
         for nth in [2, 3] {
-            tally.add(panic_at(name, nth).unwrap_or_default());
+            tally.add(panic_at(job(), name, nth).unwrap_or_default());
         }
     }
-    tally.conclude("panic at a failpoint", "eight places, the 1st to 3rd time");
+    for name in ["pack", "publish", "send", "journal", "remember", "finish"] {
+        let job = Job::new(60, 10).remembered();
+        tally.add(panic_at(job, name, 1).unwrap_or_else(|| panic!("{name} is never reached")));
+    }
+    tally.conclude("panic at a failpoint", "ten places, the 1st to 3rd time");
 }

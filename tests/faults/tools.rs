@@ -8,7 +8,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{job::Scene, server::Rules};
+use crate::{
+    job::{Job, Scene},
+    server::Rules,
+};
 
 /// Whether a command runs here and succeeds.
 fn succeeds(words: &[&str]) -> bool {
@@ -48,8 +51,8 @@ pub fn inject(calls: &str, what: &str) -> Vec<String> {
 
 /// How often the busiest thread of an undisturbed small import makes each call. An injection
 /// counts by thread, too.
-pub fn calls_of_a_small_import() -> BTreeMap<String, usize> {
-    let mut scene = Scene::small(Rules::default());
+pub fn calls_of(job: Job) -> BTreeMap<String, usize> {
+    let mut scene = Scene::new(job, Rules::default());
     let file = scene.lab.path("calls.txt");
     let prefix =
         words("strace -f -e trace=write,writev,fsync,fdatasync,rename,ftruncate,unlink -o");

@@ -122,13 +122,13 @@ def figures(
     return result
 
 
-def into_readme(readme: Path, text: str) -> None:
+def into_readme(readme: Path, text: str, begin: str = BEGIN) -> None:
     """Puts the tables between the README's marks."""
-    before, begin, rest = readme.read_text().partition(BEGIN)
+    before, found, rest = readme.read_text().partition(begin)
     _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise measure.Failed(f"{readme} does not have the marks `{BEGIN}` and `{END}`")
-    readme.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
+    if not (found and end):
+        raise measure.Failed(f"{readme} does not have the marks `{begin}` and `{END}`")
+    readme.write_text(f"{before}{begin}\n{text}{END}{after}")
 
 
 def _times(

@@ -20,6 +20,7 @@
 //! - `scribe`: the journal's thread.
 //! - `doubt`: rows that an earlier run sent without an answer.
 //! - `rundir`: the run directory and what an earlier run left in it.
+//! - `runs`: all run directories of a place.
 //! - `import`: all of it in order.
 //! - `init`: a mapping for inputs that nobody has described yet.
 //! - `turn`: one import at a time.
@@ -47,6 +48,7 @@ mod notes;
 mod pace;
 mod pipeline;
 mod rundir;
+mod runs;
 mod sample;
 mod scribe;
 mod spares;
@@ -85,6 +87,7 @@ pub use init::{Described, Form, Init, init};
 pub use mapped::MappingFile;
 pub use pipeline::Window;
 pub use rundir::{checked_dir, import_dir, newest_dir, sandbox_dir};
+pub use runs::{FoundRun, Pruned, Standing, find_runs, prune_runs};
 
 /// What to check and how, as resolved from the flags.
 #[derive(Clone, Debug)]

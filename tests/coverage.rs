@@ -98,9 +98,20 @@ fn every_line_names_tests_that_exist() {
 /// The flags of every command's help.
 fn flags_of_help() -> BTreeSet<String> {
     let mut flags = BTreeSet::new();
-    for command in ["import", "validate", "pack", "init", "sandbox", "status", "check"] {
+    for command in [
+        "import",
+        "validate",
+        "pack",
+        "init",
+        "sandbox",
+        "status",
+        "check",
+        "state stats",
+        "state forget",
+        "runs prune",
+    ] {
         let output = Command::new(env!("CARGO_BIN_EXE_moebulk"))
-            .args([command, "--help"])
+            .args(command.split(' ').chain(["--help"]))
             .output()
             .expect("the binary runs");
         let help = String::from_utf8(output.stdout).expect("UTF-8");

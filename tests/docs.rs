@@ -29,7 +29,9 @@ fn help(command: &[&str]) -> String {
 fn the_reference_holds_the_help_of_every_command() {
     let reference = read("docs/reference.md");
     let commands = ["", "import", "validate", "pack", "check", "sandbox", "status", "config"];
-    for command in commands.into_iter().chain(["init", "completions", "man"]) {
+    let others =
+        ["runs", "runs list", "runs prune", "state", "state stats", "state verify", "state forget"];
+    for command in commands.into_iter().chain(others).chain(["init", "completions", "man"]) {
         let command: Vec<&str> = command.split_whitespace().collect();
         let name = [&["moebulk"], command.as_slice()].concat().join(" ");
         let stated = reference
@@ -44,7 +46,7 @@ fn the_reference_holds_the_help_of_every_command() {
 fn the_readme_names_every_command_and_exit_code() {
     let readme = read("README.md");
     let commands = ["import", "validate", "pack", "check", "sandbox", "status", "config"];
-    for command in commands.into_iter().chain(["init", "completions", "man"]) {
+    for command in commands.into_iter().chain(["init", "runs", "state", "completions", "man"]) {
         assert!(readme.contains(&format!("| `moebulk {command}")), "{command}");
     }
     for code in ["0", "1", "2", "3", "4", "5", "70", "130, 143", "141"] {

@@ -41,6 +41,9 @@ pub enum Command {
     Sandbox(SandboxArgs),
     /// Say what a checkpoint holds: done, pending, in doubt
     Status(StatusArgs),
+    /// The runs in a directory: what they are, and the removal of old ones
+    #[command(subcommand)]
+    Runs(RunsCommand),
     /// What --only-changed remembers: figures, a check of the files, ids to forget
     #[command(subcommand)]
     State(StateCommand),
@@ -68,6 +71,40 @@ pub enum ConfigCommand {
     Show(Box<ImportArgs>),
     /// Write the JSON Schema of moebulk.toml, with which editors complete and check it
     Schema,
+}
+
+/// `runs`
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// List the runs, the oldest first
+    List(RunsArgs),
+    /// Remove runs that are over and that nothing was written to for some time: their reports and rejects
+    Prune(PruneArgs),
+}
+
+/// `runs list`
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    /// Where run directories stand
+    #[arg(value_name = "DIR", default_value = "moebulk-runs")]
+    pub place: PathBuf,
+    /// The form of the result on stdout
+    #[arg(long, value_enum, default_value = "text")]
+    pub output: DocumentOutput,
+}
+
+/// `runs prune`
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    /// Which runs, and how the result is written.
+    #[command(flatten)]
+    pub runs: RunsArgs,
+    /// The age, such as 30d or 12h; unfinished imports stay whatever their age
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = parse_duration)]
+    pub older_than: Duration,
+    /// Say which would be removed, and remove none
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `state`
@@ -206,10 +243,10 @@ pub struct JobArgs {
     #[arg(long, help_heading = "Changes")]
     pub only_changed: bool,
     /// Where that is remembered [default: of imports, below the user's state directory, one for each destination and kind]
-    #[arg(long, value_name = "DIR", requires = "only_changed", help_heading = "Changes")]
+    #[arg(long, value_name = "DIR", help_heading = "Changes")]
     pub state: Option<PathBuf>,
     /// Send every row all the same, and remember these alone
-    #[arg(long, requires = "only_changed", help_heading = "Changes")]
+    #[arg(long, help_heading = "Changes")]
     pub full: bool,
 
     /// How CSV is written.

@@ -14,6 +14,7 @@ mod log;
 mod next;
 mod pack;
 mod resolve;
+mod runs;
 mod sandbox;
 mod state;
 mod status;
@@ -116,6 +117,7 @@ fn obey(mut parsed: Parsed) -> Result<Exit, Error> {
         Command::Check(args) => check::run(&args),
         Command::Sandbox(args) => sandbox::run(args),
         Command::Status(args) => status::run(args),
+        Command::Runs(command) => runs::run(command),
         Command::State(command) => state::run(command),
         Command::Config(_) => config::show::schema(),
         Command::Completions { shell } => generate::completions(shell),

@@ -149,6 +149,10 @@ fn only_changed(
     full: bool,
     kind: Kind,
 ) -> Result<Option<OnlyChanged>, Error> {
+    if !given && (full || state.is_some()) {
+        let flag = if full { "--full" } else { "--state" };
+        return Err(Error::Usage(format!("{flag} says nothing without --only-changed; give both")));
+    }
     if given && kind == Kind::Events {
         return Err(Error::Usage(
             "--only-changed is for users and devices: an event is not changed, it happens; leave the \

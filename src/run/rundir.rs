@@ -21,10 +21,10 @@ use crate::state::FROZEN_FILE;
 const RUNS: &str = "moebulk-runs";
 
 /// What the directory of imports into emulators of their own ends with.
-const SANDBOX_SUFFIX: &str = "-sandbox";
+pub(super) const SANDBOX_SUFFIX: &str = "-sandbox";
 
 /// Where a run directory keeps the runs that another replaced.
-const DONE: &str = "done";
+pub(super) const DONE: &str = "done";
 
 /// A run directory that this process holds.
 #[derive(Debug)]
@@ -135,7 +135,7 @@ pub fn spare_inputs(job: &Job) -> Result<(), Error> {
 }
 
 /// Whether a file's name is one that a run writes.
-fn is_ours(path: &Path) -> bool {
+pub(super) fn is_ours(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let starts =
         [CHECKPOINT_FILE, FROZEN_FILE, "report.", "rejects", "damaged.", "resolved-mapping."];
@@ -187,7 +187,7 @@ pub fn newest_dir() -> Result<PathBuf, Error> {
 }
 
 /// What stands in a directory; nothing where there is none.
-fn entries(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+pub(super) fn entries(dir: &Path) -> Result<Vec<PathBuf>, Error> {
     let fail = |error| output(dir, error);
     match fs::read_dir(dir) {
         Ok(entries) => entries.map(|entry| Ok(entry.map_err(fail)?.path())).collect(),

@@ -11,7 +11,7 @@ use std::{env, error::Error, process::ExitCode};
 
 use sink::Work;
 
-const USAGE: &str = "usage: compare data DIR ROWS SEED | nights DIR ROWS | csv-loop FILE | \
+const USAGE: &str = "usage: compare data DIR ROWS SEED | nights DIR ROWS [second] | csv-loop FILE | \
     sink LATENCY_MS [parse]";
 
 fn main() -> ExitCode {
@@ -29,7 +29,8 @@ fn main() -> ExitCode {
 fn run(args: &[&str]) -> Result<(), Box<dyn Error>> {
     match args {
         ["data", dir, rows, seed] => data::write(dir.as_ref(), rows.parse()?, seed.parse()?),
-        ["nights", dir, rows] => nights::write(dir.as_ref(), rows.parse()?),
+        ["nights", dir, rows] => nights::write(dir.as_ref(), rows.parse()?, true),
+        ["nights", dir, rows, "second"] => nights::write(dir.as_ref(), rows.parse()?, false),
         ["csv-loop", file] => csv_loop(file),
         ["sink", latency_ms] => sink::serve(latency_ms.parse()?, Work::Read),
         ["sink", latency_ms, "parse"] => sink::serve(latency_ms.parse()?, Work::Parse),

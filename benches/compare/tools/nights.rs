@@ -20,15 +20,18 @@ const PLANS: [&str; 4] = ["free", "basic", "plus", "family"];
 /// are new.
 const CHANGED_ONE_IN: u64 = 100;
 
-/// Writes `night1.csv`, `night2.csv` and, last, `nights.json`, which says how they differ.
-pub fn write(dir: &Path, rows: u64) -> Result<(), Box<dyn Error>> {
+/// Writes `night1.csv`, unless only the second is wanted, `night2.csv` and, last, `nights.json`, which
+/// says how they differ.
+pub fn write(dir: &Path, rows: u64, both: bool) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(dir)?;
     let gone_one_in = 10 * CHANGED_ONE_IN;
     let (mut changed, mut gone) = (0_u64, 0_u64);
-    let mut one = begin(&dir.join("night1.csv"))?;
+    let mut one = if both { Some(begin(&dir.join("night1.csv"))?) } else { None };
     let mut two = begin(&dir.join("night2.csv"))?;
     for number in 0..rows {
-        put(&mut one, number, 0)?;
+        if let Some(one) = &mut one {
+            put(one, number, 0)?;
+        }
         let is_gone = number % gone_one_in == 7;
         let is_changed = number % CHANGED_ONE_IN == 3;
         gone += u64::from(is_gone);
@@ -41,7 +44,9 @@ pub fn write(dir: &Path, rows: u64) -> Result<(), Box<dyn Error>> {
     for number in rows..rows + new {
         put(&mut two, number, 0)?;
     }
-    one.flush()?;
+    if let Some(one) = &mut one {
+        one.flush()?;
+    }
     two.flush()?;
     let counts = format!(
         "{{\"rows\":{},\"changed\":{changed},\"new\":{new},\"vanished\":{gone}}}\n",

@@ -20,6 +20,8 @@ pub const CONFIG_FILE: &str = "moebulk.toml";
 pub struct Config {
     /// Where to send, and as whom.
     pub connection: Connection,
+    /// What is sent of rows that an earlier import sent.
+    pub changes: Changes,
     /// What is sent at a time, and how much is too much.
     pub limits: Limits,
     /// How CSV files are written.
@@ -50,6 +52,16 @@ pub struct Connection {
     pub api_key_file: Option<String>,
     /// Go straight to the server, whatever HTTPS_PROXY and the system's settings say.
     pub no_proxy: Option<bool>,
+}
+
+/// What is sent of rows that an earlier import sent.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Changes {
+    /// Users and devices: only rows that are new or differ from what the server accepted last.
+    pub only_changed: Option<bool>,
+    /// The directory where that is remembered.
+    pub state: Option<String>,
 }
 
 /// A number, or text such as `"unlimited"`, `"5%"` or `"30m"`.
@@ -192,6 +204,7 @@ impl Config {
     fn members(&self) -> serde_json::Result<Vec<(&'static str, String, Value)>> {
         let tables = [
             ("connection", serde_json::to_value(&self.connection)?),
+            ("changes", serde_json::to_value(&self.changes)?),
             ("limits", serde_json::to_value(&self.limits)?),
             ("csv", serde_json::to_value(&self.csv)?),
             ("rules", serde_json::to_value(&self.rules)?),

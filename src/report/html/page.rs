@@ -11,8 +11,8 @@ use super::{
     svg::Chart,
 };
 use crate::model::{
-    ColumnProfile, FirstPlace, Histogram, InputSummary, MarkKind, ProblemSummary, Summary,
-    Throughput,
+    ChangeSummary, ColumnProfile, FirstPlace, Histogram, InputSummary, MarkKind, ProblemSummary,
+    Summary, Throughput,
 };
 use crate::report::text::{duration, outcome, plain, thousands};
 
@@ -69,6 +69,8 @@ pub(super) struct Page {
     inputs_left_out: String,
     facts: Vec<Fact>,
     flow: Chart,
+    /// What changed: its name, how many, and what becomes of it.
+    changes: Vec<[String; 3]>,
     first: Vec<First>,
     problems: Vec<Problem>,
     problems_left_out: String,
@@ -184,6 +186,7 @@ impl Page {
             ),
             facts: facts(summary),
             flow: flow::flow(summary, &told(summary))?,
+            changes: summary.changes.as_ref().map(changes).unwrap_or_default(),
             first: summary
                 .problems
                 .iter()
@@ -238,9 +241,11 @@ fn tone(summary: &Summary) -> (&'static str, &'static str) {
         ("bad", "Stopped before its end")
     } else if rows.read == 0 {
         ("warn", "Nothing to send")
-    } else if !is_import && rows.accepted == 0 {
+    } else if rows.skipped > 0 && rows.accepted + rows.rejected == 0 {
+        ("good", if is_import { "Complete: nothing changed" } else { "Checked: nothing changed" })
+    } else if !is_import && rows.accepted + rows.skipped == 0 {
         ("bad", "Checked: no row can be sent")
-    } else if is_import && rows.delivered == 0 {
+    } else if is_import && rows.delivered + rows.skipped == 0 {
         ("bad", "Complete: no row was delivered")
     } else if rows.rejected + rows.failed > 0 {
         (
@@ -286,10 +291,17 @@ fn facts(summary: &Summary) -> Vec<Fact> {
             value: thousands(rows.read),
             detail: format!("{} to send", summary.kind),
         },
-        Fact {
-            name: "Accepted",
-            value: share(rows.accepted),
-            detail: counted(rows.accepted, "row", "rows"),
+        match summary.changes {
+            None => Fact {
+                name: "Accepted",
+                value: share(rows.accepted),
+                detail: counted(rows.accepted, "row", "rows"),
+            },
+            Some(_) => Fact {
+                name: "Changed",
+                value: share(rows.accepted),
+                detail: counted(rows.accepted, "row to send", "rows to send"),
+            },
         },
     ];
     let rates = [(plan.users_per_minute, "users"), (plan.events_per_minute, "events")];
@@ -328,6 +340,38 @@ fn facts(summary: &Summary) -> Vec<Fact> {
         });
     }
     facts
+}
+
+/// What changed, in words.
+fn changes(changes: &ChangeSummary) -> Vec<[String; 3]> {
+    let full = match changes.full_days {
+        _ if changes.full => "sent all the same, since --full was given".to_owned(),
+        None => "not sent".to_owned(),
+        Some(days) => format!("not sent; every row was {} ago", counted(days, "day", "days")),
+    };
+    let unsure = match changes.cut_off {
+        Some(_) => "sent; an import was cut off, and its rows count as new",
+        None => "sent",
+    };
+    let differ = match changes.mapping_changed {
+        true => "sent; the mapping is another, so every row is",
+        false => "sent",
+    };
+    let mut rows = vec![
+        ["New".to_owned(), thousands(changes.new), unsure.to_owned()],
+        ["Changed".to_owned(), thousands(changes.changed), differ.to_owned()],
+        ["Unchanged".to_owned(), thousands(changes.unchanged), full],
+    ];
+    if changes.repeated_rows > 0 {
+        let ids = counted(changes.repeated_ids, "id", "ids");
+        let words = format!("of {ids} that stand in several rows; all of them are sent");
+        rows.push(["Repeated".to_owned(), thousands(changes.repeated_rows), words]);
+    }
+    if let Some(vanished @ 1..) = changes.vanished {
+        let words = "known ids that are not in these files; nothing is deleted at the server";
+        rows.push(["Vanished".to_owned(), thousands(vanished), words.to_owned()]);
+    }
+    rows
 }
 
 /// The flow in words.

@@ -4,6 +4,7 @@
 //! - `three`: a full load, a night with changes that is killed and resumed, the mended rejects
 //! - `model`: many small nights, held against a plain map of what the server accepted
 //! - `kills`: kill -9 at any moment; what comes after makes every user what the export says
+//! - `ways`: devices, single records, inferred types, refused rows, pilots, stops
 //! - `runs`: the runs that nights leave, and their removal
 //! - `refusals`: states that are of something else, damaged, or in use
 #![cfg(unix)]
@@ -17,3 +18,4 @@ mod runs;
 #[expect(dead_code, reason = "made for another test, of which this one needs a part")]
 mod support;
 mod three;
+mod ways;

@@ -212,10 +212,14 @@ pub fn status(snapshot: &Snapshot, run_dir: &Path) -> String {
     if let Some(plan) = &snapshot.plan {
         let pending = plan.rows_accepted.saturating_sub(progress.delivered + failed);
         lines.push(format!(
-            "  rows       {} read, {} accepted, {} rejected",
+            "  rows       {} read, {} accepted, {} rejected{}",
             HumanCount(plan.rows_read),
             HumanCount(plan.rows_accepted),
-            HumanCount(plan.rows_rejected)
+            HumanCount(plan.rows_rejected),
+            match plan.rows_skipped {
+                0 => String::new(),
+                skipped => format!(", {} unchanged", HumanCount(skipped)),
+            }
         ));
         lines.push(format!(
             "  sent       {} delivered, {} refused by the server, {} pending",

@@ -95,6 +95,7 @@ mod tests {
                 "inputs",
                 "rows",
                 "elements",
+                "changes",
                 "bodies",
                 "plan",
                 "requests",

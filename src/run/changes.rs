@@ -25,7 +25,8 @@ use super::{
 };
 use crate::journal::{Journal, Progress};
 use crate::model::{
-    Body, ChangeSummary, Code, Kind, PrintKeys, RowCounts, RowSet, Shaped, Tally, TallyEntry,
+    Body, ChangeSummary, Code, Element, Kind, PrintKeys, RowCounts, RowSet, Shaped, Tally,
+    TallyEntry,
 };
 use crate::progress::Phase;
 use crate::shape::{mapping, plan::Plan};
@@ -388,15 +389,11 @@ impl Prepared<'_> {
 
 /// Notes where rows stand that are known by file and row.
 fn note_repeated(block: &Shaped, rows: &[(u32, u64)], found: &mut TallyEntry) {
-    for &(file, row) in rows.iter().filter(|&&(file, _)| file == block.rows.file()) {
-        let position = |at: usize| block.rows.position(block.elements[at].row as usize);
-        let at = block
-            .elements
-            .partition_point(|element| block.rows.position(element.row as usize).row < row);
-        if at < block.elements.len() && position(at).row == row {
-            found.add(position(at));
-        }
-        debug_assert!(file == block.rows.file());
+    let position = |element: &Element| block.rows.position(element.row as usize);
+    for &(_, row) in rows.iter().filter(|&&(file, _)| file == block.rows.file()) {
+        let at = block.elements.partition_point(|element| position(element).row < row);
+        let there = block.elements.get(at).map(position).filter(|there| there.row == row);
+        there.into_iter().for_each(|there| found.add(there));
     }
 }
 

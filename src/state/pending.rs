@@ -60,6 +60,7 @@ pub struct PendingWriter {
     record: Vec<u8>,
     hash: Xxh3Default,
     footer: Footer,
+    is_published: bool,
 }
 
 impl std::fmt::Debug for PendingWriter {
@@ -86,7 +87,7 @@ impl PendingWriter {
         };
         let out = create().map_err(Error::io(&path, "write"))?;
         let (record, hash, footer) = (Vec::new(), Xxh3Default::new(), Footer::default());
-        Ok(Self { dir: dir.to_owned(), out, record, hash, footer })
+        Ok(Self { dir: dir.to_owned(), out, record, hash, footer, is_published: false })
     }
 
     /// Takes the rows that are sent next.
@@ -94,7 +95,7 @@ impl PendingWriter {
     /// # Errors
     /// The file can't be written.
     pub fn rows(&mut self, prints: &[RowPrint]) -> Result<(), Error> {
-        let Self { dir, out, record, hash, footer } = self;
+        let Self { dir, out, record, hash, footer, .. } = self;
         record.clear();
         prints.iter().for_each(|print| push(record, (print.id, print.row)));
         hash.update(record);
@@ -123,9 +124,19 @@ impl PendingWriter {
             self.out.flush()?;
             self.out.get_ref().sync_all()?;
             fs::rename(&staged, self.dir.join(PENDING_FILE))?;
+            self.is_published = true;
             private::sync_dir(&self.dir)
         };
         publish().map_err(Error::io(&staged, "write"))
+    }
+}
+
+impl Drop for PendingWriter {
+    /// What was not sent after all leaves nothing behind.
+    fn drop(&mut self) {
+        if !self.is_published {
+            let _ = fs::remove_file(self.dir.join(STAGED_FILE));
+        }
     }
 }
 
@@ -244,6 +255,9 @@ mod tests {
         writer.body(2);
         assert!(Pending::read(dir.path()).expect("read").is_none(), "not there before it is whole");
         writer.publish().expect("published");
+        assert_eq!(fs::read_dir(dir.path()).expect("read").count(), 1);
+        drop(PendingWriter::create(dir.path(), &header).expect("created"));
+        assert_eq!(fs::read_dir(dir.path()).expect("read").count(), 1, "it leaves nothing");
         let pending = Pending::read(dir.path()).expect("read").expect("there");
         assert_eq!((pending.len(), &pending.header), (5, &header));
         let mut rows = Vec::new();

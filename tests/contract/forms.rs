@@ -104,6 +104,7 @@ fn the_report_has_every_field_of_version_1() {
             "inputs",
             "rows",
             "elements",
+            "changes",
             "bodies",
             "plan",
             "requests",

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    BodyCounts, ColumnProfile, FirstPlace, Histogram, InputSummary, Mark, MarkKind, PlanSummary,
-    ProblemSummary, Profile, RequestCounts, RowCounts, Throughput,
+    BodyCounts, ChangeSummary, ColumnProfile, FirstPlace, Histogram, InputSummary, Mark, MarkKind,
+    PlanSummary, ProblemSummary, Profile, RequestCounts, RowCounts, Throughput,
 };
 
 const HOSTILE: &str = "<script>alert(\"1\")</script> & '\u{1b}[2J";
@@ -239,6 +239,43 @@ fn a_legend_names_what_is_drawn_and_a_check_delivers_nothing() {
             "all text<",
         ],
     );
+}
+
+#[test]
+fn what_changed_is_told_and_nothing_changed_is_good() {
+    let mut summary = summary();
+    summary.rows.skipped = 1_000;
+    summary.rows.read += 1_000;
+    summary.changes = Some(ChangeSummary {
+        known: 19_800,
+        new: 66,
+        changed: 18_700,
+        unchanged: 1_000,
+        sent: 18_766,
+        repeated_ids: 1,
+        repeated_rows: 2,
+        vanished: Some(34),
+        full_days: Some(41),
+        cut_off: Some("runs/a".to_owned()),
+        ..ChangeSummary::default()
+    });
+    let text = page(&summary);
+    assert_has(
+        &text,
+        &[
+            "18,760 of 18,766 changed rows delivered, 1,234 rejected, 6 failed, 1,000 unchanged",
+            "<h2 id=\"changes-title\">What changed</h2>",
+            "<td>New</td><td class=\"number\">66</td><td>sent; an import was cut off, and its rows count as new</td>",
+            "<td>Changed</td><td class=\"number\">18,700</td><td>sent</td>",
+            "<td>Unchanged</td><td class=\"number\">1,000</td><td>not sent; every row was 41 days ago</td>",
+            "<td>Repeated</td><td class=\"number\">2</td><td>of 1 id that stand in several rows",
+            "<td>Vanished</td><td class=\"number\">34</td>",
+        ],
+    );
+    summary.rows = RowCounts { read: 20_000, skipped: 20_000, ..RowCounts::default() };
+    summary.problems.clear();
+    let text = page(&summary);
+    assert_has(&text, &["Complete: nothing changed", "Nothing changed in all 20,000 rows"]);
 }
 
 /// Widths of drawn texts are not known here; a browser's test looks whether the page fits.

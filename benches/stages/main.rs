@@ -59,7 +59,7 @@ impl Bench {
             delimiter_by_name: b',',
             names: &[],
         };
-        let table = Table::open(&path, 0, kind, &given, None).expect("a table");
+        let table = Table::open(&path, 0, kind, &given, None, None).expect("a table");
         let column = |column: moebulk::decode::Column| SourceColumn {
             name: column.name,
             refusal: column.refusal,

@@ -59,6 +59,9 @@ fn document(snapshot: &Snapshot, run_dir: &Path) -> Value {
         if let Some(group) = at.place.row_group() {
             place["row_group"] = json!(group);
         }
+        if let Some(batch) = at.place.batch() {
+            place["batch"] = json!(batch);
+        }
         place
     };
     let in_doubt = progress.in_doubt().map(|Intent { seq, range, first, last, .. }| {

@@ -44,6 +44,7 @@ mod thrift;
 mod watch;
 
 use compact::BATCH_BYTES_MAX;
+pub(super) use compact::{Parts, part_rows};
 pub use error::Error;
 use error::{panic_words, words};
 pub use group::GroupRows;

@@ -6,10 +6,12 @@ use std::{ops::Range, path::Path, sync::Arc};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::{
-    csv::{self, CsvReader, Cut, Dialect, Scanned, Splitter, Transcoder},
+    arrow_ipc::{self, ArrowFile, BatchRows},
+    csv::{self, CsvReader, Dialect, Splitter, Transcoder},
+    ndjson::{self, NdjsonFile},
     parquet::{self, GroupRows, ParquetFile},
 };
-use crate::model::{LinePlace, Position, Rows, TextEncoding, TextRows};
+use crate::model::{JsonRows, LinePlace, Position, Rows, TextEncoding, TextRows};
 use crate::source::{CheckedFile, CheckedReader, Fingerprint, Format};
 
 /// Why an input cannot be read. The path is left to whoever knows it.
@@ -21,9 +23,15 @@ pub enum Error {
     /// A CSV file.
     #[error(transparent)]
     Csv(#[from] csv::Error),
+    /// An NDJSON file.
+    #[error(transparent)]
+    Ndjson(#[from] ndjson::Error),
     /// A Parquet file.
     #[error(transparent)]
     Parquet(#[from] parquet::Error),
+    /// An Arrow file.
+    #[error(transparent)]
+    Arrow(#[from] arrow_ipc::Error),
 }
 
 /// One column of an input.
@@ -55,13 +63,18 @@ pub enum Table {
         /// Names of its columns.
         header: Vec<String>,
     },
+    /// One JSON object a line.
+    Ndjson(NdjsonFile),
     /// Parquet.
     Parquet(ParquetFile),
+    /// Arrow IPC, a file or a stream.
+    Arrow(ArrowFile),
 }
 
 impl Table {
     /// Opens an input and reads its header or schema; of CSV the dialect first, as far as
-    /// it is not given. With a fingerprint, reading stops where the file no longer holds
+    /// it is not given; of NDJSON the keys of all lines, or of as many as have the `mapped` columns,
+    /// where a mapping names them. With a fingerprint, reading stops where the file no longer holds
     /// what was fingerprinted.
     ///
     /// # Errors
@@ -71,6 +84,7 @@ impl Table {
         index: u32,
         format: Format,
         given: &csv::Given<'_>,
+        mapped: Option<&[String]>,
         fingerprint: Option<Fingerprint>,
     ) -> Result<Self, Error> {
         let file = CheckedFile::open(path, fingerprint)?;
@@ -82,7 +96,12 @@ impl Table {
                 let header = csv_reader(&file, index, &dialect)?.header().to_vec();
                 Ok(Self::Csv { file, index, dialect, header })
             }
+            Format::Ndjson => {
+                let line_bytes_max = given.dialect.record_bytes_max;
+                Ok(Self::Ndjson(NdjsonFile::open(file, index, line_bytes_max, mapped)?))
+            }
             Format::Parquet => Ok(Self::Parquet(ParquetFile::open(file, index)?)),
+            Format::Arrow => Ok(Self::Arrow(ArrowFile::open(file, index)?)),
         }
     }
 
@@ -99,17 +118,20 @@ impl Table {
                     plain_lists: false,
                 })
                 .collect(),
-            Self::Parquet(file) => file
+            Self::Ndjson(file) => file
                 .columns()
                 .iter()
                 .map(|column| Column {
                     name: column.name.clone(),
-                    refusal: column.refusal.clone(),
-                    float: column.data_type.is_floating(),
-                    nested: column.data_type.is_nested(),
-                    plain_lists: is_plain_list(&column.data_type),
+                    refusal: None,
+                    // Of each value by itself.
+                    float: false,
+                    nested: column.is_nested(),
+                    plain_lists: column.is_plain_lists(),
                 })
                 .collect(),
+            Self::Parquet(file) => file.columns().iter().map(Column::of_typed).collect(),
+            Self::Arrow(file) => file.columns().iter().map(Column::of_typed).collect(),
         }
     }
 
@@ -117,15 +139,17 @@ impl Table {
     pub fn memory_bytes(&self) -> u64 {
         match self {
             Self::Csv { .. } => 0,
+            Self::Ndjson(file) => file.memory_bytes(),
             Self::Parquet(file) => file.metadata_bytes(),
+            Self::Arrow(file) => file.metadata_bytes(),
         }
     }
 
-    /// What the file's text is encoded in; Parquet's is UTF-8.
+    /// What the file's text is encoded in; that of other formats than CSV is UTF-8.
     pub fn encoding(&self) -> TextEncoding {
         match self {
             Self::Csv { dialect, .. } => dialect.encoding,
-            Self::Parquet(_) => TextEncoding::Utf8,
+            Self::Ndjson(_) | Self::Parquet(_) | Self::Arrow(_) => TextEncoding::Utf8,
         }
     }
 
@@ -139,7 +163,7 @@ impl Table {
             Self::Csv { file, dialect, .. } if dialect.header => {
                 Ok(Some(csv::header_record(file, dialect)?))
             }
-            Self::Csv { .. } | Self::Parquet(_) => Ok(None),
+            Self::Csv { .. } | Self::Ndjson(_) | Self::Parquet(_) | Self::Arrow(_) => Ok(None),
         }
     }
 
@@ -157,7 +181,7 @@ impl Table {
             Self::Csv { file, dialect, header, .. } => {
                 Ok(csv::record_at(file, dialect, header, at, near)?)
             }
-            Self::Parquet(_) => Ok(None),
+            Self::Ndjson(_) | Self::Parquet(_) | Self::Arrow(_) => Ok(None),
         }
     }
 
@@ -175,7 +199,12 @@ impl Table {
             Self::Csv { file, index, dialect, .. } => {
                 Source::Csv(Box::new(Splitter::open(file, *index, dialect)?))
             }
+            Self::Ndjson(file) => Source::Ndjson(Box::new(file.reader(wanted))),
             Self::Parquet(file) => Source::Parquet { file, wanted, group: 0, batches: None },
+            Self::Arrow(file) => {
+                let range = rows.start.saturating_sub(1)..rows.end.saturating_sub(1);
+                Source::Arrow { file, batches: Box::new(file.read(wanted, range)) }
+            }
         };
         Ok(TableReader { source, rows })
     }
@@ -188,6 +217,26 @@ fn csv_reader(
 ) -> Result<CsvReader<Transcoder<CheckedReader>>, csv::Error> {
     let text = Transcoder::new(file.reader(), dialect.encoding);
     CsvReader::open(text, index, dialect.clone())
+}
+
+impl Column {
+    fn of_typed(column: &parquet::Column) -> Self {
+        Self {
+            name: column.name.clone(),
+            refusal: column.refusal.clone(),
+            float: column.data_type.is_floating(),
+            nested: is_nested(&column.data_type),
+            plain_lists: is_plain_list(&column.data_type),
+        }
+    }
+}
+
+/// Whether values of a type are lists, structs or maps.
+fn is_nested(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, values) => is_nested(values),
+        data_type => data_type.is_nested(),
+    }
 }
 
 /// Whether a type is that of lists without structs or maps in them.
@@ -204,9 +253,9 @@ fn is_plain_list(data_type: &DataType) -> bool {
     }
 }
 
-/// The schema of the batches that [`Table::read`] makes of a Parquet file.
-pub fn batch_schema(file: &ParquetFile, wanted: &[usize]) -> SchemaRef {
-    let wanted = file.columns().iter().filter(|column| wanted.contains(&column.index));
+/// The schema of the batches that [`Table::read`] makes of a file with these columns.
+pub fn batch_schema(columns: &[parquet::Column], wanted: &[usize]) -> SchemaRef {
+    let wanted = columns.iter().filter(|column| wanted.contains(&column.index));
     let field = |column: &parquet::Column| Field::new(&column.name, column.data_type.clone(), true);
     Arc::new(Schema::new(wanted.map(field).collect::<Vec<_>>()))
 }
@@ -223,12 +272,17 @@ pub struct TableReader<'a> {
 
 enum Source<'a> {
     Csv(Box<Splitter>),
+    Ndjson(Box<ndjson::Reader>),
     Parquet {
         file: &'a ParquetFile,
         wanted: &'a [usize],
         /// The next row group.
         group: usize,
         batches: Option<Box<GroupRows>>,
+    },
+    Arrow {
+        file: &'a ArrowFile,
+        batches: Box<BatchRows>,
     },
 }
 
@@ -237,11 +291,37 @@ pub enum Next {
     /// Rows.
     Rows(Rows),
     /// A stretch to scan, and to settle then.
-    Cut(Box<Cut>),
+    Cut(Cut),
     /// Nothing, until a cut that was given out is settled.
     Wait,
     /// Nothing more.
     End,
+}
+
+/// A stretch of a file, for any thread.
+pub enum Cut {
+    /// Of CSV.
+    Csv(Box<csv::Cut>),
+    /// Of NDJSON.
+    Ndjson(Box<ndjson::Stretch>),
+}
+
+/// A scanned [`Cut`].
+pub enum Scanned {
+    /// Of CSV.
+    Csv(Box<csv::Scanned>),
+    /// Of NDJSON.
+    Ndjson(Box<ndjson::Scanned>),
+}
+
+impl Cut {
+    /// Reads its rows.
+    pub fn scan(self) -> Scanned {
+        match self {
+            Self::Csv(cut) => Scanned::Csv(Box::new(cut.scan())),
+            Self::Ndjson(stretch) => Scanned::Ndjson(Box::new(stretch.scan())),
+        }
+    }
 }
 
 /// What became of a scanned cut.
@@ -251,7 +331,7 @@ pub enum Settled {
     /// None of it is wanted, or it is given out once more.
     Nothing,
     /// Cuts before it are to be settled first.
-    NotYet(Box<Scanned>),
+    NotYet(Scanned),
 }
 
 impl TableReader<'_> {
@@ -274,9 +354,21 @@ impl TableReader<'_> {
                             return Ok(Next::Rows(rows));
                         }
                     }
-                    csv::Next::Cut(cut) => return Ok(Next::Cut(cut)),
+                    csv::Next::Cut(cut) => return Ok(Next::Cut(Cut::Csv(cut))),
                     csv::Next::Wait => return Ok(Next::Wait),
                     csv::Next::End => return Ok(Next::End),
+                }
+            },
+            Source::Ndjson(reader) => loop {
+                match reader.next_piece()? {
+                    ndjson::Next::Rows(rows) => {
+                        if let Some(rows) = wanted_lines(rows, &self.rows, reader) {
+                            return Ok(Next::Rows(rows));
+                        }
+                    }
+                    ndjson::Next::Stretch(stretch) => return Ok(Next::Cut(Cut::Ndjson(stretch))),
+                    ndjson::Next::Wait => return Ok(Next::Wait),
+                    ndjson::Next::End => return Ok(Next::End),
                 }
             },
             Source::Parquet { file, wanted, group, batches } => loop {
@@ -299,23 +391,37 @@ impl TableReader<'_> {
                 }
                 *group += 1;
             },
+            Source::Arrow { batches, .. } => match batches.next().transpose()? {
+                Some(rows) => Ok(Next::Rows(Rows::Arrow(rows))),
+                None => Ok(Next::End),
+            },
         }
     }
 
     /// Whether rows are decoded by whoever asks for them, and none are cut.
     pub fn is_decoded(&self) -> bool {
-        matches!(self.source, Source::Parquet { .. })
+        matches!(self.source, Source::Parquet { .. } | Source::Arrow { .. })
     }
 
     /// Takes a scanned cut, if it is its turn.
-    pub fn settle(&mut self, scanned: Box<Scanned>) -> Settled {
-        let Source::Csv(splitter) = &mut self.source else { return Settled::Nothing };
-        match splitter.settle(scanned) {
-            csv::Settled::Rows(rows) => {
-                wanted_of(rows, &self.rows, splitter).map_or(Settled::Nothing, Settled::Rows)
-            }
-            csv::Settled::Void => Settled::Nothing,
-            csv::Settled::NotYet(scanned) => Settled::NotYet(scanned),
+    pub fn settle(&mut self, scanned: Scanned) -> Settled {
+        match (&mut self.source, scanned) {
+            (Source::Csv(splitter), Scanned::Csv(scanned)) => match splitter.settle(scanned) {
+                csv::Settled::Rows(rows) => {
+                    wanted_of(rows, &self.rows, splitter).map_or(Settled::Nothing, Settled::Rows)
+                }
+                csv::Settled::Void => Settled::Nothing,
+                csv::Settled::NotYet(scanned) => Settled::NotYet(Scanned::Csv(scanned)),
+            },
+            (Source::Ndjson(reader), Scanned::Ndjson(scanned)) => match reader.settle(scanned) {
+                ndjson::Settled::Rows(rows) => {
+                    wanted_lines(rows, &self.rows, reader).map_or(Settled::Nothing, Settled::Rows)
+                }
+                ndjson::Settled::Void => Settled::Nothing,
+                ndjson::Settled::NotYet(scanned) => Settled::NotYet(Scanned::Ndjson(scanned)),
+            },
+            // One of an earlier file.
+            _ => Settled::Nothing,
         }
     }
 
@@ -328,7 +434,7 @@ impl TableReader<'_> {
             match self.next_piece()? {
                 Next::Rows(rows) => return Ok(Some(rows)),
                 Next::Cut(cut) => {
-                    if let Settled::Rows(rows) = self.settle(Box::new(cut.scan())) {
+                    if let Settled::Rows(rows) = self.settle(cut.scan()) {
                         return Ok(Some(rows));
                     }
                 }
@@ -349,7 +455,9 @@ impl TableReader<'_> {
     pub fn rows_read(&self) -> u64 {
         match &self.source {
             Source::Csv(splitter) => splitter.rows_read(),
+            Source::Ndjson(reader) => reader.rows_read(),
             Source::Parquet { file, .. } => file.rows(),
+            Source::Arrow { file, .. } => file.rows(),
         }
     }
 }
@@ -365,4 +473,18 @@ fn wanted_of(mut rows: TextRows, wanted: &Range<u64>, splitter: &mut Splitter) -
         return None;
     }
     Some(Rows::Text(rows))
+}
+
+/// The same of lines of JSON.
+fn wanted_lines(
+    mut rows: JsonRows,
+    wanted: &Range<u64>,
+    reader: &mut ndjson::Reader,
+) -> Option<Rows> {
+    if rows.last_row().is_some_and(|last| last + 1 >= wanted.end) {
+        reader.end();
+    }
+    rows.keep_rows(wanted);
+    let is_empty = rows.records.is_empty() && rows.damage.is_empty();
+    (!is_empty).then_some(Rows::Json(rows))
 }

@@ -165,6 +165,8 @@ enum PlaceDef {
     Line(u64),
     #[serde(rename = "group")]
     RowGroup(u32),
+    #[serde(rename = "batch")]
+    Batch(u32),
 }
 
 #[derive(Serialize, Deserialize)]

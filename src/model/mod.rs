@@ -37,7 +37,10 @@ pub use position::{Place, Position};
 pub use print::{PrintKeys, RowPrint};
 pub use problem::{Code, FIRST_POSITIONS_MAX, Problem, Severity, Tally, TallyEntry};
 pub use row_set::RowSet;
-pub use rows::{ArrowRows, Damage, Field, LinePlace, Rows, TextRecord, TextRows};
+pub use rows::{
+    ArrowRows, Damage, Field, JsonKind, JsonMember, JsonRecord, JsonRows, LinePlace, Rows,
+    TextRecord, TextRows,
+};
 pub use shaped::{Element, Frequent, Reject, Shaped};
 pub use summary::{
     BodyCounts, ChangeSummary, ColumnProfile, ElementCounts, FirstPlace, InputSummary, Mark,

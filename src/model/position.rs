@@ -10,17 +10,19 @@ pub struct Position {
     /// Data row in that file, from 1. A header and empty lines are not counted;
     /// a damaged stretch counts as one row.
     pub row: u64,
-    /// The line or the row group.
+    /// The line, the row group or the record batch.
     pub place: Place,
 }
 
 /// The coarse place of a row: what an editor or a Parquet tool can open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
-    /// The line on which a CSV record starts, from 1, the header included.
+    /// The line on which a CSV record starts or a JSON object stands, from 1, a header included.
     Line(u64),
     /// The row group of a Parquet file, from 0.
     RowGroup(u32),
+    /// The record batch of an Arrow file, from 0.
+    Batch(u32),
 }
 
 impl Place {
@@ -28,15 +30,23 @@ impl Place {
     pub fn line(self) -> Option<u64> {
         match self {
             Self::Line(line) => Some(line),
-            Self::RowGroup(_) => None,
+            Self::RowGroup(_) | Self::Batch(_) => None,
         }
     }
 
     /// The row group, where the place is one.
     pub fn row_group(self) -> Option<u32> {
         match self {
-            Self::Line(_) => None,
+            Self::Line(_) | Self::Batch(_) => None,
             Self::RowGroup(group) => Some(group),
+        }
+    }
+
+    /// The record batch, where the place is one.
+    pub fn batch(self) -> Option<u32> {
+        match self {
+            Self::Line(_) | Self::RowGroup(_) => None,
+            Self::Batch(batch) => Some(batch),
         }
     }
 }
@@ -46,6 +56,7 @@ impl std::fmt::Display for Place {
         match self {
             Self::Line(line) => write!(f, "line {line}"),
             Self::RowGroup(group) => write!(f, "row group {group}"),
+            Self::Batch(batch) => write!(f, "record batch {batch}"),
         }
     }
 }

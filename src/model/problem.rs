@@ -72,13 +72,28 @@ codes! {
         "the record is longer than --max-record-bytes; look for a missing quote or line end, or raise the limit";
     /// Bytes that are not UTF-8.
     InvalidUtf8 = "invalid-utf8", Reject,
-        "the record is not UTF-8; save the file as UTF-8, or name what it is, such as --encoding windows-1252";
+        "the record is not UTF-8; save the file as UTF-8, or of CSV name what it is, such as --encoding windows-1252";
     /// Bytes that are no characters of the file's encoding.
     InvalidEncoding = "invalid-encoding", Reject,
         "the record holds bytes that are no character in the file's encoding; check --encoding, or mend the record";
     /// A NUL byte.
     NulByte = "nul-byte", Reject,
         "the record holds a NUL byte; export the file again as plain text, or name its encoding, such as --encoding utf-16le";
+    /// A line that is no JSON.
+    JsonSyntax = "json-syntax", Reject,
+        "the line is not JSON; mend it, or export the file again with one object on each line";
+    /// A line that ends inside its JSON.
+    JsonCutOff = "json-cut-off", Reject,
+        "the line ends inside its object; put an object on one line, or export the file again if it was cut short";
+    /// JSON that is no object.
+    JsonNotObject = "json-not-object", Reject,
+        "the line is JSON and no object, so it has no columns; write each row as an object";
+    /// Something behind an object.
+    JsonTrailing = "json-trailing", Reject,
+        "something follows the object on its line; put each object on a line of its own";
+    /// Half of a surrogate pair.
+    JsonSurrogate = "json-surrogate", Reject,
+        "a string holds half of a surrogate pair (\\ud800 to \\udfff), which is no text; mend it at the source, where a text was cut in the middle of a character";
     /// No customer_id.
     IdMissing = "id-missing", Reject,
         "the customer_id is empty; every row needs one, or another identifier where the mapping names one";
@@ -91,6 +106,9 @@ codes! {
     /// A customer_id that is all but disallowed.
     IdLookalike = "id-lookalike", Warning,
         "trimmed and in lower case the customer_id is a disallowed value, most likely an export accident; --strict-ids rejects such rows";
+    /// A number with a point or an exponent as an id.
+    IdNotWhole = "id-not-whole", Reject,
+        "the id is a number with a point or an exponent, whose text is not the id (7 would be sent as 7.0); write it as a whole number or a string";
     /// Not a number.
     TypeNumber = "type-number", Reject,
         "the cell is not a number; write digits with a point for decimals and nothing else, or map the column as string";
@@ -196,6 +214,9 @@ codes! {
     /// Not a JSON document.
     TypeJson = "type-json", Reject,
         "the cell is not one JSON document; mend it, or map the column as string";
+    /// An object or a list where the column is flat, or the other way round.
+    TypeNested = "type-nested", Reject,
+        "the value is an object or a list and its column is not, or the other way round; give all rows one form, or map the column as json";
     /// A name of more than 200 characters.
     NameTooLong = "name-too-long", Warning,
         "the server keeps the first 200 characters of a name; shorten it";

@@ -1,4 +1,4 @@
-//! Blocks of source rows, as decoded: text cells or an Arrow batch.
+//! Blocks of source rows, as decoded: text cells, members of JSON objects, or an Arrow batch.
 
 use std::ops::Range;
 
@@ -11,7 +11,9 @@ use super::{Code, Place, Position};
 pub enum Rows {
     /// Records of a CSV file.
     Text(TextRows),
-    /// Rows of a Parquet file.
+    /// Lines of an NDJSON file.
+    Json(JsonRows),
+    /// Rows of a Parquet or an Arrow file.
     Arrow(ArrowRows),
 }
 
@@ -20,6 +22,7 @@ impl Rows {
     pub fn len(&self) -> usize {
         match self {
             Self::Text(rows) => rows.records.len(),
+            Self::Json(rows) => rows.records.len(),
             Self::Arrow(rows) => rows.batch.num_rows(),
         }
     }
@@ -37,11 +40,14 @@ impl Rows {
                 row: rows.records[row].row,
                 place: Place::Line(rows.records[row].line),
             },
-            Self::Arrow(rows) => Position {
+            Self::Json(rows) => Position {
                 file: rows.file,
-                row: rows.first_row + row as u64,
-                place: Place::RowGroup(rows.row_group),
+                row: rows.records[row].row,
+                place: Place::Line(rows.records[row].line),
             },
+            Self::Arrow(rows) => {
+                Position { file: rows.file, row: rows.first_row + row as u64, place: rows.place() }
+            }
         }
     }
 
@@ -49,6 +55,7 @@ impl Rows {
     pub fn file(&self) -> u32 {
         match self {
             Self::Text(rows) => rows.file,
+            Self::Json(rows) => rows.file,
             Self::Arrow(rows) => rows.file,
         }
     }
@@ -57,6 +64,7 @@ impl Rows {
     pub fn memory_bytes(&self) -> u64 {
         match self {
             Self::Text(rows) => rows.memory_bytes(),
+            Self::Json(rows) => rows.memory_bytes(),
             Self::Arrow(rows) => rows.batch.get_array_memory_size() as u64,
         }
     }
@@ -65,6 +73,7 @@ impl Rows {
     pub fn damage(&self) -> &[Damage] {
         match self {
             Self::Text(rows) => &rows.damage,
+            Self::Json(rows) => &rows.damage,
             Self::Arrow(_) => &[],
         }
     }
@@ -159,7 +168,7 @@ pub struct TextRecord {
     pub raw: Range<u32>,
 }
 
-/// A stretch of a CSV file that is no sound record. It counts as one rejected row.
+/// A stretch of a text file that is no sound record. It counts as one rejected row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     /// Where it starts.
@@ -217,15 +226,129 @@ impl TextRows {
     }
 }
 
-/// Rows of a Parquet file.
+/// Lines of an NDJSON file: every one is one object, without a key twice. Of its members those are
+/// here that are wanted; a key that is not there has no value.
+#[derive(Clone, Debug, Default)]
+pub struct JsonRows {
+    /// Index of the input file.
+    pub file: u32,
+    /// The lines, as they stand in the file.
+    pub bytes: Vec<u8>,
+    /// Strings whose escapes had to be resolved.
+    pub unescaped: Vec<u8>,
+    /// The members of all objects, those of each in the order of the file's columns.
+    pub members: Vec<JsonMember>,
+    /// The objects.
+    pub records: Vec<JsonRecord>,
+    /// What is no object, in file order.
+    pub damage: Vec<Damage>,
+}
+
+/// One line that is an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonRecord {
+    /// Data row in the file, from 1.
+    pub row: u64,
+    /// Its line, from 1.
+    pub line: u64,
+    /// Its bytes in [`JsonRows::bytes`], without the line end.
+    pub raw: Range<u32>,
+    /// Its members in [`JsonRows::members`].
+    pub members: Range<u32>,
+}
+
+/// One member of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JsonMember {
+    /// Index of its column among those of the file.
+    pub column: u32,
+    /// What its value is.
+    pub kind: JsonKind,
+    /// Where its value lies: of a string what is between the quotes, escapes resolved.
+    pub value: Field,
+}
+
+/// What a JSON value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JsonKind {
+    /// `null`
+    Null,
+    /// A string.
+    String,
+    /// A string with half of a surrogate pair, which is no text; its value is left out.
+    LoneSurrogate,
+    /// A number, by its digits.
+    Number,
+    /// `true` or `false`
+    Bool,
+    /// An object or a list, as it stands.
+    Nested,
+}
+
+impl JsonRows {
+    /// The members of a row.
+    pub fn members(&self, row: usize) -> &[JsonMember] {
+        let Range { start, end } = self.records[row].members;
+        &self.members[start as usize..end as usize]
+    }
+
+    /// The bytes of a member's value.
+    pub fn value(&self, member: &JsonMember) -> &[u8] {
+        let from = if member.value.is_unescaped() { &self.unescaped } else { &self.bytes };
+        &from[member.value.start as usize..][..member.value.len()]
+    }
+
+    /// The line of a row as it stands in the file, without the line end.
+    pub fn raw(&self, row: usize) -> &[u8] {
+        let Range { start, end } = self.records[row].raw;
+        &self.bytes[start as usize..end as usize]
+    }
+
+    /// Bytes in memory, about.
+    pub fn memory_bytes(&self) -> u64 {
+        let raw = self.damage.iter().map(|damage| size_of::<Damage>() + damage.raw.capacity());
+        let bytes = self.bytes.capacity()
+            + self.unescaped.capacity()
+            + self.members.capacity() * size_of::<JsonMember>()
+            + self.records.capacity() * size_of::<JsonRecord>()
+            + raw.sum::<usize>();
+        bytes as u64
+    }
+
+    /// The last data row in the block, damaged lines included.
+    pub fn last_row(&self) -> Option<u64> {
+        let record = self.records.last().map(|record| record.row);
+        record.max(self.damage.last().map(|damage| damage.position.row))
+    }
+
+    /// Leaves only the data rows of a range, damaged lines included.
+    pub fn keep_rows(&mut self, rows: &Range<u64>) {
+        self.records.retain(|record| rows.contains(&record.row));
+        self.damage.retain(|damage| rows.contains(&damage.position.row));
+    }
+}
+
+/// Rows of a Parquet or an Arrow file.
 #[derive(Clone, Debug)]
 pub struct ArrowRows {
     /// Index of the input file.
     pub file: u32,
-    /// Row group, from 0.
+    /// The row group of a Parquet file, or the record batch of an Arrow file, from 0.
     pub row_group: u32,
+    /// Whether the file is an Arrow file.
+    pub is_batch: bool,
     /// Data row of the batch's first row in the file, from 1.
     pub first_row: u64,
     /// The columns.
     pub batch: RecordBatch,
+}
+
+impl ArrowRows {
+    /// The place of its rows.
+    pub fn place(&self) -> Place {
+        match self.is_batch {
+            true => Place::Batch(self.row_group),
+            false => Place::RowGroup(self.row_group),
+        }
+    }
 }

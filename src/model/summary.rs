@@ -213,11 +213,14 @@ pub struct FirstPlace {
     pub file: String,
     /// Data row, from 1.
     pub row: u64,
-    /// Line (CSV), from 1.
+    /// Line (CSV, NDJSON), from 1.
     pub line: Option<u64>,
     /// Row group (Parquet), from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row_group: Option<u32>,
+    /// Record batch (Arrow), from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u32>,
 }
 
 /// What the columns hold, from a sample of the rows.

@@ -272,7 +272,8 @@ mod tests {
     fn block(lens: &[u32], users: u32, events: u32) -> Shaped {
         let batch =
             arrow::array::RecordBatch::new_empty(Arc::new(arrow::datatypes::Schema::empty()));
-        let rows = Rows::Arrow(ArrowRows { file: 0, row_group: 0, first_row: 1, batch });
+        let rows =
+            Rows::Arrow(ArrowRows { file: 0, row_group: 0, is_batch: false, first_row: 1, batch });
         let mut json = Vec::new();
         let elements = lens
             .iter()

@@ -74,6 +74,7 @@ mod tests {
                     row: 2,
                     line: Some(3),
                     row_group: None,
+                    batch: None,
                 }],
                 help: "…".into(),
             }],

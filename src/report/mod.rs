@@ -16,6 +16,7 @@ mod diagnostic;
 mod error;
 mod html;
 mod json;
+mod json_rows;
 mod message;
 mod parquet_rows;
 mod rejects;

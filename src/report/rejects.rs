@@ -1,4 +1,4 @@
-//! `rejects.csv` and `rejects.parquet`: the rejected rows, to mend and import again.
+//! `rejects.csv`, `rejects.ndjson` and `rejects.parquet`: the rejected rows, to mend and import again.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,6 +12,7 @@ use arrow::datatypes::{Fields, Schema, SchemaRef};
 use super::{
     Error, SourceDialect,
     csv_rows::{CsvRows, Kept},
+    json_rows::JsonLines,
     parquet_rows::ParquetRows,
     staged::Staged,
 };
@@ -20,7 +21,7 @@ use crate::private;
 
 /// Columns with this prefix are ours: they are ignored on import, and so they are left
 /// out here where a rejects file is the source.
-const OWN_PREFIX: &str = "_moebulk_";
+pub(super) const OWN_PREFIX: &str = "_moebulk_";
 
 /// What follows the columns of a CSV source.
 const CSV_COLUMNS: [&str; 5] =
@@ -29,6 +30,10 @@ const CSV_COLUMNS: [&str; 5] =
 /// What follows the columns of a Parquet source, which has no lines.
 const PARQUET_COLUMNS: [&str; 5] =
     ["_moebulk_file", "_moebulk_row", "_moebulk_row_group", "_moebulk_codes", "_moebulk_message"];
+
+/// The same of an Arrow source.
+const ARROW_COLUMNS: [&str; 5] =
+    ["_moebulk_file", "_moebulk_row", "_moebulk_batch", "_moebulk_codes", "_moebulk_message"];
 
 /// What the rows of an input look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +45,15 @@ pub enum SourceFormat {
         /// How fields are written.
         dialect: SourceDialect,
     },
+    /// An NDJSON file.
+    Ndjson,
     /// A Parquet file.
     Parquet {
+        /// The schema of its batches.
+        schema: SchemaRef,
+    },
+    /// An Arrow file. Its rejects are a Parquet file.
+    Arrow {
         /// The schema of its batches.
         schema: SchemaRef,
     },
@@ -57,8 +69,8 @@ pub struct RejectsFile {
 }
 
 /// Collects rejected rows as they stood in their files: `rejects.csv`, `rejects-2.csv`
-/// and so on, a file for each distinct header and dialect; for Parquet a file for each
-/// distinct schema.
+/// and so on, a file for each distinct header and dialect; for Parquet and Arrow a file
+/// for each distinct schema; for NDJSON one file.
 ///
 /// Dropped without [`RejectsWriter::finish`] it leaves nothing, and an earlier run's
 /// files as they were.
@@ -91,6 +103,7 @@ struct Target {
 #[derive(Debug)]
 enum Open {
     Csv(CsvRows),
+    Ndjson(JsonLines),
     Parquet(Box<ParquetRows>),
 }
 
@@ -148,6 +161,11 @@ impl RejectsWriter {
                 let extra = [&*source.path, &at.row.to_string(), &line, &codes, message];
                 to.write(text, row, &source.kept, extra).map_err(Error::io(&path))?;
             }
+            (Open::Ndjson(to), Rows::Json(lines)) => {
+                let at = rows.position(row);
+                to.write(lines.raw(row), &source.path, at, &codes, message)
+                    .map_err(Error::io(&path))?;
+            }
             (Open::Parquet(to), Rows::Arrow(batch)) => {
                 to.write(
                     batch,
@@ -182,6 +200,7 @@ impl RejectsWriter {
             let path = self.dir.join(format.file_name(ordinal));
             let staged = match open {
                 Open::Csv(rows) => rows.into_staged(),
+                Open::Ndjson(lines) => lines.into_staged(),
                 Open::Parquet(rows) => rows.into_staged().map_err(Error::parquet(&path))?,
             };
             staged.commit(&path).map_err(Error::io(&path))?;
@@ -196,7 +215,9 @@ impl SourceFormat {
     fn columns(&self) -> usize {
         match self {
             Self::Csv { header, .. } => header.len(),
-            Self::Parquet { schema } => schema.fields().len(),
+            // Each line has its own.
+            Self::Ndjson => 0,
+            Self::Parquet { schema } | Self::Arrow { schema } => schema.fields().len(),
         }
     }
 
@@ -214,12 +235,17 @@ impl SourceFormat {
                     header.into_iter().enumerate().filter(|(_, name)| foreign(name)).unzip();
                 (Self::Csv { header, dialect }, kept)
             }
-            Self::Parquet { schema } => {
+            Self::Ndjson => (Self::Ndjson, Vec::new()),
+            Self::Parquet { ref schema } | Self::Arrow { ref schema } => {
                 let fields = schema.fields().iter().cloned().enumerate();
                 let (kept, fields): (_, Vec<_>) =
                     fields.filter(|(_, field)| foreign(field.name())).unzip();
                 // The file's own metadata doesn't make it look another.
-                (Self::Parquet { schema: Arc::new(Schema::new(Fields::from(fields))) }, kept)
+                let schema = Arc::new(Schema::new(Fields::from(fields)));
+                match self {
+                    Self::Arrow { .. } => (Self::Arrow { schema }, kept),
+                    _ => (Self::Parquet { schema }, kept),
+                }
             }
         }
     }
@@ -228,7 +254,8 @@ impl SourceFormat {
     fn file_name(&self, ordinal: usize) -> String {
         let extension = match self {
             Self::Csv { .. } => "csv",
-            Self::Parquet { .. } => "parquet",
+            Self::Ndjson => "ndjson",
+            Self::Parquet { .. } | Self::Arrow { .. } => "parquet",
         };
         match ordinal {
             1 => format!("rejects.{extension}"),
@@ -253,9 +280,16 @@ fn begin(
                 .map(Open::Csv)
                 .map_err(Error::io(path))
         }
-        SourceFormat::Parquet { schema } => ParquetRows::begin(staged, schema, PARQUET_COLUMNS)
-            .map(|rows| Open::Parquet(Box::new(rows)))
-            .map_err(Error::parquet(path)),
+        SourceFormat::Ndjson => Ok(Open::Ndjson(JsonLines::begin(staged))),
+        SourceFormat::Parquet { schema } | SourceFormat::Arrow { schema } => {
+            let columns = match format {
+                SourceFormat::Arrow { .. } => ARROW_COLUMNS,
+                _ => PARQUET_COLUMNS,
+            };
+            ParquetRows::begin(staged, schema, columns)
+                .map(|rows| Open::Parquet(Box::new(rows)))
+                .map_err(Error::parquet(path))
+        }
     }
 }
 
@@ -277,7 +311,7 @@ fn is_rejects_name(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("rejects") else {
         return false;
     };
-    let stem = rest.strip_suffix(".csv").or_else(|| rest.strip_suffix(".parquet"));
+    let stem = [".csv", ".ndjson", ".parquet"].iter().find_map(|end| rest.strip_suffix(end));
     stem.is_some_and(|stem| {
         let digits = stem.strip_prefix('-');
         stem.is_empty()

@@ -180,7 +180,7 @@ fn batch(file: u32, first_row: u64, ids: &[&str], ages: &[Option<i64>]) -> Rows 
         ],
     )
     .unwrap();
-    Rows::Arrow(ArrowRows { file, row_group: 3, first_row, batch })
+    Rows::Arrow(ArrowRows { file, row_group: 3, is_batch: false, first_row, batch })
 }
 
 #[test]

@@ -14,6 +14,7 @@ fn problem(
         row,
         line,
         row_group: line.is_none().then_some(0),
+        batch: None,
     });
     ProblemSummary {
         code,

@@ -88,12 +88,12 @@ fn of_row(
             let (text, marks) = as_text(&raw, marks, mask);
             Some(Excerpt::of(&file.input.name(), first, &text, marks))
         }
-        (Table::Parquet(_), Place::RowGroup(group)) => {
+        (Table::Csv { .. }, _) => None,
+        (Table::Ndjson(_) | Table::Parquet(_) | Table::Arrow(_), place) => {
             let column = column.map(|name| format!(", column `{name}`")).unwrap_or_default();
-            let place = format!("row group {group}, row {}{column}", at.row);
+            let place = format!("{place}, row {}{column}", at.row);
             Some(Excerpt::Named { path: file.input.name(), place })
         }
-        _ => None,
     }
 }
 

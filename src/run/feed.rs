@@ -15,7 +15,7 @@ use rayon::ThreadPool;
 use super::{
     Error, Stop, failpoint::Failpoint, inputs::Inputs, pipeline::Window, spares::PerThread,
 };
-use crate::decode::{Next, Settled, TableReader, csv::Cut};
+use crate::decode::{Cut, Next, Settled, TableReader};
 use crate::model::{Rows, TextRows};
 
 /// The inputs, read in order.
@@ -168,7 +168,7 @@ impl<'a, S> SharedFeed<'a, S> {
                     },
                     Ok(Next::Cut(cut)) => {
                         drop(self.put_back(feed));
-                        break self.scan(*cut, &admit);
+                        break self.scan(cut, &admit);
                     }
                     Ok(Next::Wait) => break wait(&self.settled, self.put_back(feed)),
                     Ok(Next::End) => break self.ended(feed, None),
@@ -267,7 +267,7 @@ impl<'a, S> SharedFeed<'a, S> {
 
     /// Scans a cut, and settles it when those before it are.
     fn scan(&self, cut: Cut, admit: &impl Fn(&Rows) -> Option<S>) -> Guard<'_, 'a, S> {
-        let mut scanned = Box::new(cut.scan());
+        let mut scanned = cut.scan();
         let mut state = self.lock();
         loop {
             if state.ended {

@@ -58,10 +58,14 @@ impl InputFile {
                 2 * text.bytes.len() as u64
             }
             (Rows::Text(text), _) => text.bytes.len() as u64,
+            (Rows::Json(json), _) => json.bytes.len() as u64,
             (Rows::Arrow(arrow), Table::Parquet(table)) => {
                 arrow.batch.num_rows() as u64 * self.input.bytes / table.rows().max(1)
             }
-            (Rows::Arrow(_), Table::Csv { .. }) => 0,
+            (Rows::Arrow(arrow), Table::Arrow(table)) => {
+                arrow.batch.num_rows() as u64 * self.input.bytes / table.rows().max(1)
+            }
+            (Rows::Arrow(_), Table::Csv { .. } | Table::Ndjson(_)) => 0,
         }
     }
 
@@ -220,11 +224,12 @@ fn open_table(
         quote_given: job.quote_given,
         delimiter_by_name: match input.format {
             Format::Csv { delimiter } => delimiter,
-            Format::Parquet => job.dialect.delimiter,
+            Format::Ndjson | Format::Parquet | Format::Arrow => job.dialect.delimiter,
         },
         names,
     };
-    Table::open(&input.path, index, input.format, &given, fingerprint).map_err(|error| {
+    let mapped = job.mapping.is_some().then_some(names);
+    Table::open(&input.path, index, input.format, &given, mapped, fingerprint).map_err(|error| {
         let excerpts = excerpts::of_unreadable(&input.name(), &error, job.rules.show_values);
         match error {
             decode::Error::Csv(csv::Error::TwoDelimiters { .. }) => {

@@ -42,8 +42,12 @@ impl<'a> Notes<'a> {
                         encoding: dialect.encoding,
                     },
                 },
+                Table::Ndjson(_) => SourceFormat::Ndjson,
                 Table::Parquet(table) => {
-                    SourceFormat::Parquet { schema: batch_schema(table, &file.wanted) }
+                    SourceFormat::Parquet { schema: batch_schema(table.columns(), &file.wanted) }
+                }
+                Table::Arrow(table) => {
+                    SourceFormat::Arrow { schema: batch_schema(table.columns(), &file.wanted) }
                 }
             };
             rejects.declare_source(index as u32, format, &file.input.name());

@@ -53,6 +53,7 @@ pub fn summarise(command: &str, prepared: &Prepared, checked: &Checked) -> Summa
                     row: at.row,
                     line: at.place.line(),
                     row_group: at.place.row_group(),
+                    batch: at.place.batch(),
                 })
                 .collect(),
             help: help(code, prepared, checked),

@@ -14,7 +14,7 @@ use crate::model::{ArrowRows, Code, Field, TextRows, unguarded};
 /// Access to the cells of a block by row and column of the plan.
 pub trait Cells {
     /// Whether [`Cell::Text`] is a value that still has to be read (CSV), rather than
-    /// one that its file declares to be text (Parquet).
+    /// one that its file declares to be text (Parquet, NDJSON).
     const UNTYPED: bool;
 
     /// One cell. `scratch` holds its text where that has to be made.
@@ -27,6 +27,11 @@ pub trait Cells {
 
     /// A row.
     fn row(&self, row: usize) -> Self::Row<'_>;
+
+    /// Whether a row says anything of a column that its file has.
+    fn has(&self, _row: usize, _column: usize) -> bool {
+        true
+    }
 
     /// Called before a row's cells are put, of all rows in their order.
     fn reach(&mut self, _row: usize) {}

@@ -23,6 +23,7 @@ use super::{
     cell::Cell,
     cells::{ArrowCells, Cells, TextCells},
     json,
+    json_cells::JsonCells,
     nested::Buffers,
     plan::{Binding, Plan, PlanColumn, Target},
 };
@@ -83,6 +84,7 @@ pub fn shape(
     let encoder = Encoder::new(plan, &rows, view, spare);
     let block = match rows.as_ref() {
         Rows::Text(text) => encoder.block(&rows, binding, TextCells::new(text, binding)),
+        Rows::Json(json) => encoder.block(&rows, binding, JsonCells::new(json, plan, binding)),
         Rows::Arrow(arrow) => encoder.block(&rows, binding, ArrowCells::new(arrow, plan, binding)?),
     };
     let Encoder { json, elements, prints, rejected_ids, rejects, mut tally, census, .. } = block;
@@ -123,9 +125,9 @@ impl<C: Cells> Row<'_, C> {
         self.plan.rules.is_null(text) || own.iter().any(|null| null == text)
     }
 
-    /// Whether the row's file has the column at all.
+    /// Whether the row's file has the column at all, and the row says anything of it.
     fn has(&self, column: usize) -> bool {
-        self.binding.sources[column].is_some()
+        self.binding.sources[column].is_some() && self.cells.has(self.at, column)
     }
 }
 
@@ -173,8 +175,11 @@ impl<'p> Encoder<'p> {
         // Names and quotes make about twice of the cells; what is more grows. Of some of the rows
         // it is not known how much there is.
         if view.only.is_none() {
-            if let Rows::Text(text) = rows {
-                json.reserve(text.bytes.len() * 5 / 2);
+            match rows {
+                Rows::Text(text) => json.reserve(text.bytes.len() * 5 / 2),
+                // It has its names already.
+                Rows::Json(lines) => json.reserve(lines.bytes.len() * 5 / 4),
+                Rows::Arrow(_) => {}
             }
             elements.reserve(rows.len());
         }

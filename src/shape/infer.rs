@@ -7,8 +7,9 @@ use super::{
     cells::{ArrowCells, Cells, RowCells, TextCells},
     datetime::{self, DateFormat},
     encode::Span,
+    json_cells::JsonCells,
     lanes, naming,
-    number::Number,
+    number::{Fit, Number},
     plan::{Binding, Plan, ValueType},
 };
 use crate::model::{FIRST_POSITIONS_MAX, Position, Rows, TallyEntry};
@@ -78,6 +79,10 @@ impl Inference {
         match rows {
             Rows::Text(text) => {
                 seen.observe_cells(plan, rows, &TextCells::new(text, binding), settled);
+            }
+            Rows::Json(json) => {
+                let cells = JsonCells::new(json, plan, binding);
+                seen.observe_cells(plan, rows, &cells, settled);
             }
             Rows::Arrow(arrow) => {
                 let cells = ArrowCells::new(arrow, plan, binding)?;
@@ -175,8 +180,9 @@ impl Inference {
                     Cell::Text(_) | Cell::Json { .. } => None,
                     Cell::Bool(_) => Some(0),
                     Cell::Number { binary: true, .. } => Some(1),
+                    // That it is a number is known; whether a double keeps it is not.
                     Cell::Number { digits, .. } => {
-                        Number::parse(digits).filter(Number::is_plain).map(|_| 1)
+                        Number::parse(digits).filter(|number| number.fit() == Fit::Exact).map(|_| 1)
                     }
                     Cell::DateTime { .. } => Some(2),
                 };

@@ -4,6 +4,7 @@ use super::{
     cell::Cell,
     cells::{ArrowCells, Cells, TextCells},
     infer::narrow_type,
+    json_cells::JsonCells,
     plan::{Binding, Plan},
 };
 use crate::model::{ColumnProfile, Profile, Rows};
@@ -54,6 +55,9 @@ impl Profiler {
         }
         match rows {
             Rows::Text(text) => self.look_at(plan, &TextCells::new(text, binding), picked),
+            Rows::Json(json) => {
+                self.look_at(plan, &JsonCells::new(json, plan, binding), picked);
+            }
             Rows::Arrow(arrow) => {
                 self.look_at(plan, &ArrowCells::new(arrow, plan, binding)?, picked);
             }

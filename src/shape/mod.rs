@@ -9,7 +9,8 @@
 //! - [`profile`]: what the columns hold, counted over all values.
 //! - [`propose`]: a mapping by names and values, for `init`.
 //! - [`encode`]: a block of rows to JSON, problems with positions.
-//! - [`number`], [`datetime`], [`nested`], [`cell`], [`arrow_cells`], `digits`: values, exactly.
+//! - [`number`], [`datetime`], [`nested`], [`cell`], [`arrow_cells`], `json_cells`, `digits`: values,
+//!   exactly.
 //!
 //! Pure: no I/O, no threads. It must not know how rows are found or sent.
 
@@ -26,6 +27,7 @@ pub mod event_names;
 pub mod fair_use;
 pub mod infer;
 pub mod json;
+mod json_cells;
 mod json_text;
 mod lanes;
 pub mod mapping;

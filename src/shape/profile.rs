@@ -18,6 +18,7 @@ use super::{
     cell::Cell,
     cells::{ArrowCells, Cells, TextCells},
     infer::{Inference, Minority},
+    json_cells::JsonCells,
     number::Number,
     plan::{Binding, Plan},
 };
@@ -158,6 +159,9 @@ impl Profile {
         seen.damaged = rows.damage().len() as u64;
         match rows {
             Rows::Text(text) => seen.look(plan, binding, rows, &TextCells::new(text, binding)),
+            Rows::Json(json) => {
+                seen.look(plan, binding, rows, &JsonCells::new(json, plan, binding));
+            }
             Rows::Arrow(arrow) => {
                 seen.look(plan, binding, rows, &ArrowCells::new(arrow, plan, binding)?);
             }

@@ -15,8 +15,12 @@ pub enum Format {
         /// The delimiter that the name suggests.
         delimiter: u8,
     },
+    /// One JSON object a line.
+    Ndjson,
     /// Apache Parquet.
     Parquet,
+    /// Arrow IPC, a file or a stream.
+    Arrow,
 }
 
 /// One input file.
@@ -55,7 +59,9 @@ pub enum Error {
         reason: String,
     },
     /// A directory without inputs.
-    #[error("{0}: the directory holds no .csv, .tsv or .parquet file")]
+    #[error(
+        "{0}: the directory holds no .csv, .tsv, .ndjson, .jsonl, .parquet, .arrow, .arrows, .feather or .ipc file"
+    )]
     EmptyDirectory(String),
     /// A pipe, a socket, a device.
     #[error(
@@ -163,8 +169,25 @@ fn format_by_name(path: &Path) -> Option<Format> {
     match extension.to_str()? {
         "csv" => Some(Format::Csv { delimiter: b',' }),
         "tsv" => Some(Format::Csv { delimiter: b'\t' }),
+        "ndjson" | "jsonl" => Some(Format::Ndjson),
         "parquet" => Some(Format::Parquet),
+        "arrow" | "arrows" | "feather" | "ipc" => Some(Format::Arrow),
         _ => None,
+    }
+}
+
+/// Bytes at the start of a file that tell its format.
+const HEAD_BYTES: u64 = 4096;
+
+/// The format that the first bytes of a file tell.
+fn format_by_content(head: &[u8]) -> Format {
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    match head {
+        [b'P', b'A', b'R', b'1' | b'E', ..] => Format::Parquet,
+        // A file, and the mark before the first message of a stream.
+        [b'A', b'R', b'R', b'O', b'W', b'1', ..] | [0xff, 0xff, 0xff, 0xff, ..] => Format::Arrow,
+        _ if text.trim_ascii_start().starts_with(b"{") => Format::Ndjson,
+        _ => Format::Csv { delimiter: b',' },
     }
 }
 
@@ -176,22 +199,19 @@ fn inspect(path: PathBuf) -> Result<Input, Error> {
     }
     let mut head = Vec::new();
     File::open(&path)
-        .and_then(|file| file.take(4).read_to_end(&mut head))
+        .and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head))
         .map_err(|error| io_error(&path, error))?;
     let compressed = match head.as_slice() {
         [0x1f, 0x8b, ..] => Some("gzip"),
-        [0x28, 0xb5, 0x2f, 0xfd] => Some("zstd"),
-        [b'P', b'K', 3, 4] => Some("zip"),
-        [b'B', b'Z', b'h', _] => Some("bzip2"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("zstd"),
+        [b'P', b'K', 3, 4, ..] => Some("zip"),
+        [b'B', b'Z', b'h', _, ..] => Some("bzip2"),
         _ => None,
     };
     if let Some(kind) = compressed {
         return Err(Error::Compressed { path: path.display().to_string(), kind });
     }
-    let by_content = match head.as_slice() {
-        b"PAR1" | b"PARE" => Format::Parquet,
-        _ => Format::Csv { delimiter: b',' },
-    };
+    let by_content = format_by_content(&head);
     let format = format_by_name(&path).unwrap_or(by_content);
     Ok(Input { path, format, bytes: metadata.len() })
 }

@@ -8,7 +8,7 @@ use proptest::{
 };
 
 use super::{
-    super::table::{Next, Settled, TableReader},
+    super::table::{self, Next, Settled, TableReader},
     CsvReader, Cut, Dialect, Error, Scanned, Splitter,
     cut::{Outcome, Sizes},
     split,
@@ -113,11 +113,12 @@ fn play(game: &Game, range: &Range<u64>, seen: &mut Seen) -> Result<(Vec<Row>, u
                 Hand::Cut(cut) => hands.push(Hand::Scanned(Box::new(cut.scan()))),
                 Hand::Scanned(scanned) => {
                     let (outcome, records) = (scanned.outcome, scanned.rows.records.len());
-                    let settled = reader.settle(scanned);
+                    let settled = reader.settle(table::Scanned::Csv(scanned));
                     // Nothing of what holds records is wanted where it was given up.
                     let void = matches!(settled, Settled::Nothing) && records > 0;
                     match settled {
-                        Settled::NotYet(scanned) => {
+                        Settled::NotYet(table::Scanned::Ndjson(_)) => panic!("no CSV"),
+                        Settled::NotYet(table::Scanned::Csv(scanned)) => {
                             seen.not_yet += 1;
                             hands.push(Hand::Scanned(scanned));
                             continue;
@@ -140,7 +141,8 @@ fn play(game: &Game, range: &Range<u64>, seen: &mut Seen) -> Result<(Vec<Row>, u
                     (rows, was_strict) = (Some(block), true);
                     seen.strict += 1;
                 }
-                Next::Cut(cut) => {
+                Next::Cut(table::Cut::Ndjson(_)) => panic!("no CSV"),
+                Next::Cut(table::Cut::Csv(cut)) => {
                     seen.cut_again += u32::from(was_strict);
                     was_strict = false;
                     hands.push(Hand::Cut(cut));
@@ -436,8 +438,8 @@ fn bytes_that_cannot_be_read_come_after_all_rows_before_them() {
                     Err(error) => break error.to_string(),
                 }
             }
-            let cut: Box<Cut> = hands.pop_front().expect("what is waited for");
-            match reader.settle(Box::new(cut.scan())) {
+            let cut: table::Cut = hands.pop_front().expect("what is waited for");
+            match reader.settle(cut.scan()) {
                 Settled::Rows(block) => blocks.push(block),
                 // Small records make the first cut too large, and void what follows it.
                 Settled::Nothing => {}
@@ -447,7 +449,7 @@ fn bytes_that_cannot_be_read_come_after_all_rows_before_them() {
         assert!(hands.is_empty(), "cuts before the error are lost");
         let rows = |block: &Rows| match block {
             Rows::Text(block) => rows_of_block(block),
-            Rows::Arrow(_) => panic!("no text"),
+            Rows::Json(_) | Rows::Arrow(_) => panic!("no text"),
         };
         (blocks.iter().flat_map(rows).collect::<Vec<Row>>(), error)
     };

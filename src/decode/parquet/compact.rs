@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::{BATCH_CACHED_BYTES, BATCH_CACHED_ROWS_MIN, BATCH_ROWS_MAX};
 use arrow::{
     array::{
         Array, ArrayData, ArrayRef, AsArray, RecordBatch, StringViewArray, UInt32Array, make_array,
@@ -27,7 +28,7 @@ const NAME_BYTES: u64 = 4;
 const ESCAPED_BYTES_MAX: u64 = 6;
 
 /// A batch that is handed out in parts, the next one last.
-pub(super) struct Parts(Vec<RecordBatch>);
+pub(in crate::decode) struct Parts(Vec<RecordBatch>);
 
 impl Parts {
     pub fn of(batch: RecordBatch) -> Self {
@@ -104,6 +105,13 @@ fn batch_bytes(batch: &RecordBatch) -> u64 {
     names + batch.columns().iter().map(|column| array_bytes(column.as_ref())).sum::<u64>()
 }
 
+/// Rows of a part that stays in the cache with its JSON.
+pub(in crate::decode) fn part_rows(batch: &RecordBatch) -> usize {
+    let row_bytes = batch_bytes(batch) / (batch.num_rows() as u64).max(1);
+    let cached = BATCH_CACHED_BYTES / row_bytes.max(1);
+    cached.clamp(BATCH_CACHED_ROWS_MIN, BATCH_ROWS_MAX as u64) as usize
+}
+
 fn names_bytes(fields: &Fields, rows: usize) -> u64 {
     let names = fields.iter().map(|field| field.name().len() as u64 + NAME_BYTES);
     names.sum::<u64>().saturating_mul(rows as u64)
@@ -119,6 +127,28 @@ fn array_bytes(array: &dyn Array) -> u64 {
     let own = array.len() as u64 * VALUE_BYTES;
     own + match array.data_type() {
         DataType::Utf8View => text_bytes(array.as_string_view()),
+        // Those of Arrow files, before they are views.
+        DataType::Utf8 => {
+            let ends = array.as_string::<i32>().value_offsets();
+            (ends[array.len()] - ends[0]) as u64
+        }
+        DataType::LargeUtf8 => {
+            let ends = array.as_string::<i64>().value_offsets();
+            (ends[array.len()] - ends[0]) as u64
+        }
+        DataType::FixedSizeList(..) => {
+            let list = array.as_fixed_size_list();
+            array_bytes(list.values().as_ref())
+        }
+        DataType::Dictionary(_, values) if values.is_nested() => {
+            let dictionary = array.as_any_dictionary();
+            let values = dictionary.values();
+            if values.is_empty() {
+                return own;
+            }
+            let bytes = |key: usize| array_bytes(values.slice(key, 1).as_ref());
+            dictionary.normalized_keys().into_iter().map(bytes).sum()
+        }
         DataType::List(_) => {
             let list = array.as_list::<i32>();
             let ends = list.value_offsets();

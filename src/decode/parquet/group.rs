@@ -147,7 +147,8 @@ impl Iterator for GroupRows {
                 self.rows.start += batch.num_rows() as u64;
                 // The file's row groups were counted: every index fits.
                 let row_group = self.row_group as u32;
-                Ok(ArrowRows { file: self.file, row_group, first_row, batch })
+                let file = self.file;
+                Ok(ArrowRows { file, row_group, is_batch: false, first_row, batch })
             }
             Err(what) => {
                 self.readers = None;

@@ -9,7 +9,13 @@ use crate::model::{
 const HOSTILE: &str = "<script>alert(\"1\")</script> & '\u{1b}[2J";
 
 fn problem(code: &'static str, column: Option<&str>, count: u64, file: &str) -> ProblemSummary {
-    let place = |row| FirstPlace { file: file.into(), row, line: Some(row + 1), row_group: None };
+    let place = |row| FirstPlace {
+        file: file.into(),
+        row,
+        line: Some(row + 1),
+        row_group: None,
+        batch: None,
+    };
     ProblemSummary {
         code,
         severity: "reject",

@@ -305,7 +305,8 @@ fn typed_columns_are_sent_as_they_are() {
         attribute("s", ValueType::Text),
     ];
     let (plan, binding) = plan(Kind::Users, columns, Rules::default());
-    let rows = Rows::Arrow(ArrowRows { file: 0, row_group: 2, first_row: 11, batch });
+    let rows =
+        Rows::Arrow(ArrowRows { file: 0, row_group: 2, is_batch: false, first_row: 11, batch });
     let block = shape(&plan, &binding, Arc::new(rows)).expect("readable");
     let (elements, rejects) = results(&block);
     assert_eq!(

@@ -115,7 +115,8 @@ fn outcome(batch: &RecordBatch, value: ValueType, inferred: bool, rules: Rules) 
     let plan = Plan::new(Kind::Users, columns.collect(), rules);
     let sources: Vec<_> = names.iter().map(|name| SourceColumn::text(name)).collect();
     let binding = plan.bind("f.parquet", &sources, false).expect("fits");
-    let rows = ArrowRows { file: 0, row_group: 2, first_row: 11, batch: batch.clone() };
+    let rows =
+        ArrowRows { file: 0, row_group: 2, is_batch: false, first_row: 11, batch: batch.clone() };
     let rows = Arc::new(Rows::Arrow(rows));
     let block = shape(&plan, &binding, rows, View::default(), Spare::default()).expect("readable");
     let json = String::from_utf8(block.json).expect("UTF-8");

@@ -8,6 +8,9 @@ use super::{
 };
 use crate::model::{GUARDED_COLUMN, Kind};
 
+/// Columns of a file that a message names.
+const LISTED_MAX: usize = 100;
+
 /// Why a plan cannot be made, or does not fit a file.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
@@ -170,8 +173,12 @@ impl Plan {
         let by_name: HashMap<&str, usize> =
             columns.iter().enumerate().map(|(at, column)| (column.name.as_str(), at)).collect();
         let listed = || {
-            let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
-            names.join(", ")
+            let names = columns.iter().take(LISTED_MAX).map(|column| column.name.as_str());
+            let more = match columns.len().saturating_sub(LISTED_MAX) {
+                0 => None,
+                more => Some(format!("and {more} more")),
+            };
+            names.chain(more.as_deref()).collect::<Vec<_>>().join(", ")
         };
         let mut sources = Vec::with_capacity(self.columns.len());
         for column in &self.columns {

@@ -2,6 +2,11 @@
 
 use std::{fs, path::Path};
 
+use arrow_ipc::{
+    CompressionType,
+    writer::{FileWriter, IpcWriteOptions, StreamWriter},
+};
+
 use crate::watched::Cage;
 
 /// One change of a few bytes, or a cut.
@@ -59,6 +64,44 @@ fn parquet_of_every_codec_and_encoding_survives_changed_bytes() {
     let codes = run(&files("fuzz/seeds/parquet", ".parquet"), 40, 400);
     assert_eq!(codes.len(), 240);
     assert!(codes.contains(&4) && codes.contains(&0));
+}
+
+#[test]
+fn arrow_files_and_streams_survive_changed_bytes() {
+    let batches = crate::arrow::batches();
+    let schema = batches[0].schema();
+    let mut files = Vec::new();
+    for (name, codec) in [
+        ("plain", None),
+        ("zstd", Some(CompressionType::ZSTD)),
+        ("lz4", Some(CompressionType::LZ4_FRAME)),
+    ] {
+        let options = || IpcWriteOptions::default().try_with_compression(codec).expect("a codec");
+        let mut file =
+            FileWriter::try_new_with_options(Vec::new(), &schema, options()).expect("a writer");
+        batches.iter().for_each(|batch| file.write(batch).expect("rows"));
+        files.push((format!("{name}.arrow"), file.into_inner().expect("a footer")));
+        let mut stream =
+            StreamWriter::try_new_with_options(Vec::new(), &schema, options()).expect("a writer");
+        batches.iter().for_each(|batch| stream.write(batch).expect("rows"));
+        files.push((format!("{name}.arrows"), stream.into_inner().expect("an end")));
+    }
+    let codes = run(&files, 60, 700);
+    assert_eq!(codes.len(), 360);
+    assert!(codes.contains(&4) && codes.contains(&0));
+}
+
+#[test]
+fn ndjson_survives_changed_bytes() {
+    let lines: String = (0..200)
+        .map(|at| {
+            format!(
+                "{{\"customer_id\":\"user-{at}\",\"n\":-{at}.5e3,\"t\":\"\\u00e9\\ud83d\\ude00\",\"o\":{{\"a\":[1,null]}}}}\n"
+            )
+        })
+        .collect();
+    let codes = run(&[("rows.ndjson".to_owned(), lines.into_bytes())], 120, 2_000);
+    assert!(codes.contains(&1) && codes.contains(&0));
 }
 
 #[test]

@@ -13,6 +13,10 @@ use arrow::{
     compute::cast,
     datatypes::{DataType, Field, Fields, i256},
 };
+use arrow_ipc::{
+    CompressionType,
+    writer::{FileWriter, IpcWriteOptions, StreamWriter},
+};
 use fastrand::Rng;
 use parquet::{arrow::ArrowWriter, basic::Compression, file::properties::WriterProperties};
 
@@ -25,7 +29,7 @@ use crate::{
 
 static ABSENT: Value = Value::Absent;
 
-/// Writes a table.
+/// Writes a table as Parquet; and beside it, with the ending `.arrow`, as Arrow IPC, a file or a stream.
 pub fn write(table: &Table, path: &Path, seed: u64) {
     let rng = &mut Rng::with_seed(seed ^ 0xa7);
     let columns = table.columns.iter().enumerate().map(|(at, column)| {
@@ -53,6 +57,27 @@ pub fn write(table: &Table, path: &Path, seed: u64) {
     let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).expect("writer");
     writer.write(&batch).expect("rows");
     writer.close().expect("a footer");
+    write_ipc(rng, &batch, &path.with_extension("arrow"));
+}
+
+fn write_ipc(rng: &mut Rng, batch: &RecordBatch, path: &Path) {
+    let file = File::create(path).expect("a file");
+    let codec = one(rng, &[None, Some(CompressionType::ZSTD), Some(CompressionType::LZ4_FRAME)]);
+    let options = IpcWriteOptions::default().try_with_compression(codec).expect("a codec");
+    let rows = rng.usize(300..4_000);
+    let slices = (0..batch.num_rows()).step_by(rows);
+    let slices = slices.map(|at| batch.slice(at, rows.min(batch.num_rows() - at)));
+    if rng.bool() {
+        let writer = FileWriter::try_new_with_options(file, &batch.schema(), options);
+        let mut writer = writer.expect("a writer");
+        slices.for_each(|slice| writer.write(&slice).expect("rows"));
+        writer.finish().expect("a footer");
+    } else {
+        let writer = StreamWriter::try_new_with_options(file, &batch.schema(), options);
+        let mut writer = writer.expect("a writer");
+        slices.for_each(|slice| writer.write(&slice).expect("rows"));
+        writer.finish().expect("an end");
+    }
 }
 
 /// Texts in one of the ways in which Arrow holds them.

@@ -16,7 +16,7 @@ use arrow_ipc::{Message, root_as_message_with_opts};
 
 use super::{
     Error,
-    messages::{Messages, Place, Walk, limits, malformed},
+    messages::{Messages, Place, Walk, limits, malformed, unsound},
 };
 
 /// The most bytes of the body of one message, and of what its buffers hold decompressed.
@@ -44,7 +44,7 @@ impl Head {
 
     pub(super) fn message(&self) -> Result<Message<'_>, Error> {
         root_as_message_with_opts(&limits(), &self.bytes)
-            .map_err(|error| malformed(format!("a message is none: {error}")))
+            .map_err(|error| malformed(unsound("a message", &error)))
     }
 
     /// Its bytes, with what stands before it.

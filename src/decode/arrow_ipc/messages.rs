@@ -143,6 +143,12 @@ pub(super) fn malformed(what: impl Into<String>) -> Error {
     Error::Malformed { what: what.into() }
 }
 
+/// What a verifier says of a part; the way to where it says so is left out.
+pub(super) fn unsound(part: &str, error: &flatbuffers::InvalidFlatbuffer) -> String {
+    let words = error.to_string();
+    format!("{part} is none: {}", words.lines().next().unwrap_or_default())
+}
+
 fn cut_short(what: impl Into<String>) -> Error {
     Error::CutShort { what: what.into() }
 }
@@ -221,7 +227,7 @@ fn of_file(file: &CheckedFile) -> Result<Messages, Error> {
     }
     let bytes = file.read_at(footer_at, footer_bytes as usize)?;
     let footer = root_as_footer_with_opts(&limits(), &bytes)
-        .map_err(|error| malformed(format!("its footer is none: {error}")))?;
+        .map_err(|error| malformed(unsound("its footer", &error)))?;
     let schema = footer.schema().ok_or_else(|| malformed("its footer has no schema"))?;
     let mut messages = begin(schema, footer.version(), footer_bytes, len)?;
     let mut walk = Walk::new(file);
@@ -369,7 +375,7 @@ impl Head {
             return Err(cut_short("it ends inside a message"));
         }
         root_as_message_with_opts(&limits(), &bytes)
-            .map_err(|error| malformed(format!("a message is none: {error}")))?;
+            .map_err(|error| malformed(unsound("a message", &error)))?;
         let head = Self::new(bytes, prefix_bytes as u32);
         if head.end(offset)? > end {
             return Err(cut_short("it ends inside a message"));

@@ -1,6 +1,9 @@
 //! The columns of a file: the keys of its objects.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use super::{
     Error,
@@ -69,12 +72,14 @@ impl Columns {
         (2 * self.name_bytes + self.all.len() * COLUMN_BYTES) as u64
     }
 
-    /// Counts a value; `false` where its column is one too many.
-    fn count(&mut self, name: &str, value: Seen, guess: usize) -> bool {
+    /// Counts a value; `false` where its column is one too many. One that is asked for never is.
+    fn count(&mut self, name: &str, value: Seen, guess: usize, is_asked: bool) -> bool {
         let at = match self.place(name, guess) {
             Some(at) => at,
             None => {
-                if self.all.len() == KEYS_MAX || self.name_bytes + name.len() > KEY_BYTES_MAX {
+                let is_full =
+                    self.all.len() >= KEYS_MAX || self.name_bytes + name.len() > KEY_BYTES_MAX;
+                if is_full && !is_asked {
                     return false;
                 }
                 self.name_bytes += name.len();
@@ -121,6 +126,8 @@ pub(super) fn find(
     names: Option<&[String]>,
 ) -> Result<Columns, Error> {
     let mut columns = Columns::default();
+    let asked: Option<HashSet<&str>> =
+        names.map(|names| names.iter().map(String::as_str).collect());
     let (mut number, mut objects, mut first_flaw) = (0, 0_u64, None);
     let mut lines = Lines::new(file, line_bytes_max);
     while let Some(stretch) = lines.next_stretch()? {
@@ -138,14 +145,22 @@ pub(super) fn find(
             }
             objects += 1;
             for (guess, (name, seen)) in members.iter().enumerate() {
-                if !columns.count(name, *seen, guess) && names.is_none() {
+                let is_asked = asked.as_ref().is_some_and(|asked| asked.contains(&**name));
+                if !columns.count(name, *seen, guess, is_asked) && asked.is_none() {
                     return Err(Error::TooManyKeys { line: number });
                 }
             }
         }
-        let has = |name: &String| columns.places.contains_key(name);
-        if names.is_some_and(|names| objects > 0 && names.iter().all(has)) {
+        let has = |name: &&str| columns.places.contains_key(*name);
+        if asked.as_ref().is_some_and(|asked| objects > 0 && asked.iter().all(|name| has(name))) {
             break;
+        }
+    }
+    if asked.is_some() {
+        // What is read says nothing of the other lines, and the mapping says what values are to be:
+        // those that are something else are rejected one by one.
+        for column in &mut columns.all {
+            (column.nested, column.lists) = (0, 0);
         }
     }
     match first_flaw {

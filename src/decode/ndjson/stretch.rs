@@ -131,16 +131,19 @@ impl Lines {
     /// Reads a line that is too long to its end, and keeps its start.
     fn skip_line(&mut self, mut bytes: Vec<u8>) -> io::Result<Bytes> {
         let mut len = bytes.len() as u64;
+        let mut last = bytes.last().copied();
         bytes.truncate(self.line_bytes_max);
         let mut rest = Vec::new();
         loop {
             rest.clear();
             self.fill(&mut rest, STRETCH_BYTES)?;
             if let Some(end) = memchr(b'\n', &rest) {
-                len += end as u64;
+                last = rest[..end].last().copied().or(last);
+                len += end as u64 - u64::from(last == Some(b'\r'));
                 self.left = rest.split_off(end + 1);
                 break;
             }
+            last = rest.last().copied().or(last);
             len += rest.len() as u64;
             if self.is_at_end {
                 break;

@@ -80,25 +80,25 @@ fn rows_and_values_that_no_byte_stands_for_are_refused() {
 fn a_batch_that_is_large_once_decompressed_is_refused_before_it_is() {
     let cage = Cage::new();
     let texts = |count: usize| {
-        let text = "a".repeat(20 << 20);
+        let text = "a".repeat(4 << 20);
         let texts = StringArray::from_iter_values((0..count).map(|_| &text));
         batch(vec![("customer_id", ids(count)), ("t", Arc::new(texts))])
     };
     for codec in [CompressionType::ZSTD, CompressionType::LZ4_FRAME] {
         let words = ["a record batch has", "smaller record batches"];
-        cage.refuses("large.arrow", file(&texts(8), Some(codec)), &words);
+        cage.refuses("large.arrow", file(&texts(40), Some(codec)), &words);
         // What is allowed stays below the bound; its texts are too long for any body.
-        cage.write("allowed.arrow", file(&texts(6), Some(codec)));
+        cage.write("allowed.arrow", file(&texts(31), Some(codec)));
         let ran = cage.run(&["validate", "allowed.arrow", "--threads", "4"]);
         assert_eq!(ran.code, 1, "{}", ran.stderr);
     }
-    cage.refuses("plain.arrow", file(&texts(8), None), &["the most is 134217728"]);
+    cage.refuses("plain.arrow", file(&texts(40), None), &["the most is 134217728"]);
 }
 
 #[test]
 fn long_texts_that_a_dictionary_has_once_are_in_memory_once() {
     let cage = Cage::new();
-    let values = Arc::new(StringArray::from(vec!["b".repeat(100_000)]));
+    let values = Arc::new(StringArray::from(vec!["b".repeat(90_000)]));
     let keys = Int32Array::from(vec![0; 4_000]);
     let texts = DictionaryArray::<Int32Type>::new(keys, values);
     let rows = batch(vec![("customer_id", ids(4_000)), ("t", Arc::new(texts))]);

@@ -107,9 +107,9 @@ fn batch_bytes(batch: &RecordBatch) -> u64 {
 
 /// Rows of a part that stays in the cache with its JSON.
 pub(in crate::decode) fn part_rows(batch: &RecordBatch) -> usize {
-    let row_bytes = batch_bytes(batch) / (batch.num_rows() as u64).max(1);
-    let cached = BATCH_CACHED_BYTES / row_bytes.max(1);
-    cached.clamp(BATCH_CACHED_ROWS_MIN, BATCH_ROWS_MAX as u64) as usize
+    let row_bytes = (batch_bytes(batch) / (batch.num_rows() as u64).max(1)).max(1);
+    let cached = (BATCH_CACHED_BYTES / row_bytes).max(BATCH_CACHED_ROWS_MIN);
+    (BATCH_BYTES_MAX / row_bytes).min(cached).clamp(1, BATCH_ROWS_MAX as u64) as usize
 }
 
 fn names_bytes(fields: &Fields, rows: usize) -> u64 {

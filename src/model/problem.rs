@@ -216,7 +216,7 @@ codes! {
         "the cell is not one JSON document; mend it, or map the column as string";
     /// An object or a list where the column is flat, or the other way round.
     TypeNested = "type-nested", Reject,
-        "the value is an object or a list and its column is not, or the other way round; give all rows one form, or map the column as json";
+        "the value is an object or a list and its column is not, or the other way round; give all rows one form; only a column of type json takes objects and lists, and nothing else";
     /// A name of more than 200 characters.
     NameTooLong = "name-too-long", Warning,
         "the server keeps the first 200 characters of a name; shorten it";

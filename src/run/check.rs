@@ -10,11 +10,12 @@ use super::{
     changes::Changes,
     failpoint::Failpoint,
     findings::{BodyTotals, Checked, Failures, Findings},
-    inputs::Inputs,
+    inputs::{InputFile, Inputs},
     pipeline,
     spares::PerThread,
     trial, types,
 };
+use crate::decode::Table;
 use crate::model::{Body, Kind, PrintKeys, RowCounts, RowSet, Rows, Shaped};
 use crate::pack::{Limits, Packer};
 use crate::progress::Phase;
@@ -136,7 +137,11 @@ impl<'a> Prepared<'a> {
     pub fn resolved_mapping(&self) -> String {
         let files = &self.inputs.files;
         mapping::to_toml(&self.plan, |at| {
-            files.iter().any(|file| file.binding.sources[at].is_none())
+            // A key that some lines have may be in none of the rejected ones.
+            let may_lack = |file: &InputFile| {
+                matches!(file.table, Table::Ndjson(_)) || file.binding.sources[at].is_none()
+            };
+            files.iter().any(may_lack)
         })
     }
 

@@ -17,6 +17,7 @@ use crate::model::{Code, JsonKind, JsonMember, JsonRows};
 /// The cells of a block of NDJSON rows.
 pub struct JsonCells<'a> {
     rows: &'a JsonRows,
+    plan: &'a Plan,
     columns: Vec<Column>,
     /// What nested values are written with.
     buffers: RefCell<Buffers>,
@@ -38,17 +39,14 @@ enum Form {
     Id,
     /// One value.
     Flat,
-    /// A JSON document.
+    /// An object or a list, or a string that holds one.
     Json,
-    /// An object or a list, where the values say so and no mapping.
-    Nested,
 }
 
 impl Column {
     fn of(column: &PlanColumn, source: Option<usize>) -> Self {
         let form = match column.target {
             Target::CustomerId | Target::DeviceId | Target::Identifier => Form::Id,
-            Target::Attribute if column.nested => Form::Nested,
             Target::Attribute if column.value == ValueType::Json => Form::Json,
             _ => Form::Flat,
         };
@@ -58,10 +56,10 @@ impl Column {
 
 impl<'a> JsonCells<'a> {
     /// The cells of a block.
-    pub fn new(rows: &'a JsonRows, plan: &Plan, binding: &Binding) -> Self {
+    pub fn new(rows: &'a JsonRows, plan: &'a Plan, binding: &Binding) -> Self {
         let columns = plan.columns.iter().zip(&binding.sources);
         let columns = columns.map(|(column, source)| Column::of(column, *source)).collect();
-        Self { rows, columns, buffers: RefCell::default() }
+        Self { rows, plan, columns, buffers: RefCell::default() }
     }
 
     /// The member of a row that is the cell of a column.
@@ -81,6 +79,16 @@ impl<'a> JsonCells<'a> {
 
     fn text(&self, member: &JsonMember) -> Option<&'a str> {
         simdutf8::basic::from_utf8(self.rows.value(member)).ok()
+    }
+
+    /// Whether a string in a column of documents is read as one, or means no value. Another document
+    /// than an object or a list would come out as another type than it has: `"5"` as a number.
+    fn may_hold_document(&self, column: usize, text: &str) -> bool {
+        let words = &self.plan.columns[column].reading.null_words;
+        text.is_empty()
+            || self.plan.rules.is_null(text)
+            || words.iter().any(|null| null == text)
+            || text.trim_ascii_start().starts_with(['{', '['])
     }
 
     /// A value as a JSON document.
@@ -107,12 +115,14 @@ impl Cells for JsonCells<'_> {
         match (member.kind, self.columns[column].form) {
             (JsonKind::Null, _) => Cell::Absent,
             (JsonKind::LoneSurrogate, _) => Cell::Bad(Code::JsonSurrogate),
-            (JsonKind::Nested, Form::Json | Form::Nested) => self.document(text, scratch),
-            (JsonKind::Nested, Form::Id | Form::Flat) | (_, Form::Nested) => {
+            (JsonKind::Nested, Form::Json) => self.document(text, scratch),
+            (JsonKind::String, Form::Json) if !self.may_hold_document(column, text) => {
+                Cell::Bad(Code::TypeNested)
+            }
+            (JsonKind::Nested, _) | (JsonKind::Number | JsonKind::Bool, Form::Json) => {
                 Cell::Bad(Code::TypeNested)
             }
             (JsonKind::String, _) => Cell::Text(text),
-            (JsonKind::Number | JsonKind::Bool, Form::Json) => self.document(text, scratch),
             (JsonKind::Number, Form::Id) if text.contains(['.', 'e', 'E']) => {
                 Cell::Bad(Code::IdNotWhole)
             }
@@ -148,7 +158,7 @@ impl RowCells for JsonRow<'_> {
         let member = self.cells.member(self.row, column)?;
         let Column { value, form, .. } = self.cells.columns[column];
         let is_plain = match member.kind {
-            JsonKind::String => form != Form::Nested,
+            JsonKind::String => form != Form::Json,
             JsonKind::Number => form == Form::Flat && value == ValueType::Number,
             JsonKind::Bool => form == Form::Flat && value == ValueType::Bool,
             JsonKind::Null | JsonKind::LoneSurrogate | JsonKind::Nested => false,

@@ -152,8 +152,6 @@ pub struct PlanColumn {
     pub inferred: bool,
     /// Whether its values are known to be lists, with no object in them.
     pub plain_lists: bool,
-    /// Whether its values are objects or lists by what inputs hold, with no mapping to say so.
-    pub nested: bool,
     /// Whether an input may lack the column although a mapping names it.
     pub optional: bool,
     /// `"name":` of the innermost level, encoded once.
@@ -182,7 +180,6 @@ impl PlanColumn {
             reading: Reading::default(),
             inferred: false,
             plain_lists: false,
-            nested: false,
             optional: false,
             key,
             remarks: Vec::new(),
@@ -292,7 +289,6 @@ impl Plan {
             let value = if source.nested { ValueType::Json } else { ValueType::Text };
             let mut column = PlanColumn::new(&source.name, Target::Attribute, &source.name, value);
             column.inferred = !source.nested;
-            column.nested = source.nested;
             column
         });
         Self::new(kind, columns.collect(), rules)
@@ -331,7 +327,7 @@ impl Plan {
                 // Nested in one file, nested in all.
                 let known: &mut PlanColumn = &mut columns[at];
                 if column.nested && known.target == Target::Attribute {
-                    (known.value, known.inferred, known.nested) = (ValueType::Json, false, true);
+                    (known.value, known.inferred) = (ValueType::Json, false);
                 }
                 continue;
             }
@@ -349,7 +345,6 @@ impl Plan {
             };
             let mut planned = PlanColumn::new(name, target, name, fixed.unwrap_or(ValueType::Text));
             planned.inferred = target == Target::Attribute && fixed.is_none();
-            planned.nested = column.nested && target == Target::Attribute;
             columns.push(planned);
         }
         columns

@@ -63,3 +63,31 @@ fn a_mended_rejects_file_is_imported_as_the_source_would_have_been() {
     let (_, expected) = lab.pack(0, &["sound.ndjson"]);
     assert_eq!(attributes(&all), attributes(&expected));
 }
+
+/// Beside the mapping that the run left, as a person would: keys that the rejected lines lack, and
+/// values that are still wrong, are what they were.
+#[test]
+fn the_very_file_in_the_run_directory_is_read_as_its_source_was() {
+    let lines: String = (0..40)
+        .map(|at| match at {
+            3 => "{\"customer_id\":\"\"}\n".to_owned(),
+            7 => "{\"customer_id\":\"user-7\",\"tags\":5,\"n\":7}\n".to_owned(),
+            at => format!(
+                "{{\"customer_id\":\"user-{at}\",\"n\":{at},\"tags\":[\"a\"],\"s\":\"1\"}}\n"
+            ),
+        })
+        .collect();
+    let lab = Lab::new();
+    lab.write("rows.ndjson", &lines);
+    let (report, _) = lab.pack(1, &["rows.ndjson"]);
+    let run_dir = report["run_dir"].as_str().expect("a directory");
+    let mapping = format!("{run_dir}/resolved-mapping.toml");
+    let (again, _) = lab.pack(1, &["rows.ndjson", "--mapping", &mapping]);
+    assert_eq!(again["bodies"]["digest"], report["bodies"]["digest"]);
+    let rejects = format!("{run_dir}/rejects.ndjson");
+    let text = String::from_utf8(lab.read(&rejects)).expect("UTF-8");
+    lab.write(&rejects, text.replace("\"customer_id\":\"\"", "\"customer_id\":\"user-3\""));
+    let (report, elements) = lab.pack(1, &[&rejects]);
+    assert_eq!(report["problems"][0]["code"], "type-nested");
+    assert_eq!(attributes(&elements).keys().collect::<Vec<_>>(), ["user-3"]);
+}

@@ -1,4 +1,4 @@
-//! moebulk loads users and events from large CSV and Parquet files into MoEngage
+//! moebulk loads users and events from large CSV, NDJSON, Parquet and Arrow files into MoEngage
 //! through its Data API.
 //!
 //! The rooms, in the order in which data passes through them: [`source`] finds and

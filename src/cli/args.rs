@@ -10,7 +10,7 @@ use crate::progress::Mode;
 use crate::run::RejectsMax;
 use crate::sandbox::{FaultRates, ScriptedAnswer};
 
-/// Loads users, events and devices from large CSV and Parquet files into MoEngage
+/// Loads users, events and devices from large CSV, NDJSON, Parquet and Arrow files into MoEngage
 #[derive(Debug, Parser)]
 #[command(name = "moebulk", version, max_term_width = 100)]
 pub struct Cli {
@@ -191,7 +191,8 @@ pub struct PackArgs {
 /// What to check and how: the same for `import`, `validate` and `pack`.
 #[derive(Clone, Debug, Args)]
 pub struct JobArgs {
-    /// Files, globs and directories: .csv, .tsv, .parquet; one import, in the order given
+    /// Files, globs and directories: .csv, .tsv, .ndjson, .jsonl, .parquet, .arrow, .arrows, .feather,
+    /// .ipc; one import, in the order given
     #[arg(value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
 

@@ -27,7 +27,8 @@ use crate::wire::{api::Api, limits};
 /// `init`
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// Files, globs and directories: .csv, .tsv, .parquet; all of them are read as a whole
+    /// Files, globs and directories: .csv, .tsv, .ndjson, .jsonl, .parquet, .arrow, .arrows, .feather,
+    /// .ipc; all of them are read as a whole
     #[arg(value_name = "INPUT", required = true)]
     inputs: Vec<PathBuf>,
 

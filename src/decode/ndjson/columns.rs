@@ -152,7 +152,7 @@ pub(super) fn find(
             }
         }
         let has = |name: &&str| columns.places.contains_key(*name);
-        if asked.as_ref().is_some_and(|asked| objects > 0 && asked.iter().all(|name| has(name))) {
+        if asked.as_ref().is_some_and(|asked| objects > 0 && asked.iter().all(has)) {
             break;
         }
     }

@@ -39,6 +39,7 @@ impl Flaw {
             "trailing characters" => Code::JsonTrailing,
             _ => Code::JsonSyntax,
         };
+        let what = what.replace("EOF while parsing", "it ends inside");
         Self { code, detail: format!("{what} at byte {}", error.column()) }
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        Array, ArrayRef, DictionaryArray, Int32Array, Int64Array, LargeListArray, ListArray,
-        NullArray, RecordBatch, StringArray, StringViewArray, StructArray,
+        ArrayRef, DictionaryArray, Int32Array, Int64Array, LargeListArray, ListArray, NullArray,
+        RecordBatch, StringArray, StringViewArray, StructArray,
     },
     buffer::OffsetBuffer,
     datatypes::{DataType, Field, Int32Type},

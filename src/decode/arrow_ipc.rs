@@ -19,9 +19,6 @@ mod message;
 mod messages;
 mod rows;
 
-#[cfg(test)]
-mod tests;
-
 pub use message::{DICTIONARY_BYTES_MAX, MESSAGE_BYTES_MAX};
 use messages::Messages;
 pub use messages::{MESSAGES_MAX, METADATA_BYTES_MAX};

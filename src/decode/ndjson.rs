@@ -17,9 +17,6 @@ mod columns;
 mod line;
 mod stretch;
 
-#[cfg(test)]
-mod tests;
-
 use columns::Columns;
 pub use columns::{Column, KEY_BYTES_MAX, KEYS_MAX};
 pub use stretch::{Next, Reader, Scanned, Settled, Stretch};

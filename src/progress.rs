@@ -38,6 +38,8 @@ const READING: [(&str, usize); 4] = [
     ("{percent:>3} %  {decimal_bytes} of {decimal_total_bytes}", 39),
     ("{percent:>3} %", 15),
 ];
+const INCOMING: [(&str, usize); 2] =
+    [("{decimal_bytes}, {decimal_bytes_per_sec}", 34), ("{decimal_bytes}", 19)];
 const CHECKED: [(&str, usize); 2] =
     [("{percent:>3} %  {decimal_total_bytes} {msg}", 46), ("{percent:>3} %", 15)];
 const SENDING: [(&str, usize); 2] = [
@@ -63,6 +65,8 @@ pub enum Mode {
 /// What the run is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// Unpacking inputs to the run directory.
+    Spool,
     /// Hashing the inputs, to know them again.
     Fingerprint,
     /// Reading every value to infer types.
@@ -78,6 +82,7 @@ pub enum Phase {
 impl Phase {
     fn word(self) -> &'static str {
         match self {
+            Self::Spool => "unpacking",
             Self::Fingerprint => "reading",
             Self::Infer => "inferring",
             Self::Check => "checking",
@@ -269,6 +274,8 @@ impl State {
         }
         let bar = ProgressBar::new(self.total).with_style(style(match self.phase {
             Phase::Send => SENDING.as_slice(),
+            // What comes in has no size yet.
+            _ if self.total == 0 => INCOMING.as_slice(),
             _ => READING.as_slice(),
         }));
         self.bar = self.bars.add(bar);
@@ -342,6 +349,7 @@ impl State {
                 HumanCount(self.total),
                 self.send_words()
             ),
+            _ if self.total == 0 => format!("{word}: {}", DecimalBytes(self.done)),
             _ => format!(
                 "{word}: {} of {} ({percent} %)",
                 DecimalBytes(self.done),
@@ -461,7 +469,7 @@ mod tests {
     #[test]
     fn no_bar_wraps_on_any_terminal() {
         for columns in 32..220 {
-            for beside in [READING.as_slice(), &CHECKED, &SENDING] {
+            for beside in [READING.as_slice(), &INCOMING, &CHECKED, &SENDING] {
                 let text = longest(&template(beside, columns));
                 assert!(!text.contains('{'), "{text}");
                 assert!(text.chars().count() <= columns, "{columns}: {text}");

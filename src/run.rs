@@ -19,6 +19,7 @@
 //! - `deliver`: the sending pass, from the packer through the sender to the journal.
 //! - `scribe`: the journal's thread.
 //! - `doubt`: rows that an earlier run sent without an answer.
+//! - `spool`: inputs that are unpacked to the run directory first.
 //! - `rundir`: the run directory and what an earlier run left in it.
 //! - `runs`: all run directories of a place.
 //! - `import`: all of it in order.
@@ -52,6 +53,7 @@ mod runs;
 mod sample;
 mod scribe;
 mod spares;
+mod spool;
 mod summary;
 mod trial;
 mod turn;
@@ -86,7 +88,7 @@ pub use import::{Proposal, import};
 pub use init::{Described, Form, Init, init};
 pub use mapped::MappingFile;
 pub use pipeline::Window;
-pub use rundir::{checked_dir, import_dir, newest_dir, sandbox_dir};
+pub use rundir::{checked_dir, import_dir, init_dir, newest_dir, sandbox_dir};
 pub use runs::{FoundRun, Pruned, Standing, find_runs, prune_runs};
 
 /// What to check and how, as resolved from the flags.
@@ -94,6 +96,9 @@ pub use runs::{FoundRun, Pruned, Standing, find_runs, prune_runs};
 pub struct Job {
     /// The inputs, as named.
     pub inputs: Vec<PathBuf>,
+    /// Whether the standard input is read, if it is among the inputs: an import that goes on has
+    /// kept what came in.
+    pub reads_stdin: bool,
     /// What the rows are.
     pub kind: Kind,
     /// Which API takes them.
@@ -170,6 +175,16 @@ pub struct Delivery {
     /// Use no proxy.
     pub no_proxy: bool,
 }
+
+impl Delivery {
+    /// Whether a later run can go on with this one: an emulator of its own is gone with it.
+    pub fn is_resumable(&self) -> bool {
+        self.destination != SANDBOX
+    }
+}
+
+/// What reports call an emulator that an import ran for itself.
+pub const SANDBOX: &str = "sandbox";
 
 /// What becomes of rows that an earlier run sent without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

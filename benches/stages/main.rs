@@ -98,6 +98,7 @@ impl Bench {
     fn job(&self, run_dir: PathBuf) -> Job {
         Job {
             inputs: vec![self.path.clone()],
+            reads_stdin: true,
             kind: Kind::Users,
             api: Api::Bulk,
             mapping: None,

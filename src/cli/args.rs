@@ -191,8 +191,7 @@ pub struct PackArgs {
 /// What to check and how: the same for `import`, `validate` and `pack`.
 #[derive(Clone, Debug, Args)]
 pub struct JobArgs {
-    /// Files, globs and directories: .csv, .tsv, .ndjson, .jsonl, .parquet, .arrow, .arrows, .feather,
-    /// .ipc; one import, in the order given
+    /// Files, globs and directories: .csv, .tsv, .ndjson, .jsonl, .parquet, .arrow, .arrows, .feather, .ipc, each also compressed with gzip or zstd; `-` is the standard input; s3://, gs://, az://, abfss:// and https:// are read where they are; one import, in the order given
     #[arg(value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
 
@@ -208,6 +207,9 @@ pub struct JobArgs {
     /// Those of them that were typed.
     #[arg(skip)]
     pub typed: BTreeMap<String, Vec<String>>,
+    /// Whether the standard input is read where it is an input: a checkpoint may have named it.
+    #[arg(skip = true)]
+    pub reads_stdin: bool,
     /// Whether a file says where to send.
     #[arg(skip)]
     pub file_has_destination: bool,

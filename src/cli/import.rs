@@ -131,7 +131,7 @@ fn delivery(args: &ImportArgs, job: &mut Job) -> Result<(Delivery, Option<Sandbo
         }
         let delivery = Delivery {
             endpoint: sandbox.url(),
-            destination: "sandbox".to_owned(),
+            destination: run::SANDBOX.to_owned(),
             app_id: sandbox.app_id().to_owned(),
             api_id: sandbox.app_id().to_owned(),
             key: SecretString::from(sandbox.api_key()),

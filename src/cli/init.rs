@@ -14,7 +14,7 @@ use indicatif::HumanCount;
 use super::{
     args::{CsvArgs, KindArg, LogArgs, ProgressArg},
     exit::Exit,
-    interrupt, log, resolve, say,
+    interrupt, log, next, resolve, say,
 };
 use crate::model::Rate;
 use crate::private;
@@ -27,8 +27,7 @@ use crate::wire::{api::Api, limits};
 /// `init`
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// Files, globs and directories: .csv, .tsv, .ndjson, .jsonl, .parquet, .arrow, .arrows, .feather,
-    /// .ipc; all of them are read as a whole
+    /// Files, globs and directories: .csv, .tsv, .ndjson, .jsonl, .parquet, .arrow, .arrows, .feather, .ipc, each also compressed with gzip or zstd; `-` is the standard input; s3://, gs://, az://, abfss:// and https:// are read where they are; all of them are read as a whole
     #[arg(value_name = "INPUT", required = true)]
     inputs: Vec<PathBuf>,
 
@@ -98,8 +97,10 @@ pub fn run(args: InitArgs) -> Result<Exit, Error> {
         })
     });
     spare(&out, args.force, &args.inputs)?;
+    let mut job = job(&args)?;
+    job.run_dir = run::init_dir(&job);
     let asked = Init {
-        job: job(&args)?,
+        job,
         kind: args.kind.map(resolve::kind),
         form,
         show_values: args.show_values,
@@ -123,6 +124,7 @@ fn job(args: &InitArgs) -> Result<Job, Error> {
     let kind = args.kind.map(resolve::kind).unwrap_or(crate::model::Kind::Users);
     Ok(Job {
         inputs: args.inputs.clone(),
+        reads_stdin: true,
         kind,
         api: Api::Bulk,
         mapping: None,
@@ -196,7 +198,7 @@ fn spare(out: &Path, force: bool, inputs: &[PathBuf]) -> Result<(), Error> {
     }
     let target = fs::canonicalize(out).ok();
     let is_target = |path: &Path| target.is_some() && fs::canonicalize(path).ok() == target;
-    if source::find(inputs)?.iter().any(|input| is_target(&input.path)) {
+    if source::local_files(inputs)?.iter().any(|path| is_target(path)) {
         return Err(Error::Usage(format!(
             "--out {}: is an input, which would be replaced; name another file",
             out.display()
@@ -258,7 +260,7 @@ fn conclusion(found: &Described, out: &Path, form: Form, args: &InitArgs) -> Str
     }
     let mut command = String::from("moebulk validate");
     for input in &args.inputs {
-        command.push_str(&format!(" {}", input.display()));
+        command.push_str(&format!(" {}", next::input(input)));
     }
     let flags = flags(&args.csv);
     if !flags.is_empty() {

@@ -31,7 +31,7 @@ use std::{
 };
 
 use args::{Command, ConfigCommand, JobArgs, Output};
-use config::layers::{Failed, Parsed};
+use config::layers::{Failed, Origin, Parsed};
 use exit::Exit;
 
 use crate::model::Diagnostic;
@@ -92,7 +92,9 @@ fn obey(mut parsed: Parsed) -> Result<Exit, Error> {
     let said = parsed.said(&import::ABOUT_THE_CALL);
     let file = parsed.file.clone();
     let (typed, to_file) = (parsed.typed(), parsed.file_has_destination());
+    let reads_stdin = parsed.origin("inputs") != Origin::Checkpoint;
     let with_layers = |job: &mut JobArgs| {
+        job.reads_stdin = reads_stdin;
         (job.config_file, job.said) = (file, said);
         (job.typed, job.file_has_destination) = (typed, to_file);
     };

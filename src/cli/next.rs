@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::config::layers::Held;
 use crate::report::RejectsFile;
+use crate::source;
 
 /// Flags that say where to send.
 const DESTINATION: [&str; 2] = ["data_center", "endpoint"];
@@ -20,7 +21,7 @@ const NOT_OF_REJECTS: [&str; 5] = ["mapping", "limit", "offset", "no_header", "s
 pub fn import(inputs: &[PathBuf], rejects: &[RejectsFile], typed: &Held, has_file: bool) -> String {
     let mut words = vec!["moebulk".to_owned(), "import".to_owned()];
     if rejects.is_empty() {
-        words.extend(inputs.iter().map(|path| quoted(&path.to_string_lossy())));
+        words.extend(inputs.iter().map(|path| input(path)));
         words.extend(flags(typed, |name| !LEFT_OUT.contains(&name)));
     } else {
         // Without the flags that its source was read with, a file would be read another way.
@@ -57,6 +58,12 @@ fn flags(typed: &Held, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         }
     }
     words
+}
+
+/// An input as it was typed, but for the signature of a signed URL.
+pub fn input(path: &Path) -> String {
+    let (typed, shown) = (path.to_string_lossy(), source::shown(path));
+    if typed == shown { quoted(&typed) } else { quoted(&format!("{shown}?…")) }
 }
 
 /// A word as a shell takes it.

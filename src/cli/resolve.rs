@@ -115,6 +115,7 @@ pub fn quiet_job(args: JobArgs) -> Result<Job, Error> {
     let only_changed = only_changed(args.only_changed, args.state, args.full, kind)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Job {
+        reads_stdin: args.reads_stdin,
         inputs: args.inputs,
         kind,
         api,

@@ -237,6 +237,21 @@ impl ParquetFile {
         self.0.metadata_bytes
     }
 
+    /// Where the bytes of some top-level columns lie in the file, row group by row group.
+    pub fn chunks(&self, columns: &[usize]) -> Vec<Range<u64>> {
+        let metadata = self.0.metadata.metadata();
+        let schema = self.0.metadata.parquet_schema();
+        let groups = metadata.row_groups().iter();
+        let chunks = groups.flat_map(|group| group.columns().iter().enumerate());
+        let wanted =
+            chunks.filter(|(leaf, _)| columns.contains(&schema.get_column_root_idx(*leaf)));
+        let range = |chunk: &ColumnChunkMetaData| {
+            let (start, len) = chunk.byte_range();
+            start..start.saturating_add(len)
+        };
+        wanted.map(|(_, chunk)| range(chunk)).collect()
+    }
+
     /// Rows in the file.
     pub fn rows(&self) -> u64 {
         self.0.bounds.last().copied().unwrap_or(0)

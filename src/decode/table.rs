@@ -1,7 +1,7 @@
 //! One input as a table, whichever its format: its columns, and its rows for any number of
 //! threads.
 
-use std::{ops::Range, path::Path, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
@@ -12,7 +12,7 @@ use super::{
     parquet::{self, GroupRows, ParquetFile},
 };
 use crate::model::{JsonRows, LinePlace, Position, Rows, TextEncoding, TextRows};
-use crate::source::{CheckedFile, CheckedReader, Fingerprint, Format};
+use crate::source::{CheckedFile, CheckedReader, Fingerprint, Format, Place};
 
 /// Why an input cannot be read. The path is left to whoever knows it.
 #[derive(Debug, thiserror::Error)]
@@ -80,14 +80,14 @@ impl Table {
     /// # Errors
     /// It cannot be read, or has no usable header.
     pub fn open(
-        path: &Path,
+        place: impl Into<Place>,
         index: u32,
         format: Format,
         given: &csv::Given<'_>,
         mapped: Option<&[String]>,
         fingerprint: Option<Fingerprint>,
     ) -> Result<Self, Error> {
-        let file = CheckedFile::open(path, fingerprint)?;
+        let file = CheckedFile::open(place, fingerprint)?;
         match format {
             Format::Csv { .. } => {
                 let encoding = csv::find_encoding(&file.read_at(0, 4)?, given.encoding)?;

@@ -107,7 +107,7 @@ impl CsvRows {
         dialect: SourceDialect,
         safe: bool,
         columns: impl Iterator<Item = &'a str>,
-        extra: impl Iterator<Item = &'static str>,
+        extra: impl Iterator<Item = &'a str>,
     ) -> io::Result<Self> {
         let mut rows = Self { to, dialect, safe, line: Vec::new(), encoded: Vec::new() };
         if dialect.encoding.is_utf_16() {
@@ -128,12 +128,12 @@ impl CsvRows {
     /// the columns are kept, or cells are guarded, those anew. A file's last record may end in
     /// an escape that has nothing to escape, but here something follows: so that one is
     /// written anew too.
-    pub fn write(
+    pub fn write<'a>(
         &mut self,
         rows: &TextRows,
         row: usize,
         kept: &Kept,
-        extra: [&str; 5],
+        extra: impl IntoIterator<Item = &'a str>,
     ) -> io::Result<()> {
         let raw = rows.raw(row);
         let is_open = self.dialect.escape.is_some_and(|escape| raw.last() == Some(&escape));

@@ -25,12 +25,13 @@ impl JsonLines {
         Self { to, line: Vec::new() }
     }
 
-    /// Writes one object as it stands on its line, and behind its members those that say where it
-    /// stood and why it was rejected. Such members that it has already, since its file is a rejects
+    /// Writes one object as it stands on its line, and behind its members those that its file's place
+    /// gave it, and those that say where it stood and why it was rejected. Such members that it has already, since its file is a rejects
     /// file, are left out.
-    pub fn write(
+    pub fn write<'g>(
         &mut self,
         object: &[u8],
+        given: impl Iterator<Item = (&'g str, &'g str)>,
         path: &str,
         at: Position,
         codes: &str,
@@ -46,6 +47,9 @@ impl JsonLines {
         }
         let line = at.place.line().unwrap_or_default();
         let text = |text: &str| serde_json::to_string(text);
+        for (name, value) in given {
+            write!(self.line, "{}:{},", text(name)?, text(value)?)?;
+        }
         write!(
             self.line,
             "\"_moebulk_file\":{},\"_moebulk_row\":{},\"_moebulk_line\":{line},\
@@ -118,7 +122,16 @@ mod tests {
             r#"{"_moebulk_row":9,"a\n":"\u00e9","\u005fmoebulk_codes":"x"}"#,
         ];
         for object in objects {
-            lines.write(object.as_bytes(), "in \"1\".ndjson", at, "id-missing", "no\nid").unwrap();
+            lines
+                .write(
+                    object.as_bytes(),
+                    std::iter::empty(),
+                    "in \"1\".ndjson",
+                    at,
+                    "id-missing",
+                    "no\nid",
+                )
+                .unwrap();
         }
         let path = dir.path().join("rejects.ndjson");
         lines.into_staged().commit(&path).unwrap();

@@ -48,6 +48,7 @@ struct Held {
     row_group: u32,
     file: u32,
     path: Arc<str>,
+    given: Arc<[Option<String>]>,
     rows: Vec<u32>,
     codes: Vec<String>,
     messages: Vec<String>,
@@ -60,11 +61,13 @@ impl std::fmt::Debug for ParquetRows {
 }
 
 impl ParquetRows {
-    /// Begins the file: the kept columns of its sources, and five more by name.
-    pub fn begin(to: Staged, kept: &Schema, columns: [&str; 5]) -> Result<Self> {
+    /// Begins the file: the kept columns of its sources, those that their places gave their rows, and
+    /// five more by name.
+    pub fn begin(to: Staged, kept: &Schema, given: &[String], columns: [&str; 5]) -> Result<Self> {
         let types =
             [DataType::Utf8, DataType::UInt64, DataType::UInt32, DataType::Utf8, DataType::Utf8];
         let mut fields: Vec<FieldRef> = kept.fields().iter().map(plain_text).collect();
+        fields.extend(given.iter().map(|name| Arc::new(Field::new(name, DataType::Utf8, true))));
         fields.extend(
             columns.iter().zip(types).map(|(&name, kind)| Arc::new(Field::new(name, kind, false))),
         );
@@ -84,7 +87,7 @@ impl ParquetRows {
         rows: &ArrowRows,
         row: usize,
         kept: &[usize],
-        path: &Arc<str>,
+        of: (&Arc<str>, &Arc<[Option<String>]>),
         why: (String, String),
     ) -> Result<()> {
         if self.held.as_ref().is_some_and(|held| !held.takes(rows)) {
@@ -94,7 +97,7 @@ impl ParquetRows {
             .map_err(|_| ParquetError::General(format!("row {row} of a batch is out of range")))?;
         let held = match &mut self.held {
             Some(held) => held,
-            None => self.held.insert(Held::of(rows, kept, path)?),
+            None => self.held.insert(Held::of(rows, kept, of)?),
         };
         held.rows.push(row);
         held.codes.push(why.0);
@@ -123,13 +126,18 @@ impl ParquetRows {
 }
 
 impl Held {
-    fn of(rows: &ArrowRows, kept: &[usize], path: &Arc<str>) -> Result<Self> {
+    fn of(
+        rows: &ArrowRows,
+        kept: &[usize],
+        (path, given): (&Arc<str>, &Arc<[Option<String>]>),
+    ) -> Result<Self> {
         Ok(Self {
             batch: rows.batch.project(kept)?,
             first_row: rows.first_row,
             row_group: rows.row_group,
             file: rows.file,
             path: Arc::clone(path),
+            given: Arc::clone(given),
             rows: Vec::new(),
             codes: Vec::new(),
             messages: Vec::new(),
@@ -142,7 +150,7 @@ impl Held {
     }
 
     fn into_batch(self, schema: &SchemaRef) -> Result<RecordBatch> {
-        let Self { batch, first_row, row_group, path, rows, codes, messages, .. } = self;
+        let Self { batch, first_row, row_group, path, given, rows, codes, messages, .. } = self;
         let count = rows.len();
         let numbers =
             UInt64Array::from_iter_values(rows.iter().map(|&row| first_row + u64::from(row)));
@@ -161,7 +169,13 @@ impl Held {
                 cast(column, field.data_type())
             }
         });
-        let columns = kept.chain(extra.map(Ok)).collect::<std::result::Result<_, _>>()?;
+        let given = given.iter().map(|value| -> ArrayRef {
+            Arc::new(StringArray::from_iter(std::iter::repeat_n(value.as_deref(), count)))
+        });
+        let columns = kept
+            .chain(given.map(Ok))
+            .chain(extra.map(Ok))
+            .collect::<std::result::Result<_, _>>()?;
         Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
     }
 }

@@ -89,6 +89,8 @@ struct Source {
     target: usize,
     /// The columns to write.
     kept: Kept,
+    /// What follows them: what the file's place gave its rows.
+    given: Arc<[Option<String>]>,
 }
 
 /// A rejects file to be, shared by all sources that look the same.
@@ -96,6 +98,8 @@ struct Source {
 struct Target {
     /// The format, without our own columns.
     format: SourceFormat,
+    /// Columns that the places of its files gave their rows.
+    given: Vec<String>,
     rows: u64,
     open: Option<Open>,
 }
@@ -115,17 +119,27 @@ impl RejectsWriter {
         Self { dir: dir.to_owned(), safe, sources: BTreeMap::new(), targets: Vec::new() }
     }
 
-    /// Declares an input by its index, before any of its rows is written.
-    pub fn declare_source(&mut self, file: u32, format: SourceFormat, path: &str) {
+    /// Declares an input by its index, before any of its rows is written. `given` are columns that
+    /// all of its rows have by the file's place, and their value there.
+    pub fn declare_source(
+        &mut self,
+        file: u32,
+        format: SourceFormat,
+        path: &str,
+        given: Vec<(String, Option<String>)>,
+    ) {
         let (count, guarded) = (format.columns(), format.is_guarded());
         let (format, columns) = format.without_own_columns();
-        let known = self.targets.iter().position(|target| target.format == format);
+        let (names, given): (Vec<_>, Vec<_>) = given.into_iter().unzip();
+        let is_same = |target: &Target| target.format == format && target.given == names;
+        let known = self.targets.iter().position(is_same);
         let target = known.unwrap_or(self.targets.len());
         if known.is_none() {
-            self.targets.push(Target { format, rows: 0, open: None });
+            self.targets.push(Target { format, given: names, rows: 0, open: None });
         }
         let kept = Kept { whole: columns.len() == count, columns, guarded };
-        self.sources.insert(file, Source { path: path.into(), target, kept });
+        let given = given.into();
+        self.sources.insert(file, Source { path: path.into(), target, kept, given });
     }
 
     /// Adds the row with index `row` of a block of a declared input.
@@ -150,6 +164,7 @@ impl RejectsWriter {
                 &path,
                 source.target,
                 &target.format,
+                &target.given,
                 self.safe,
             )?),
         };
@@ -158,12 +173,16 @@ impl RejectsWriter {
             (Open::Csv(to), Rows::Text(text)) => {
                 let at = rows.position(row);
                 let line = at.place.line().map(|line| line.to_string()).unwrap_or_default();
-                let extra = [&*source.path, &at.row.to_string(), &line, &codes, message];
-                to.write(text, row, &source.kept, extra).map_err(Error::io(&path))?;
+                let own = [&*source.path, &at.row.to_string(), &line, &codes, message];
+                let given = source.given.iter().map(|value| value.as_deref().unwrap_or_default());
+                to.write(text, row, &source.kept, given.chain(own)).map_err(Error::io(&path))?;
             }
             (Open::Ndjson(to), Rows::Json(lines)) => {
                 let at = rows.position(row);
-                to.write(lines.raw(row), &source.path, at, &codes, message)
+                let given = target.given.iter().zip(source.given.iter());
+                let given =
+                    given.filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)));
+                to.write(lines.raw(row), given, &source.path, at, &codes, message)
                     .map_err(Error::io(&path))?;
             }
             (Open::Parquet(to), Rows::Arrow(batch)) => {
@@ -171,7 +190,7 @@ impl RejectsWriter {
                     batch,
                     row,
                     &source.kept.columns,
-                    &source.path,
+                    (&source.path, &source.given),
                     (codes, message.to_owned()),
                 )
                 .map_err(Error::parquet(&path))?;
@@ -189,7 +208,7 @@ impl RejectsWriter {
     /// [`Error::Io`], [`Error::Parquet`].
     pub fn finish(self) -> Result<Vec<RejectsFile>, Error> {
         let mut files: Vec<RejectsFile> = Vec::new();
-        for Target { format, rows, open } in self.targets {
+        for Target { format, rows, open, .. } in self.targets {
             let Some(open) = open else { continue };
             let extension =
                 Path::new(format.file_name(1).as_str()).extension().map(ToOwned::to_owned);
@@ -269,6 +288,7 @@ fn begin(
     path: &Path,
     target: usize,
     format: &SourceFormat,
+    given: &[String],
     safe: bool,
 ) -> Result<Open, Error> {
     // The final ordinal is known at the end; until then the target's index tells files apart.
@@ -276,7 +296,8 @@ fn begin(
     match format {
         SourceFormat::Csv { header, dialect } => {
             let columns = header.iter().map(String::as_str);
-            CsvRows::begin(staged, *dialect, safe, columns, CSV_COLUMNS.into_iter())
+            let extra = given.iter().map(String::as_str).chain(CSV_COLUMNS);
+            CsvRows::begin(staged, *dialect, safe, columns, extra)
                 .map(Open::Csv)
                 .map_err(Error::io(path))
         }
@@ -286,7 +307,7 @@ fn begin(
                 SourceFormat::Arrow { .. } => ARROW_COLUMNS,
                 _ => PARQUET_COLUMNS,
             };
-            ParquetRows::begin(staged, schema, columns)
+            ParquetRows::begin(staged, schema, given, columns)
                 .map(|rows| Open::Parquet(Box::new(rows)))
                 .map_err(Error::parquet(path))
         }

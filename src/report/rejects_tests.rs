@@ -49,7 +49,12 @@ fn names(dir: &Path) -> Vec<String> {
 fn raw_rows_keep_their_bytes_and_read_back() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = RejectsWriter::new(dir.path(), false);
-    writer.declare_source(0, csv_source(&["customer_id", "last, first"], COMMAS), "in/a.csv");
+    writer.declare_source(
+        0,
+        csv_source(&["customer_id", "last, first"], COMMAS),
+        "in/a.csv",
+        Vec::new(),
+    );
     let block = rows(
         0,
         &[
@@ -85,8 +90,8 @@ fn a_rejects_file_as_source_gets_its_columns_once() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = RejectsWriter::new(dir.path(), false);
     let header = ["customer_id", "_moebulk_file", "n", "_moebulk_message"];
-    writer.declare_source(0, csv_source(&["customer_id", "n"], COMMAS), "a.csv");
-    writer.declare_source(1, csv_source(&header, COMMAS), "rejects.csv");
+    writer.declare_source(0, csv_source(&["customer_id", "n"], COMMAS), "a.csv", Vec::new());
+    writer.declare_source(1, csv_source(&header, COMMAS), "rejects.csv", Vec::new());
     writer.write(&rows(1, &[("u1,x,\"1,5\",y", &["u1", "x", "1,5", "y"])]), 0, &[], "m").unwrap();
     writer.write(&rows(0, &[("u2,\"2\"", &["u2", "2"])]), 0, &[], "m").unwrap();
     assert_eq!(writer.finish().unwrap().len(), 1, "both look the same without our columns");
@@ -103,7 +108,7 @@ fn without_quotes_a_message_can_not_break_the_row() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = RejectsWriter::new(dir.path(), false);
     let tabs = SourceDialect { delimiter: b'\t', quote: None, ..COMMAS };
-    writer.declare_source(0, csv_source(&["id", "q\tx"], tabs), "a\tb.tsv");
+    writer.declare_source(0, csv_source(&["id", "q\tx"], tabs), "a\tb.tsv", Vec::new());
     writer
         .write(&rows(0, &[("u1\t\"", &["u1", "\""])]), 0, &[Code::NulByte], "one\ttwo\r\nthree")
         .unwrap();
@@ -125,10 +130,10 @@ fn files_are_numbered_by_header_and_stale_ones_go() {
     }
     let mut writer = RejectsWriter::new(dir.path(), false);
     for (file, column) in (0..).zip(["a", "b", "c", "b"]) {
-        writer.declare_source(file, csv_source(&[column], COMMAS), "x.csv");
+        writer.declare_source(file, csv_source(&[column], COMMAS), "x.csv", Vec::new());
     }
     let semicolons = SourceDialect { delimiter: b';', ..COMMAS };
-    writer.declare_source(4, csv_source(&["b"], semicolons), "y.csv");
+    writer.declare_source(4, csv_source(&["b"], semicolons), "y.csv", Vec::new());
     // The first has no rejects, and the order of writing is not that of declaring.
     for file in [4, 3, 2, 1] {
         writer.write(&rows(file, &[("v", &["v"])]), 0, &[], "m").unwrap();
@@ -155,7 +160,7 @@ fn dropped_before_the_end_it_leaves_the_earlier_file() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("rejects.csv"), "old").unwrap();
     let mut writer = RejectsWriter::new(dir.path(), false);
-    writer.declare_source(0, csv_source(&["a"], COMMAS), "a.csv");
+    writer.declare_source(0, csv_source(&["a"], COMMAS), "a.csv", Vec::new());
     let block = rows(0, &[("v", &["v"])]);
     writer.write(&block, 0, &[], "m").unwrap();
     drop(writer);
@@ -196,6 +201,7 @@ fn parquet_rows_keep_their_types_and_read_back() {
             file,
             SourceFormat::Parquet { schema },
             ["a.parquet", "b.parquet"][file as usize],
+            Vec::new(),
         );
     }
     writer.write(&first, 1, &[Code::IdTooShort], "short").unwrap();
@@ -249,7 +255,7 @@ fn parquet_row_groups_begin_small_and_grow() {
         let block = batch(0, first as u64, &ids, &ages);
         let Rows::Arrow(rows) = &block else { unreachable!() };
         let schema = rows.batch.schema();
-        writer.declare_source(0, SourceFormat::Parquet { schema }, "a.parquet");
+        writer.declare_source(0, SourceFormat::Parquet { schema }, "a.parquet", Vec::new());
         for row in 0..BATCH {
             writer.write(&block, row, &[Code::IdTooShort], "short").unwrap();
         }

@@ -138,9 +138,8 @@ impl<'a> Prepared<'a> {
         let files = &self.inputs.files;
         mapping::to_toml(&self.plan, |at| {
             // A key that some lines have may be in none of the rejected ones.
-            let may_lack = |file: &InputFile| {
-                matches!(file.table, Table::Ndjson(_)) || file.binding.sources[at].is_none()
-            };
+            let may_lack =
+                |file: &InputFile| matches!(file.table, Table::Ndjson(_)) || !file.binding.has(at);
             files.iter().any(may_lack)
         })
     }

@@ -15,6 +15,7 @@ use super::{
     findings::{Checked, Failures},
     inputs,
     rundir::{self, RunDir},
+    spool::{Spool, is_spooled},
     summary,
 };
 use crate::private;
@@ -57,9 +58,13 @@ pub fn pack(job: &Job, out: &Path, around: &Surroundings) -> Result<Outcome, Err
 fn spare_sources(job: &Job, out: &Path) -> Result<(), Error> {
     // What isn't there, and `-`, can't be one of them.
     let Ok(target) = fs::canonicalize(out) else { return Ok(()) };
-    let inputs = source::find(&job.inputs)?.into_iter().map(|input| input.path);
+    let inputs = source::local_files(&job.inputs)?;
     let mapping = job.mapping.iter().map(|file| file.path.clone());
-    if inputs.chain(mapping).any(|path| fs::canonicalize(path).is_ok_and(|path| path == target)) {
+    if inputs
+        .into_iter()
+        .chain(mapping)
+        .any(|path| fs::canonicalize(path).is_ok_and(|path| path == target))
+    {
         return Err(Error::Usage(format!(
             "--out {}: is an input or the mapping, which the bodies would replace; name another file",
             out.display()
@@ -76,15 +81,31 @@ fn dry_run(
 ) -> Result<Outcome, Error> {
     let start = Instant::now();
     rundir::spare_inputs(job)?;
-    let (inputs, plan) = inputs::open(job, false, around)?;
-    let dir = RunDir::open(&job.run_dir)?;
-    if dir.checkpoint().exists() {
-        return Err(Error::Usage(format!(
-            "--run-dir {}: holds an import, whose report and rejects a {command} would replace; \
-             choose another directory, or leave the flag out",
-            dir.path().display()
-        )));
-    }
+    let found = source::find(&job.inputs)?;
+    let open_dir = || {
+        let dir = RunDir::open(&job.run_dir)?;
+        if dir.checkpoint().exists() {
+            return Err(Error::Usage(format!(
+                "--run-dir {}: holds an import, whose report and rejects a {command} would replace; \
+                 choose another directory, or leave the flag out",
+                dir.path().display()
+            )));
+        }
+        Ok(dir)
+    };
+    // Inputs that can't be read leave no directory behind, where none is needed to find that out.
+    let early = if found.iter().any(is_spooled) { Some(open_dir()?) } else { None };
+    let spool = Spool::new(&job.run_dir, false);
+    let found = spool.fill(found, job, around)?;
+    let (inputs, plan) = inputs::open(job, found, false, around)?;
+    let late;
+    let dir = match &early {
+        Some(dir) => dir,
+        None => {
+            late = open_dir()?;
+            &late
+        }
+    };
     let changes = job.only_changed.as_ref().map(|only| Changes::peek(only, job)).transpose()?;
     let mut prepared = Prepared::new(job, inputs, plan, changes, check::limits(job), around)?;
     let checked = check(&mut prepared, dir.path())?;

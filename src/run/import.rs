@@ -13,12 +13,14 @@ use super::{
     findings::{Checked, Failures},
     inputs::{self, Inputs},
     rundir::{RunDir, spare_inputs},
+    spool::Spool,
     summary,
     turn::patiently,
 };
 use crate::journal::{self, Binding, Difference, InputBinding, Journal};
 use crate::model::{RowCounts, Summary};
 use crate::pack::{Limits, PACKING_VERSION};
+use crate::source;
 
 /// What is about to be sent, for a person to agree to.
 pub struct Proposal<'a> {
@@ -49,7 +51,11 @@ pub fn import(
     let destination = &delivery.destination;
     spare_inputs(job)?;
     let dir = patiently(delivery.wait, around, || RunDir::open(&job.run_dir))?;
-    let (inputs, plan) = inputs::open(job, true, around)?;
+    let found = source::find(&job.inputs)?;
+    // Dropped before the directory, and with it the lock, is given up.
+    let mut spool = Spool::new(dir.path(), delivery.is_resumable());
+    let found = spool.fill(found, job, around)?;
+    let (inputs, plan) = inputs::open(job, found, true, around)?;
     let mut binding = binding(job, delivery, &inputs)?;
     let mut changes = job
         .only_changed
@@ -61,6 +67,9 @@ pub fn import(
         changes.resume(dir.path(), digest)?;
     }
     let resumed = earlier.is_some();
+    if resumed {
+        spool.keep();
+    }
     let limits = Limits {
         cut_users: binding.cut_users,
         cut_events: binding.cut_events,
@@ -128,6 +137,7 @@ pub fn import(
             Journal::create(&dir.checkpoint(), &binding)?
         }
     };
+    spool.keep();
     let progress = &journal.snapshot().progress;
     tracing::info!(
         resumed,
@@ -283,7 +293,7 @@ fn binding(job: &Job, delivery: &Delivery, inputs: &Inputs) -> Result<Binding, E
             let print = file.fingerprint.as_ref();
             InputBinding {
                 path: file.input.name(),
-                bytes: file.input.bytes,
+                bytes: print.map_or(file.input.bytes, |print| print.bytes),
                 content: print.map(|print| print.content.clone()).unwrap_or_default(),
             }
         })

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::{
     Error, Job, Surroundings, Window,
     check::{self, Prepared},
-    inputs, pipeline,
+    inputs, pipeline, rundir,
+    spool::{Spool, is_spooled},
 };
 use crate::model::{Kind, RowCounts, Rows, Tally};
 use crate::progress::Phase;
@@ -17,6 +18,7 @@ use crate::shape::{
     profile::{NULL_WORDS, Profile},
     propose::{self, Asked, Page, Proposal},
 };
+use crate::source;
 
 /// The most columns that are looked at. What is counted of each takes about 2 KB in every block under
 /// way, and a workspace has 256 user attributes.
@@ -88,7 +90,11 @@ impl pipeline::Product for Looked {
 /// An input cannot be read.
 pub fn init(asked: &Init, around: &Surroundings) -> Result<Described, Error> {
     let job = &asked.job;
-    let (inputs, mut plan, sources) = inputs::open_all(job, around)?;
+    let found = source::find(&job.inputs)?;
+    let _dir = found.iter().any(is_spooled).then(|| rundir::Passing(job.run_dir.clone()));
+    let spool = Spool::new(&job.run_dir, false);
+    let found = spool.fill(found, job, around)?;
+    let (inputs, mut plan, sources) = inputs::open_all(job, found, around)?;
     if sources.len() > COLUMNS_MAX {
         let path = inputs.files.first().map(|file| file.input.name()).unwrap_or_default();
         let reason = format!(

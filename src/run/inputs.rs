@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::{Error, Job, MappingFile, Surroundings, excerpts};
+use super::{
+    Error, Job, MappingFile, Surroundings, excerpts,
+    spool::{Prints, Ready},
+};
 use crate::decode::{self, Table, csv, parquet::METADATA_BYTES_MAX};
 use crate::model::{Rows, TextEncoding};
 use crate::progress::Phase;
 use crate::shape::plan::{Binding, OWN_COLUMN_PREFIX, Plan, SourceColumn};
-use crate::source::{self, Fingerprint, Format, Input};
+use crate::source::{Fingerprint, Format, Input, Place};
 
 /// The inputs of an import.
 #[derive(Debug)]
@@ -34,7 +37,8 @@ pub struct InputFile {
     pub binding: Binding,
     /// Indices of the columns that the plan uses.
     pub wanted: Vec<usize>,
-    /// What it held at the start; only taken where it will be read again to send.
+    /// What it held at the start, compressed where it is; only taken where it will be read again to
+    /// send.
     pub fingerprint: Option<Fingerprint>,
 }
 
@@ -69,6 +73,15 @@ impl InputFile {
         }
     }
 
+    /// Tells an object elsewhere what will be read of it, so that it can be asked for in larger parts.
+    fn expect(&self) {
+        if let (Place::Remote(remote), Table::Parquet(table)) = (&self.input.file, &self.table) {
+            let chunks = table.chunks(&self.wanted);
+            let at_a_time = chunks.len() / table.row_groups().max(1);
+            remote.expect(chunks, at_a_time);
+        }
+    }
+
     /// An error that names the file.
     pub fn unreadable(&self, error: decode::Error) -> Error {
         unreadable(&self.input, &error)
@@ -80,8 +93,13 @@ impl InputFile {
 ///
 /// # Errors
 /// The first input that cannot be used, a mapping that cannot, or one that does not fit.
-pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inputs, Plan), Error> {
-    let (mut inputs, columns) = open_tables(job, fingerprint, around)?;
+pub fn open(
+    job: &Job,
+    found: Vec<Ready>,
+    fingerprint: bool,
+    around: &Surroundings,
+) -> Result<(Inputs, Plan), Error> {
+    let (mut inputs, columns) = open_tables(job, found, fingerprint, around)?;
     let planned = match &job.mapping {
         Some(file) => file.mapping.columns.clone(),
         None => Plan::by_name(job.kind, columns.iter().map(Vec::as_slice)),
@@ -100,9 +118,10 @@ pub fn open(job: &Job, fingerprint: bool, around: &Surroundings) -> Result<(Inpu
 /// The first input that cannot be used.
 pub fn open_all(
     job: &Job,
+    found: Vec<Ready>,
     around: &Surroundings,
 ) -> Result<(Inputs, Plan, Vec<SourceColumn>), Error> {
-    let (mut inputs, columns) = open_tables(job, false, around)?;
+    let (mut inputs, columns) = open_tables(job, found, false, around)?;
     let mut sources: Vec<SourceColumn> = Vec::new();
     let mut places = HashMap::new();
     for column in columns.iter().flatten() {
@@ -123,6 +142,7 @@ pub fn open_all(
     for (file, columns) in inputs.files.iter_mut().zip(&columns) {
         file.binding = plan.bind_readable(columns);
         file.wanted = wanted(&file.binding);
+        file.expect();
     }
     Ok((inputs, plan, sources))
 }
@@ -140,11 +160,14 @@ impl Inputs {
     ) -> Result<(), Error> {
         for file in &mut self.files {
             let columns = source_columns(&file.table);
-            let binding = plan.bind(&file.input.name(), &columns, mapped).map_err(|error| {
+            let partitions = &file.input.partitions;
+            let bound = plan.bind_at(&file.input.name(), &columns, partitions, mapped);
+            let binding = bound.map_err(|error| {
                 Error::Usage(error.to_string()).at(excerpts::of_misfit(file, mapping, &error))
             })?;
             file.wanted = wanted(&binding);
             file.binding = binding;
+            file.expect();
         }
         Ok(())
     }
@@ -170,29 +193,36 @@ fn source_columns(table: &Table) -> Vec<SourceColumn> {
 /// Opens every input, not bound to a plan yet, with the columns of each.
 fn open_tables(
     job: &Job,
+    found: Vec<Ready>,
     fingerprint: bool,
     around: &Surroundings,
 ) -> Result<(Inputs, Vec<Vec<SourceColumn>>), Error> {
-    let found = source::find(&job.inputs)?;
-    let total: u64 = found.iter().map(|input| input.bytes).sum();
+    let total: u64 = found.iter().map(|ready| ready.input.bytes).sum();
     tracing::info!(files = found.len(), bytes = total, kind = job.kind.as_str(), "inputs found");
-    if fingerprint {
-        around.progress.begin(Phase::Fingerprint, total);
+    let unread = found.iter().filter(|ready| ready.prints.is_none());
+    // Of what lies elsewhere its server is believed.
+    let unread = unread.filter(|ready| matches!(ready.input.file, Place::File(_)));
+    let unread: u64 = unread.map(|ready| ready.input.bytes).sum();
+    if fingerprint && (unread > 0 || total == 0) {
+        around.progress.begin(Phase::Fingerprint, unread);
     }
     let names = expected_names(job.mapping.as_ref());
     let mut files = Vec::with_capacity(found.len());
     let mut kept_bytes = 0;
-    for (index, input) in found.into_iter().enumerate() {
-        let print = if fingerprint {
-            let print = Fingerprint::of(&input.path, |bytes| around.progress.advance(bytes));
-            Some(print.map_err(|error| unreadable(&input, &error))?)
-        } else {
-            None
+    for (index, Ready { input, prints }) in found.into_iter().enumerate() {
+        let prints = match prints {
+            None if fingerprint => {
+                let print = input.file.fingerprint(|bytes| around.progress.advance(bytes));
+                let print = print.map_err(|error| unreadable(&input, &error))?;
+                Some(Prints { found: print.clone(), file: print })
+            }
+            prints => prints,
         };
+        let (print, of_file) = prints.map(|prints| (prints.found, prints.file)).unzip();
         if around.stop.is_asked() {
             return Err(Error::Interrupted);
         }
-        let table = open_table(&input, index as u32, job, &names, print.clone())?;
+        let table = open_table(&input, index as u32, job, &names, of_file)?;
         kept_bytes += table.memory_bytes();
         if kept_bytes > METADATA_BYTES_MAX {
             let reason = format!(
@@ -201,11 +231,13 @@ fn open_tables(
             );
             return Err(Error::Unreadable { path: input.name(), reason });
         }
-        let binding = Binding { sources: Vec::new(), unused: Vec::new(), guarded: false };
+        let binding =
+            Binding { sources: Vec::new(), unused: Vec::new(), guarded: false, given: Vec::new() };
         files.push(InputFile { input, table, binding, wanted: Vec::new(), fingerprint: print });
     }
     let tables: Vec<_> = files.iter().map(|file| (file.input.name(), &file.table)).collect();
     say_dialects(job, &tables, around);
+    say_partitions(job, &files, around);
     let columns = files.iter().map(|file| source_columns(&file.table)).collect();
     Ok((Inputs { files }, columns))
 }
@@ -228,16 +260,21 @@ fn open_table(
         },
         names,
     };
-    let mapped = job.mapping.is_some().then_some(names);
-    Table::open(&input.path, index, input.format, &given, mapped, fingerprint).map_err(|error| {
-        let excerpts = excerpts::of_unreadable(&input.name(), &error, job.rules.show_values);
-        match error {
-            decode::Error::Csv(csv::Error::TwoDelimiters { .. }) => {
-                Error::Usage(format!("{}: {error}", input.name()))
+    // Lines have whatever keys are asked for; those that the file's place gives are not.
+    let is_own = |name: &&String| input.partitions.iter().all(|(key, _)| key != *name);
+    let own: Vec<String> = names.iter().filter(is_own).cloned().collect();
+    let mapped = job.mapping.is_some().then_some(own.as_slice());
+    Table::open(input.file.clone(), index, input.format, &given, mapped, fingerprint).map_err(
+        |error| {
+            let excerpts = excerpts::of_unreadable(&input.name(), &error, job.rules.show_values);
+            match error {
+                decode::Error::Csv(csv::Error::TwoDelimiters { .. }) => {
+                    Error::Usage(format!("{}: {error}", input.name()))
+                }
+                _ => unreadable(input, &error).at(excerpts),
             }
-            _ => unreadable(input, &error).at(excerpts),
-        }
-    })
+        },
+    )
 }
 
 /// Says how files are written where that was found and is not the usual.
@@ -265,6 +302,22 @@ fn say_dialects(job: &Job, tables: &[(String, &Table)], around: &Surroundings) {
     for (text, first, more) in groups {
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         around.progress.say(&format!("{first}{more}: {text}"));
+    }
+}
+
+/// Says that the inputs' places name columns, where no mapping asks for them.
+fn say_partitions(job: &Job, files: &[InputFile], around: &Surroundings) {
+    let mut keys: Vec<&str> = Vec::new();
+    for (key, _) in files.iter().flat_map(|file| &file.input.partitions) {
+        if !keys.contains(&key.as_str()) {
+            keys.push(key);
+        }
+    }
+    if job.mapping.is_none() && !keys.is_empty() {
+        around.progress.say(&format!(
+            "the paths name {}; that is sent where a mapping has a column of the name",
+            keys.join(", ")
+        ));
     }
 }
 

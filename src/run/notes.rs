@@ -5,11 +5,15 @@ use std::{
     sync::Arc,
 };
 
-use super::{Error, findings::Failures, inputs::Inputs};
+use super::{
+    Error,
+    findings::Failures,
+    inputs::{InputFile, Inputs},
+};
 use crate::decode::{Table, batch_schema};
 use crate::model::{Code, Damage, RowFailure, Rows, Severity, Shaped, Tally, TextEncoding};
 use crate::report::{self, DamagedWriter, RejectsFile, RejectsWriter, SourceDialect, SourceFormat};
-use crate::shape::plan::Plan;
+use crate::shape::plan::{Given, Plan};
 
 /// The files of rejected rows and damaged stretches.
 pub struct Notes<'a> {
@@ -50,7 +54,7 @@ impl<'a> Notes<'a> {
                     SourceFormat::Arrow { schema: batch_schema(table.columns(), &file.wanted) }
                 }
             };
-            rejects.declare_source(index as u32, format, &file.input.name());
+            rejects.declare_source(index as u32, format, &file.input.name(), given(file, plan));
         }
         Self {
             encodings: inputs.files.iter().map(|file| file.table.encoding()).collect(),
@@ -134,4 +138,17 @@ impl<'a> Notes<'a> {
     pub fn finish(self) -> Result<(Vec<RejectsFile>, Option<PathBuf>), Error> {
         Ok((self.rejects.finish()?, self.damaged.finish()?))
     }
+}
+
+/// The columns that a file's place gave its rows, which do not have them themselves.
+fn given(file: &InputFile, plan: &Plan) -> Vec<(String, Option<String>)> {
+    let columns = plan.columns.iter().enumerate();
+    let given = columns.filter_map(|(at, column)| {
+        let value = match file.binding.given(at)? {
+            Given::Text(text) => Some(text.clone()),
+            Given::Absent => None,
+        };
+        Some((column.source.clone(), value))
+    });
+    given.collect()
 }

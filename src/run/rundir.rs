@@ -8,17 +8,14 @@ use std::{
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Error, Job};
+use super::{Error, Job, spool::SPOOL_DIR};
 use crate::journal::{CHECKPOINT_FILE, Journal, RunLock};
 use crate::model::Summary;
 use crate::private;
 use crate::report;
 use crate::shape::mapping::RESOLVED_FILE;
-use crate::source;
+use crate::source::{self, RUNS_DIR};
 use crate::state::FROZEN_FILE;
-
-/// Where runs are kept by default, below the working directory.
-const RUNS: &str = "moebulk-runs";
 
 /// What the directory of imports into emulators of their own ends with.
 pub(super) const SANDBOX_SUFFIX: &str = "-sandbox";
@@ -112,6 +109,17 @@ impl RunDir {
     }
 }
 
+/// A directory that goes when this is dropped, and the one above it, where nothing is left in them.
+pub struct Passing(pub PathBuf);
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        for dir in self.0.ancestors().take(2).filter(|dir| !dir.as_os_str().is_empty()) {
+            let _ = fs::remove_dir(dir);
+        }
+    }
+}
+
 /// Refuses a run directory that holds an input: a run replaces the rejects that an earlier one
 /// left there, or moves them aside.
 ///
@@ -120,14 +128,19 @@ impl RunDir {
 pub fn spare_inputs(job: &Job) -> Result<(), Error> {
     // What isn't there yet holds nothing.
     let Ok(dir) = fs::canonicalize(&job.run_dir) else { return Ok(()) };
-    let inside =
-        |path: &Path| fs::canonicalize(path).is_ok_and(|path| path.parent() == Some(dir.as_path()));
-    let found = source::find(&job.inputs)?;
-    match found.iter().find(|input| is_ours(&input.path) && inside(&input.path)) {
-        Some(input) => Err(Error::Usage(format!(
+    let spool = dir.join(SPOOL_DIR);
+    let inside = |path: &Path| {
+        fs::canonicalize(path).is_ok_and(|found| match found.parent() {
+            Some(parent) => (parent == dir && is_ours(path)) || parent == spool,
+            None => false,
+        })
+    };
+    let found = source::local_files(&job.inputs)?;
+    match found.iter().find(|path| inside(path)) {
+        Some(path) => Err(Error::Usage(format!(
             "{} stands in the run directory {}, where this run would replace it; leave --run-dir out, or \
              name another directory",
-            input.name(),
+            path.display(),
             job.run_dir.display()
         ))),
         None => Ok(()),
@@ -158,12 +171,17 @@ pub fn checked_dir(job: &Job) -> PathBuf {
     named(job, None, "-check")
 }
 
+/// Where `init` unpacks inputs: a directory of its own for each process, which goes with it.
+pub fn init_dir(job: &Job) -> PathBuf {
+    named(job, None, &format!("-init-{}", std::process::id()))
+}
+
 /// The run directory below the default place whose checkpoint was written last.
 ///
 /// # Errors
 /// There is none, or the place cannot be read.
 pub fn newest_dir() -> Result<PathBuf, Error> {
-    let runs = Path::new(RUNS);
+    let runs = Path::new(RUNS_DIR);
     let mut dirs = entries(runs)?;
     // Imports into an emulator of their own stand one level down, a directory each.
     let is_nested =
@@ -180,7 +198,7 @@ pub fn newest_dir() -> Result<PathBuf, Error> {
     let newest: Option<(SystemTime, PathBuf)> = newest.max();
     newest.map(|(_, path)| path).ok_or_else(|| {
         Error::Usage(format!(
-            "no run below {RUNS}/ in this directory holds a checkpoint; name the directory of an \
+            "no run below {RUNS_DIR}/ in this directory holds a checkpoint; name the directory of an \
              import: moebulk status RUN_DIR"
         ))
     })
@@ -197,16 +215,12 @@ pub(super) fn entries(dir: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 fn named(job: &Job, destination: Option<&str>, suffix: &str) -> PathBuf {
-    let stem = job
-        .inputs
-        .first()
-        .and_then(|path| path.file_stem())
-        .map(|stem| stem.to_string_lossy().replace(['*', '?', '[', ']'], "_"))
-        .unwrap_or_default();
+    let stem = job.inputs.first().map(|path| source::stem(path)).unwrap_or_default();
+    let stem = stem.replace(['*', '?', '[', ']'], "_");
     let mut identity = Vec::new();
     for path in &job.inputs {
         // The same file by another name is the same import.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+        let path = fs::canonicalize(path).unwrap_or_else(|_| source::shown(path).into());
         identity.extend_from_slice(path.to_string_lossy().as_bytes());
         identity.push(0);
     }
@@ -216,7 +230,7 @@ fn named(job: &Job, destination: Option<&str>, suffix: &str) -> PathBuf {
         identity.extend_from_slice(destination.as_bytes());
     }
     let hash = xxh3_64(&identity) >> 32;
-    Path::new(RUNS).join(format!("{stem}-{hash:08x}{suffix}"))
+    Path::new(RUNS_DIR).join(format!("{stem}-{hash:08x}{suffix}"))
 }
 
 /// A directory of this name that does not exist yet; a number is added where it does.
@@ -239,4 +253,14 @@ pub fn utc_stamp() -> String {
 
 pub(super) fn output(path: &Path, error: io::Error) -> Error {
     Error::Output { path: path.display().to_string(), error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_of_a_run_is_told_by_files_that_a_run_writes() {
+        assert_eq!(source::RUN_FILES, [CHECKPOINT_FILE, RESOLVED_FILE]);
+    }
 }

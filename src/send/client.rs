@@ -97,6 +97,8 @@ impl Client {
         let mut builder = reqwest::Client::builder()
             .default_headers(headers)
             .user_agent(concat!("moebulk/", env!("CARGO_PKG_VERSION")))
+            // One request at a time on a connection, as its retries take for given.
+            .http1_only()
             .redirect(reqwest::redirect::Policy::none())
             // Every try is charged to the budget, so nobody below may try again.
             .retry(reqwest::retry::never())

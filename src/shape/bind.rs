@@ -145,7 +145,34 @@ pub struct Binding {
     pub unused: Vec<String>,
     /// Cells that look like formulas have a guard before them, which is no part of the value.
     pub guarded: bool,
+    /// For each column of the plan what the file's place gives it; empty where it gives nothing.
+    pub given: Vec<Option<Given>>,
 }
+
+impl Binding {
+    /// What the file's place gives a column of the plan.
+    #[inline]
+    pub fn given(&self, column: usize) -> Option<&Given> {
+        self.given.get(column)?.as_ref()
+    }
+
+    /// Whether the rows of the file have the column, from wherever.
+    pub fn has(&self, column: usize) -> bool {
+        self.sources.get(column).is_some_and(Option::is_some) || self.given(column).is_some()
+    }
+}
+
+/// What all rows of a file have in a column, by the place where the file lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// No value.
+    Absent,
+    /// This text, read by the column's type.
+    Text(String),
+}
+
+/// The columns that a file's place gives: their names, and their value where there is one.
+pub type Partitions = [(String, Option<String>)];
 
 impl Plan {
     /// Finds the plan's columns in one file, but for those whose values cannot be read.
@@ -159,15 +186,33 @@ impl Plan {
         let sources =
             self.columns.iter().map(|column| readable.get(column.source.as_str()).copied());
         let guarded = columns.iter().any(|column| column.name == GUARDED_COLUMN);
-        Binding { sources: sources.collect(), unused: Vec::new(), guarded }
+        Binding { sources: sources.collect(), unused: Vec::new(), guarded, given: Vec::new() }
     }
 
     /// Fits the plan to one file. With a mapping every mapped column must be there;
     /// without, only the customer_id.
+    ///
+    /// # Errors
+    /// It does not fit.
     pub fn bind(
         &self,
         file: &str,
         columns: &[SourceColumn],
+        mapped: bool,
+    ) -> Result<Binding, Error> {
+        self.bind_at(file, columns, &[], mapped)
+    }
+
+    /// The same with what the file's place gives: columns that a mapping names, and that the file
+    /// itself does not have.
+    ///
+    /// # Errors
+    /// It does not fit.
+    pub fn bind_at(
+        &self,
+        file: &str,
+        columns: &[SourceColumn],
+        partitions: &Partitions,
         mapped: bool,
     ) -> Result<Binding, Error> {
         let by_name: HashMap<&str, usize> =
@@ -178,10 +223,12 @@ impl Plan {
                 0 => None,
                 more => Some(format!("and {more} more")),
             };
-            names.chain(more.as_deref()).collect::<Vec<_>>().join(", ")
+            let keys = partitions.iter().map(|(key, _)| key.as_str());
+            names.chain(more.as_deref()).chain(keys).collect::<Vec<_>>().join(", ")
         };
         let mut sources = Vec::with_capacity(self.columns.len());
-        for column in &self.columns {
+        let mut given = vec![None; self.columns.len()];
+        for (at, column) in self.columns.iter().enumerate() {
             let source = match column.constant {
                 None => by_name.get(column.source.as_str()).copied(),
                 Some(_) => None,
@@ -190,7 +237,12 @@ impl Plan {
                 && column.target != Target::Skip
                 && column.constant.is_none()
                 && !column.optional;
+            let partition = partitions.iter().rev().find(|(key, _)| *key == column.source);
+            let takes = mapped && column.target != Target::Skip && column.constant.is_none();
             match source.map(|at| &columns[at]) {
+                None if takes && let Some((_, value)) = partition => {
+                    given[at] = Some(value.clone().map_or(Given::Absent, Given::Text));
+                }
                 None if needed => {
                     return Err(Error::MissingColumn {
                         file: file.to_owned(),
@@ -207,8 +259,9 @@ impl Plan {
             sources.push(source.filter(|_| column.target != Target::Skip));
         }
         let has = |target| {
-            self.columns.iter().zip(&sources).any(|(column, at)| {
-                column.target == target && (at.is_some() || column.constant.is_some())
+            self.columns.iter().zip(sources.iter().zip(&given)).any(|(column, (at, given))| {
+                let has = at.is_some() || column.constant.is_some() || given.is_some();
+                column.target == target && has
             })
         };
         if !has(Target::CustomerId) && !has(Target::Identifier) {
@@ -250,7 +303,10 @@ impl Plan {
             .map(|column| column.name.clone())
             .collect();
         let guarded = by_name.contains_key(GUARDED_COLUMN);
-        Ok(Binding { sources, unused, guarded })
+        if given.iter().all(Option::is_none) {
+            given.clear();
+        }
+        Ok(Binding { sources, unused, guarded, given })
     }
 
     fn check_source(
@@ -337,6 +393,23 @@ mod tests {
                 columns: "b, customer_id".into()
             }
         );
+    }
+
+    #[test]
+    fn a_place_gives_what_a_mapping_names_and_the_file_does_not_have() {
+        let plan = plan(Kind::Users, &["customer_id", "a", "b", "c"]);
+        let pair = |key: &str, value: Option<&str>| (key.to_owned(), value.map(str::to_owned));
+        let partitions = [pair("b", Some("x")), pair("a", Some("y")), pair("c", None)];
+        let columns = sources(&["a", "customer_id"]);
+        let bound = plan.bind_at("f.csv", &columns, &partitions, true).expect("fits");
+        assert_eq!(bound.sources, [Some(1), Some(0), None, None], "the file's own column wins");
+        let given = [None, None, Some(Given::Text("x".into())), Some(Given::Absent)];
+        assert_eq!(bound.given, given);
+        assert!(bound.has(1) && bound.has(2) && bound.has(3));
+        let bound = plan.bind_at("f.csv", &columns, &partitions, false).expect("fits");
+        assert!(bound.given.is_empty() && !bound.has(2), "nobody asks for it");
+        let error = plan.bind_at("f.csv", &columns, &partitions[..1], true).expect_err("no c");
+        assert!(error.to_string().contains("(its columns are a, customer_id, b)"), "{error}");
     }
 
     #[test]

@@ -25,7 +25,7 @@ use super::{
     json,
     json_cells::JsonCells,
     nested::Buffers,
-    plan::{Binding, Plan, PlanColumn, Target},
+    plan::{Binding, Given, Plan, PlanColumn, Target},
 };
 use crate::model::{
     Code, Element, Kind, PrintKeys, Problem, Reject, RowPrint, RowSet, Rows, Severity, Shaped,
@@ -108,7 +108,11 @@ impl<C: Cells> Row<'_, C> {
     fn cell<'a>(&'a self, column: usize, scratch: &'a mut String) -> Cell<'a> {
         match &self.plan.columns[column].constant {
             Some(text) => Cell::Text(text),
-            None => self.cells.cell(self.at, column, scratch),
+            None => match self.binding.given(column) {
+                None => self.cells.cell(self.at, column, scratch),
+                Some(Given::Text(text)) => Cell::Text(text),
+                Some(Given::Absent) => Cell::Absent,
+            },
         }
     }
 
@@ -127,7 +131,8 @@ impl<C: Cells> Row<'_, C> {
 
     /// Whether the row's file has the column at all, and the row says anything of it.
     fn has(&self, column: usize) -> bool {
-        self.binding.sources[column].is_some() && self.cells.has(self.at, column)
+        self.binding.given(column).is_some()
+            || (self.binding.sources[column].is_some() && self.cells.has(self.at, column))
     }
 }
 
@@ -202,7 +207,7 @@ impl<'p> Encoder<'p> {
     }
 
     fn block<C: Cells>(mut self, rows: &Rows, binding: &Binding, mut cells: C) -> Self {
-        let layout = Layout::of(self.plan);
+        let layout = Layout::of(self.plan, binding);
         let mut scratch = String::new();
         let (users, events) = match self.plan.kind {
             Kind::Users | Kind::Devices => (1, 0),

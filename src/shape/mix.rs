@@ -5,7 +5,7 @@ use super::{
     cells::{ArrowCells, Cells, TextCells},
     infer::narrow_type,
     json_cells::JsonCells,
-    plan::{Binding, Plan},
+    plan::{Binding, Given, Plan},
 };
 use crate::model::{ColumnProfile, Profile, Rows};
 
@@ -54,27 +54,33 @@ impl Profiler {
             return Ok(());
         }
         match rows {
-            Rows::Text(text) => self.look_at(plan, &TextCells::new(text, binding), picked),
+            Rows::Text(text) => self.look_at(plan, binding, &TextCells::new(text, binding), picked),
             Rows::Json(json) => {
-                self.look_at(plan, &JsonCells::new(json, plan, binding), picked);
+                self.look_at(plan, binding, &JsonCells::new(json, plan, binding), picked);
             }
             Rows::Arrow(arrow) => {
-                self.look_at(plan, &ArrowCells::new(arrow, plan, binding)?, picked);
+                self.look_at(plan, binding, &ArrowCells::new(arrow, plan, binding)?, picked);
             }
         }
         Ok(())
     }
 
-    fn look_at<C: Cells>(&mut self, plan: &Plan, cells: &C, picked: &[Picked]) {
+    fn look_at<C: Cells>(&mut self, plan: &Plan, binding: &Binding, cells: &C, picked: &[Picked]) {
         let mut scratch = String::new();
         for &Picked { row, weight } in picked {
             self.rows += 1;
             self.weight += weight;
             for (column, held) in self.columns.iter_mut().enumerate() {
-                match cells.cell(row, column, &mut scratch) {
+                let given = binding.given(column);
+                let cell = match given {
+                    None => cells.cell(row, column, &mut scratch),
+                    Some(Given::Text(text)) => Cell::Text(text),
+                    Some(Given::Absent) => Cell::Absent,
+                };
+                match cell {
                     Cell::Absent | Cell::Text("") => {}
                     Cell::Text(text) if plan.rules.is_null(text) => {}
-                    Cell::Text(text) if C::UNTYPED => match narrow_type(text) {
+                    Cell::Text(text) if C::UNTYPED || given.is_some() => match narrow_type(text) {
                         Some(0) => held.bool += weight,
                         Some(1) => held.number += weight,
                         Some(_) => held.datetime += weight,

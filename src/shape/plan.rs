@@ -10,7 +10,7 @@ use super::{
 use crate::model::{Code, Kind};
 use crate::wire::{limits, names};
 
-pub use super::bind::{Binding, Error, SourceColumn};
+pub use super::bind::{Binding, Error, Given, Partitions, SourceColumn};
 
 /// Columns of a rejects file that the program itself added; ignored on import.
 pub const OWN_COLUMN_PREFIX: &str = "_moebulk_";

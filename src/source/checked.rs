@@ -7,22 +7,28 @@
 use std::{
     fs::File,
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use bytes::{Bytes, BytesMut};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
+use super::remote::{Ahead, Remote};
+
 /// Bytes that one hash covers. A hash takes 8 bytes, so a terabyte needs 8 MB of them.
 pub const BLOCK_BYTES: usize = 1 << 20;
+
+/// Bytes of an object elsewhere that are asked for at a time where not much is wanted.
+const LITTLE_BYTES: usize = 64 << 10;
 
 /// What a file held when it was fingerprinted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprint {
     /// Size in bytes.
     pub bytes: u64,
-    /// xxh3-128 of the content, as 32 lower-case hex digits.
+    /// xxh3-128 of the content, as 32 lower-case hex digits; of an object elsewhere what its server
+    /// calls this content.
     pub content: String,
     /// xxh3-64 of each block.
     blocks: Arc<[u64]>,
@@ -35,32 +41,127 @@ impl Fingerprint {
     /// The file cannot be read.
     pub fn of(path: &Path, mut on_bytes: impl FnMut(u64)) -> io::Result<Self> {
         let mut file = File::open(path)?;
-        let mut whole = Xxh3Default::new();
-        let mut blocks = Vec::new();
+        let mut print = Fingerprinter::default();
         let mut block = Vec::with_capacity(BLOCK_BYTES);
-        let mut bytes = 0;
         loop {
             block.clear();
             let read = Read::by_ref(&mut file).take(BLOCK_BYTES as u64).read_to_end(&mut block)?;
             if read == 0 {
-                break;
+                return Ok(print.finish());
             }
-            whole.update(&block);
-            blocks.push(xxh3_64(&block));
-            bytes += read as u64;
+            print.add(&block);
             on_bytes(read as u64);
         }
-        let content = format!("{:032x}", whole.digest128());
-        Ok(Self { bytes, content, blocks: blocks.into() })
+    }
+}
+
+impl Fingerprint {
+    /// Of what has a version instead of a hash, as the server that holds it says.
+    pub(super) fn of_version(bytes: u64, content: String) -> Self {
+        Self { bytes, content, blocks: Arc::default() }
+    }
+}
+
+/// Where the bytes of an input are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A file.
+    File(PathBuf),
+    /// An object elsewhere.
+    Remote(Remote),
+}
+
+impl Place {
+    /// What it holds now: of a file by reading it, `on_bytes` hearing how much was read since the
+    /// last call; of an object by what its server says.
+    ///
+    /// # Errors
+    /// It cannot be read, or the server says nothing.
+    pub fn fingerprint(&self, on_bytes: impl FnMut(u64)) -> io::Result<Fingerprint> {
+        match self {
+            Self::File(path) => Fingerprint::of(path, on_bytes),
+            Self::Remote(remote) => remote.fingerprint().ok_or_else(|| {
+                io::Error::other(
+                    "its server says neither ETag nor time, so that a change could not be told; download it \
+                     first",
+                )
+            }),
+        }
+    }
+}
+
+impl From<&Path> for Place {
+    fn from(path: &Path) -> Self {
+        Self::File(path.to_owned())
+    }
+}
+
+impl From<&PathBuf> for Place {
+    fn from(path: &PathBuf) -> Self {
+        Self::File(path.clone())
+    }
+}
+
+/// Makes a [`Fingerprint`] of bytes as they pass.
+#[derive(Default)]
+pub struct Fingerprinter {
+    bytes: u64,
+    whole: Xxh3Default,
+    /// Of the block at hand.
+    block: Xxh3Default,
+    blocks: Vec<u64>,
+}
+
+impl Fingerprinter {
+    /// The next bytes, however many.
+    pub fn add(&mut self, mut bytes: &[u8]) {
+        self.whole.update(bytes);
+        while !bytes.is_empty() {
+            let left = BLOCK_BYTES - (self.bytes % BLOCK_BYTES as u64) as usize;
+            let (now, later) = bytes.split_at(left.min(bytes.len()));
+            self.block.update(now);
+            self.bytes += now.len() as u64;
+            if now.len() == left {
+                self.end_block();
+            }
+            bytes = later;
+        }
+    }
+
+    /// Bytes so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The fingerprint of all of them.
+    pub fn finish(mut self) -> Fingerprint {
+        if !self.bytes.is_multiple_of(BLOCK_BYTES as u64) {
+            self.end_block();
+        }
+        let content = format!("{:032x}", self.whole.digest128());
+        Fingerprint { bytes: self.bytes, content, blocks: self.blocks.into() }
+    }
+
+    fn end_block(&mut self) {
+        self.blocks.push(self.block.digest());
+        self.block.reset();
     }
 }
 
 /// A file read by position, held against its fingerprint where there is one.
 #[derive(Clone, Debug)]
 pub struct CheckedFile {
-    file: Arc<File>,
+    file: Bytewise,
     bytes: u64,
+    /// `None` for an object elsewhere too: each of its requests is held to its version.
     fingerprint: Option<Fingerprint>,
+}
+
+/// What is read by position.
+#[derive(Clone, Debug)]
+enum Bytewise {
+    File(Arc<File>),
+    Remote(Remote),
 }
 
 impl CheckedFile {
@@ -68,13 +169,20 @@ impl CheckedFile {
     ///
     /// # Errors
     /// It cannot be opened, or no longer has the size of its fingerprint.
-    pub fn open(path: &Path, fingerprint: Option<Fingerprint>) -> io::Result<Self> {
+    pub fn open(place: impl Into<Place>, fingerprint: Option<Fingerprint>) -> io::Result<Self> {
+        let path = match place.into() {
+            Place::File(path) => path,
+            Place::Remote(remote) => {
+                let bytes = remote.bytes();
+                return Ok(Self { file: Bytewise::Remote(remote), bytes, fingerprint: None });
+            }
+        };
         let file = File::open(path)?;
         let bytes = file.metadata()?.len();
         if fingerprint.as_ref().is_some_and(|print| print.bytes != bytes) {
             return Err(changed());
         }
-        Ok(Self { file: Arc::new(file), bytes, fingerprint })
+        Ok(Self { file: Bytewise::File(Arc::new(file)), bytes, fingerprint })
     }
 
     /// Size in bytes.
@@ -95,6 +203,9 @@ impl CheckedFile {
         let end = start.saturating_add(len as u64).min(self.bytes);
         if start >= end {
             return Ok(Bytes::new());
+        }
+        if let Bytewise::Remote(remote) = &self.file {
+            return remote.read_at(start, (end - start) as usize);
         }
         if self.fingerprint.is_none() {
             let mut bytes = BytesMut::zeroed((end - start) as usize);
@@ -122,11 +233,28 @@ impl CheckedFile {
 
     /// Reads the file from a place to its end.
     pub fn reader_at(&self, offset: u64) -> CheckedReader {
-        CheckedReader { file: self.clone(), position: offset, block: Vec::new(), at: 0 }
+        let ahead = match &self.file {
+            Bytewise::Remote(remote) => Some(Box::new(remote.ahead(offset))),
+            Bytewise::File(_) => None,
+        };
+        CheckedReader { ahead, ..self.reader_of_little(offset) }
+    }
+
+    /// Reads the file from a place, of which not much is wanted.
+    fn reader_of_little(&self, offset: u64) -> CheckedReader {
+        let file = self.clone();
+        CheckedReader { file, ahead: None, position: offset, block: Vec::new(), at: 0 }
     }
 
     fn read_exactly(&self, start: u64, bytes: &mut [u8]) -> io::Result<()> {
-        read_exact_at(&self.file, bytes, start).map_err(|error| match error.kind() {
+        let file = match &self.file {
+            Bytewise::File(file) => file,
+            Bytewise::Remote(remote) => {
+                bytes.copy_from_slice(&remote.read_at(start, bytes.len())?);
+                return Ok(());
+            }
+        };
+        read_exact_at(file, bytes, start).map_err(|error| match error.kind() {
             // Shorter than a moment ago.
             io::ErrorKind::UnexpectedEof => changed(),
             _ => error,
@@ -160,7 +288,7 @@ fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Res
     Ok(())
 }
 
-fn changed() -> io::Error {
+pub(super) fn changed() -> io::Error {
     io::Error::other(Changed)
 }
 
@@ -170,9 +298,11 @@ fn changed() -> io::Error {
 pub struct Changed;
 
 /// A [`CheckedFile`] from start to end.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct CheckedReader {
     file: CheckedFile,
+    /// An object elsewhere, asked for ahead.
+    ahead: Option<Box<Ahead>>,
     position: u64,
     /// The block at hand, and how much of it was handed out.
     block: Vec<u8>,
@@ -196,7 +326,10 @@ impl CheckedReader {
         let left = at_hand + self.file.bytes.saturating_sub(self.position);
         let len = left.min(buffer.len() as u64) as usize;
         let buffer = &mut buffer[..len];
-        if self.file.fingerprint.is_none() && at_hand == 0 {
+        if let Some(ahead) = &mut self.ahead {
+            ahead.read_exact(buffer)?;
+            self.position += len as u64;
+        } else if self.file.fingerprint.is_none() && at_hand == 0 {
             self.file.read_exactly(self.position, buffer)?;
             self.position += len as u64;
         } else {
@@ -210,7 +343,9 @@ impl CheckedReader {
         let block_bytes = BLOCK_BYTES as u64;
         let end = (self.position / block_bytes + 1).saturating_mul(block_bytes);
         let len = end.min(self.file.bytes).saturating_sub(self.position) as usize;
-        if self.file.fingerprint.is_some() && !self.position.is_multiple_of(block_bytes) {
+        if matches!(self.file.file, Bytewise::Remote(_)) {
+            self.block = self.file.read_at(self.position, len.min(LITTLE_BYTES))?.into();
+        } else if self.file.fingerprint.is_some() && !self.position.is_multiple_of(block_bytes) {
             // A hash covers a whole block, the start of which is not asked for.
             self.block = self.file.read_at(self.position, len)?.into();
         } else {
@@ -221,13 +356,18 @@ impl CheckedReader {
             }
         }
         self.at = 0;
-        self.position += len as u64;
+        self.position += self.block.len() as u64;
         Ok(())
     }
 }
 
 impl Read for CheckedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(ahead) = &mut self.ahead {
+            let read = ahead.read(buffer)?;
+            self.position += read as u64;
+            return Ok(read);
+        }
         if self.at == self.block.len() {
             self.next_block()?;
         }
@@ -249,7 +389,7 @@ impl parquet::file::reader::ChunkReader for CheckedFile {
     type T = io::BufReader<CheckedReader>;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        Ok(io::BufReader::new(self.reader_at(start)))
+        Ok(io::BufReader::new(self.reader_of_little(start)))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
@@ -277,6 +417,9 @@ mod tests {
         file.write_all(&content).expect("write");
         let mut heard = 0;
         let print = Fingerprint::of(file.path(), |bytes| heard += bytes).expect("read");
+        let mut pieces = Fingerprinter::default();
+        content.chunks(700_001).for_each(|piece| pieces.add(piece));
+        assert_eq!(pieces.finish(), print, "however it is cut");
         assert_eq!(heard, content.len() as u64);
         assert_eq!(print.content, format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&content)));
 

@@ -60,7 +60,7 @@ impl Lab {
         }
     }
 
-    fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_moebulk"));
         command
             .current_dir(self.dir.path())
@@ -74,12 +74,19 @@ impl Lab {
 
     /// Runs a command to its end.
     pub fn run(&self, args: &[&str]) -> Ran {
+        self.run_with(args, Stdio::null(), &[])
+    }
+
+    /// Runs a command to its end, with a standard input and more of an environment.
+    pub fn run_with(&self, args: &[&str], stdin: Stdio, environment: &[(&str, &str)]) -> Ran {
         // Files instead of pipes: nothing can fill up.
         let serial = fs::read_dir(self.dir.path()).expect("listing").count();
         let (out, err) = (format!(".out-{serial}"), format!(".err-{serial}"));
         let mut child = self
             .command()
             .args(args)
+            .stdin(stdin)
+            .envs(environment.iter().copied())
             .stdout(File::create(self.path(&out)).expect("stdout"))
             .stderr(File::create(self.path(&err)).expect("stderr"))
             .spawn()

@@ -120,8 +120,15 @@ fn cases() -> Vec<Case> {
             2,
             &["n.parquet", "`photo`", "bytes"],
         ),
-        case("gzip", &[("g.csv", gzip)], &["g.csv"], 4, &["g.csv", "gzip", "decompress"]),
-        case("gzip by name", &[("g.csv.gz", gzip)], &["g.csv.gz"], 4, &["g.csv.gz", "gzip"]),
+        case("gzip of nothing", &[("g.csv", gzip)], &["g.csv"], 4, &["g.csv", "empty"]),
+        case(
+            "half of gzip",
+            &[("g.csv.gz", &gzip[..15])],
+            &["g.csv.gz"],
+            4,
+            &["g.csv.gz", "gzip member 1", "cut short", "copy"],
+        ),
+        case("bzip2", &[("b.csv", b"BZh91AY")], &["b.csv"], 4, &["b.csv", "bzip2", "decompress"]),
         case(
             "UTF-16 with a mark, told to be another",
             &[("u.csv", &utf16(text, true))],

@@ -54,7 +54,7 @@ pub struct Splitter {
 }
 
 enum State {
-    Cutting(Cutter),
+    Cutting(Box<Cutter>),
     /// There is nothing to cut; the reader goes on when all cuts are settled.
     Draining,
     Reading(Box<CsvReader<Transcoder<CheckedReader>>>),
@@ -259,7 +259,7 @@ impl Splitter {
         self.state = match self.scan {
             Some(scan) => {
                 let input = self.file.reader_at(self.settled.offset);
-                State::Cutting(Cutter::new(input, scan, self.cut_bytes, self.sizes))
+                State::Cutting(Box::new(Cutter::new(input, scan, self.cut_bytes, self.sizes)))
             }
             None => State::Draining,
         };

@@ -3,7 +3,7 @@
 use super::plain::{Form, PlainColumn};
 use crate::shape::{
     json,
-    plan::{Plan, Target},
+    plan::{Binding, Plan, Target},
 };
 
 /// Columns of a plan by what they feed; indices into the plan's columns.
@@ -59,7 +59,7 @@ impl Node {
 }
 
 impl Layout {
-    pub(super) fn of(plan: &Plan) -> Self {
+    pub(super) fn of(plan: &Plan, binding: &Binding) -> Self {
         let find = |target| plan.columns.iter().position(|column| column.target == target);
         let order = [
             Target::Platform,
@@ -77,7 +77,7 @@ impl Layout {
                 _ => false,
             };
             if is_attribute {
-                let plain = PlainColumn::of(plan, at);
+                let plain = PlainColumn::of(plan, at).filter(|_| binding.given(at).is_none());
                 place(&mut attributes, &column.path, Node::Value { at, plain });
             }
         }
@@ -92,6 +92,7 @@ impl Layout {
         let is_plain = |&at: &usize| {
             let column = &plan.columns[at];
             column.constant.is_none()
+                && binding.given(at).is_none()
                 && column.reading.null_words.is_empty()
                 && plan.rules.null_values.is_empty()
         };

@@ -26,8 +26,12 @@ fn plan(columns: usize) -> (Plan, Binding) {
     let null_values = NULL_WORDS.map(str::to_owned).to_vec();
     let rules = Rules { null_values, ..Rules::default() };
     let planned = Plan::by_name(Kind::Users, [sources.as_slice()]);
-    let binding =
-        Binding { sources: (0..columns).map(Some).collect(), unused: Vec::new(), guarded: false };
+    let binding = Binding {
+        sources: (0..columns).map(Some).collect(),
+        unused: Vec::new(),
+        guarded: false,
+        given: Vec::new(),
+    };
     (Plan::new(Kind::Users, planned, rules), binding)
 }
 

@@ -1,0 +1,160 @@
+//! The standard input.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    gzip, has_spool, packed,
+    support::{Lab, Ran, Sandbox, UNLIMITED},
+    tree, users, zstd,
+};
+
+fn fed(lab: &Lab, args: &[&str], bytes: &[u8]) -> Ran {
+    lab.write("in", bytes);
+    lab.run_with(args, Stdio::from(File::open(lab.path("in")).expect("a file")), &[])
+}
+
+#[test]
+fn the_same_bodies_as_of_a_file_plain_or_compressed() {
+    let lab = Lab::new();
+    let text = users(0, 5_000);
+    lab.write("users.csv", &text);
+    lab.write("other.csv", users(7_000, 10));
+    let plain = packed(&lab, &["users.csv", "other.csv"]);
+    for bytes in [text.as_bytes().to_vec(), gzip(text.as_bytes()), zstd(text.as_bytes())] {
+        let args = ["pack", "-", "other.csv", "--out", "bodies", "--progress", "off"];
+        let ran = fed(&lab, &[args.as_slice(), &UNLIMITED].concat(), &bytes);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(lab.read("bodies") == plain);
+    }
+    let runs = tree(&lab.path("moebulk-runs"));
+    assert!(runs.iter().any(|name| name.starts_with("stdin-")), "{runs:?}");
+    assert!(runs.iter().all(|name| !name.contains("spool")), "{runs:?}");
+    let twice = fed(&lab, &["validate", "-", "-"], text.as_bytes());
+    assert_eq!(twice.code, 2, "{}", twice.stderr);
+    assert!(twice.stderr.contains("named twice"), "{}", twice.stderr);
+}
+
+#[test]
+fn it_is_called_stdin_in_reports_and_rejects() {
+    let lab = Lab::new();
+    let args = ["validate", "-", "--run-dir", "run", "--progress", "off"];
+    let ran = fed(&lab, &args, b"customer_id,city\nnull,Rome\nuser-1,Oslo\n");
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let rejects = String::from_utf8(lab.read("run/rejects.csv")).expect("UTF-8");
+    assert!(rejects.contains("stdin,1,2"), "{rejects}");
+    assert!(String::from_utf8(ran.stdout).expect("UTF-8").contains("stdin:2"));
+    let ran = fed(&lab, &["validate", "-", "--progress", "off"], b"");
+    assert_eq!(ran.code, 4);
+    assert!(ran.stderr.contains("stdin: ") && ran.stderr.contains("empty"), "{}", ran.stderr);
+    assert_eq!(fed(&lab, &["init", "-", "--out", "-"], b"customer_id\nuser-1\n").code, 0);
+}
+
+/// An import from stdin, stopped by its server after the first body.
+struct Stopped {
+    lab: Lab,
+    sandbox: Sandbox,
+    text: String,
+}
+
+impl Stopped {
+    fn new() -> Self {
+        let lab = Lab::new();
+        let sandbox = Sandbox::start_with(&lab, &["--answer", "403=Account Suspended:1@1"]);
+        let stopped = Self { lab, sandbox, text: users(0, 2_000) };
+        let ran = stopped.import(&["-"], stopped.text.as_bytes());
+        assert_eq!(ran.code, 3, "{}", ran.stderr);
+        assert_eq!(tree(&stopped.lab.path("run/spool")), ["stdin", "stdin.json"]);
+        assert!(ran.stderr.contains("stopped") || !ran.stdout.is_empty());
+        stopped
+    }
+
+    fn import(&self, inputs: &[&str], bytes: &[u8]) -> Ran {
+        let to = ["--endpoint", &self.sandbox.url, "--app-id", "SANDBOX", "--run-dir", "run"];
+        let own = ["--connections", "1", "--progress", "off"];
+        fed(&self.lab, &[["import"].as_slice(), inputs, &to, &own, &UNLIMITED].concat(), bytes)
+    }
+
+    fn is_complete(&self) {
+        assert_eq!(self.sandbox.records().len(), 2_000);
+        assert!(!has_spool(&self.lab, "run"));
+    }
+}
+
+#[test]
+fn a_resume_reads_what_was_kept_and_not_stdin() {
+    let stopped = Stopped::new();
+    let ran = stopped.import(&[], b"this is not read");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    stopped.is_complete();
+    // What is complete is not read once more.
+    let ran = stopped.import(&[], b"");
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("is complete already"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_very_same_command_goes_on_with_the_same_data_alone() {
+    let stopped = Stopped::new();
+    let kept = stopped.lab.read("run/spool/stdin");
+    let ran = stopped.import(&["-"], users(5, 2_000).as_bytes());
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    assert!(ran.stderr.contains("not what it was"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("moebulk import --run-dir run"), "{}", ran.stderr);
+    assert!(stopped.lab.read("run/spool/stdin") == kept, "the old one stays");
+    assert_eq!(tree(&stopped.lab.path("run/spool")), ["stdin", "stdin.json"]);
+    // Compressed or not, it is the same.
+    let ran = stopped.import(&["-"], &gzip(stopped.text.as_bytes()));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    stopped.is_complete();
+}
+
+#[test]
+fn without_its_spool_the_same_data_has_to_be_given_again() {
+    let stopped = Stopped::new();
+    fs::write(stopped.lab.path("run/spool/stdin"), "customer_id\nedited\n").expect("written");
+    let ran = stopped.import(&[], b"");
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    assert!(ran.stderr.contains("no longer in run/spool"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("moebulk import - --run-dir run"), "{}", ran.stderr);
+    let ran = stopped.import(&["-"], stopped.text.as_bytes());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    stopped.is_complete();
+}
+
+#[test]
+fn a_pipe_in_which_nothing_comes_can_be_interrupted() {
+    let lab = Lab::new();
+    let mut child = lab
+        .command()
+        .args(["validate", "-", "--run-dir", "run", "--progress", "json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(File::create(lab.path("err")).expect("a file"))
+        .spawn()
+        .expect("the binary starts");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    pipe.write_all(b"customer_id\nuser-1\n").expect("written");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !String::from_utf8_lossy(&lab.read("err")).contains("unpacking") {
+        assert!(Instant::now() < deadline, "it says what it does");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("a status") {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "it stops while the pipe is open");
+        thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(status.code(), Some(130));
+    assert!(!has_spool(&lab, "run"));
+    drop(pipe);
+}

@@ -4,6 +4,8 @@
 
 mod compressed;
 mod moto;
+#[path = "../common/moto.rs"]
+mod moto_server;
 mod partitions;
 mod remote;
 mod server;

@@ -1,117 +1,20 @@
-//! A server of S3 that others wrote: `moto_server`, from the path or, where Python and its package index
-//! are there, in an environment of its own below the target directory. Without either the test says so;
-//! with `MOEBULK_MOTO=required` that is a failure.
+//! Inputs from a server of S3 that others wrote.
 
-use std::{
-    env,
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::process::Stdio;
 
 use crate::{
-    gzip, packed,
+    gzip,
+    moto_server::Moto,
+    packed,
     support::{Lab, Ran, UNLIMITED},
     users,
 };
 
-/// It starts within seconds; the machine may be busy.
-const DEADLINE: Duration = Duration::from_secs(120);
-
-/// Where the server's program is, installed where it has to be.
-fn program() -> Option<PathBuf> {
-    let on_path = env::var_os("PATH").and_then(|path| {
-        env::split_paths(&path).map(|dir| dir.join("moto_server")).find(|path| path.is_file())
-    });
-    let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).join("moto");
-    let installed = environment.join("bin/moto_server");
-    if on_path.is_some() || installed.is_file() {
-        return on_path.or(Some(installed));
-    }
-    let quietly = |command: &mut Command| {
-        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    let is_there = quietly(Command::new("python3").args(["-m", "venv"]).arg(&environment))
-        && quietly(Command::new(environment.join("bin/pip")).args([
-            "install",
-            "--quiet",
-            "--retries",
-            "1",
-            "moto[s3,server]>=5,<6",
-        ]));
-    is_there.then_some(installed).filter(|path| path.is_file())
-}
-
-struct Moto {
-    child: Child,
-    address: String,
-}
-
-impl Moto {
-    fn start() -> Option<Self> {
-        let Some(program) = program() else {
-            let is_required = env::var("MOEBULK_MOTO").is_ok_and(|value| value == "required");
-            assert!(!is_required, "moto_server is required and can't be had");
-            eprintln!("skipped: there is no moto_server, and none can be installed");
-            return None;
-        };
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address");
-        drop(listener);
-        let child = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
-        let moto = Self { child, address: address.to_string() };
-        let start = Instant::now();
-        while TcpStream::connect(&moto.address).is_err() {
-            assert!(start.elapsed() < DEADLINE, "it listens");
-            thread::sleep(Duration::from_millis(50));
-        }
-        Some(moto)
-    }
-
-    /// Makes a bucket, or puts an object into one.
-    fn put(&self, path: &str, body: &[u8]) {
-        let mut stream = TcpStream::connect(&self.address).expect("a connection");
-        let head = format!(
-            "PUT {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\nConnection: close\r\n\
-             Authorization: AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request, \
-             SignedHeaders=host, Signature=0\r\n\r\n",
-            self.address,
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("sent");
-        let mut answer = String::new();
-        let _ = stream.read_to_string(&mut answer);
-        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
-    }
-
-    fn run(&self, lab: &Lab, args: &[&str]) -> Ran {
-        let endpoint = format!("http://{}", self.address);
-        let environment = [
-            ("AWS_ENDPOINT", endpoint.as_str()),
-            ("AWS_ALLOW_HTTP", "true"),
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "testing"),
-            ("AWS_SECRET_ACCESS_KEY", "testing"),
-        ];
-        lab.run_with(args, Stdio::null(), &environment)
-    }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn run(moto: &Moto, lab: &Lab, args: &[&str]) -> Ran {
+    let environment = moto.s3();
+    let environment: Vec<_> =
+        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    lab.run_with(args, Stdio::null(), &environment)
 }
 
 #[test]
@@ -135,7 +38,7 @@ fn a_server_of_s3_that_others_wrote_gives_the_same_bodies() {
     let plain = packed(&lab, &["day", "--mapping", "map.toml"]);
     for inputs in ["s3://bucket/day", "s3://bucket/day/", "s3://bucket/day/dt=*/*"] {
         let own = ["pack", inputs, "--mapping", "map.toml", "--out", "bodies", "--progress", "off"];
-        let ran = moto.run(&lab, &[own.as_slice(), &UNLIMITED].concat());
+        let ran = run(&moto, &lab, &[own.as_slice(), &UNLIMITED].concat());
         assert_eq!(ran.code, 0, "{inputs}: {}", ran.stderr);
         assert!(lab.read("bodies") == plain, "{inputs}");
     }
@@ -143,14 +46,14 @@ fn a_server_of_s3_that_others_wrote_gives_the_same_bodies() {
         ("s3://bucket/none.csv", "there is no such object"),
         ("s3://nobody-has-this/a.csv", "there is no such bucket"),
     ] {
-        let ran = moto.run(&lab, &["validate", input, "--progress", "off"]);
+        let ran = run(&moto, &lab, &["validate", input, "--progress", "off"]);
         assert_eq!(ran.code, 4, "{}", ran.stderr);
         assert!(ran.stderr.contains(words), "{input}: {}", ran.stderr);
     }
     // An import is bound to the ETag, which is another one then.
     let to = ["--endpoint", "http://127.0.0.1:9", "--app-id", "A", "--retry-for", "1s"];
     let import = ["import", "s3://bucket/day/", "--run-dir", "run", "--progress", "off"];
-    let import = || moto.run(&lab, &[import.as_slice(), &to].concat());
+    let import = || run(&moto, &lab, &[import.as_slice(), &to].concat());
     assert_eq!(import().code, 3, "nobody takes it");
     moto.put("/bucket/day/dt=2026-01-01/a.csv", users(1, 20_000).as_bytes());
     let ran = import();

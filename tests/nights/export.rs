@@ -51,6 +51,8 @@ pub fn csv<'a>(users: impl IntoIterator<Item = &'a User>) -> String {
 pub struct Nights {
     pub home: Home,
     pub server: Server,
+    /// What imports find in their environment beside the key.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Nights {
@@ -59,7 +61,7 @@ impl Nights {
         home.write("mapping.toml", MAPPING);
         let rates = ["--users-per-minute", "unlimited", "--events-per-minute", "unlimited"];
         let server = Server::start(&home, &[rates.as_slice(), server_args].concat());
-        Self { home, server }
+        Self { home, server, environment: Vec::new() }
     }
 
     /// The arguments of an import.
@@ -84,11 +86,13 @@ impl Nights {
     }
 
     pub fn import(&self, flags: &[&str]) -> Ended {
-        self.home.run(&self.args(flags))
+        self.spawn(flags).wait()
     }
 
     pub fn spawn(&self, flags: &[&str]) -> Run {
-        self.home.spawn(&self.args(flags))
+        let mut command = self.home.command(&self.args(flags));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        self.home.start(command)
     }
 
     /// Every user at the server: id and attributes.

@@ -2,6 +2,7 @@
 //! what users are there and how many updates came.
 //!
 //! - `three`: a full load, a night with changes that is killed and resumed, the mended rejects
+//! - `s3`: the same from a server of S3, as partitioned Parquet
 //! - `model`: many small nights, held against a plain map of what the server accepted
 //! - `kills`: kill -9 at any moment; what comes after makes every user what the export says
 //! - `ways`: devices, single records, inferred types, refused rows, pilots, stops
@@ -12,8 +13,14 @@
 mod export;
 mod kills;
 mod model;
+#[path = "../common/moto.rs"]
+mod moto_server;
 mod refusals;
 mod runs;
+mod s3;
+#[path = "../inputs/server.rs"]
+#[expect(dead_code, reason = "made for another test, of which this one needs a part")]
+mod s3_server;
 #[path = "../crash/support.rs"]
 #[expect(dead_code, reason = "made for another test, of which this one needs a part")]
 mod support;

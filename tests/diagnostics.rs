@@ -207,7 +207,7 @@ reject[invalid-utf8]: the record is not UTF-8
 2 | Xxx\u{fffd},9,
   |    ^ byte 4 of the record is not UTF-8
   |
-  = help: save the file as UTF-8, or name what it is, such as --encoding windows-1252
+  = help: save the file as UTF-8, or of CSV name what it is, such as --encoding windows-1252
 
 reject[nul-byte]: the record holds a NUL byte
  --> u.csv:3:9

@@ -103,7 +103,7 @@ fn a_second_signal_stops_at_once() {
 fn a_signal_before_the_first_byte_sends_nothing() {
     let mut tally = Tally::default();
     for ms in [1, 10, 20, 40, 60] {
-        let mut scene = Scene::small(Rules::slow(Duration::from_millis(100)));
+        let mut scene = Scene::small(Rules::slow(Duration::from_millis(400)));
         let process = scene.start(&[], &[]);
         thread::sleep(Duration::from_millis(ms));
         process.signal("INT");

@@ -248,3 +248,28 @@ fn the_explanations_have_the_figures_of_the_code() {
         ),
     );
 }
+
+/// The units of systemd that a guide shows, each behind a line with its path.
+#[test]
+fn units_of_systemd_are_sound() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let guide = read("docs/guides/nightly.md");
+    let mut units = Vec::new();
+    for block in blocks(&guide, "ini") {
+        for unit in block.split("# /etc/systemd/system/").skip(1) {
+            let (name, text) = unit.split_once('\n').expect("a name");
+            let path = dir.path().join(name);
+            fs::write(&path, text).expect("a unit");
+            units.push(path);
+        }
+    }
+    assert_eq!(units.len(), 2, "a service and a timer");
+    match Command::new("systemd-analyze").arg("verify").args(&units).output() {
+        Err(error) => eprintln!("skipped: there is no systemd-analyze: {error}"),
+        Ok(said) => {
+            let text = String::from_utf8_lossy(&said.stderr);
+            // Other units of the machine are looked at too; of these nothing may be said.
+            assert!(!text.contains("moebulk"), "{text}");
+        }
+    }
+}

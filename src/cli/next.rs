@@ -14,8 +14,8 @@ const LEFT_OUT: [&str; 8] =
     ["inputs", "run_dir", "restart", "progress", "output", "log_level", "log_format", "sandbox"];
 
 /// Flags that rejects do not take over: which rows, and how their source begins. Their mapping stands
-/// beside them.
-const NOT_OF_REJECTS: [&str; 5] = ["mapping", "limit", "offset", "no_header", "skip_lines"];
+/// beside them. They are not everything that is to be remembered.
+const NOT_OF_REJECTS: [&str; 6] = ["mapping", "limit", "offset", "no_header", "skip_lines", "full"];
 
 /// The import of some inputs: of the rejects alone, where they are all that is left.
 pub fn import(inputs: &[PathBuf], rejects: &[RejectsFile], typed: &Held, has_file: bool) -> String {

@@ -129,7 +129,7 @@ impl State {
         for entry in fs::read_dir(&self.dir).map_err(&io)? {
             let name = entry.map_err(&io)?.file_name();
             let name = name.to_string_lossy();
-            if (name.starts_with(IDS) && name != self.manifest.file) || name == STAGED_FILE {
+            if (is_ids(&name) && name != self.manifest.file) || name == STAGED_FILE {
                 private::remove(&self.dir.join(&*name)).map_err(&io)?;
             }
         }
@@ -350,13 +350,19 @@ fn new_manifest(purpose: &Purpose) -> Result<Manifest, Error> {
     Ok(Manifest::new(purpose.clone(), random_name()?, &random()?))
 }
 
+/// Whether a file has the name of a file of ids. Others may keep theirs in the same directory.
+fn is_ids(name: &str) -> bool {
+    let is_hex = |name: &str| name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    name.strip_prefix(IDS).is_some_and(is_hex)
+}
+
 /// A file of a state in a directory.
 fn stray(dir: &Path) -> Result<Option<PathBuf>, Error> {
     let io = Error::io(dir, "read");
     for entry in fs::read_dir(dir).map_err(&io)? {
         let entry = entry.map_err(&io)?;
         let name = entry.file_name();
-        if name == PENDING_FILE || name.to_string_lossy().starts_with(IDS) {
+        if name == PENDING_FILE || is_ids(&name.to_string_lossy()) {
             return Ok(Some(entry.path()));
         }
     }

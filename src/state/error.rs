@@ -23,8 +23,9 @@ pub enum Error {
     Missing(PathBuf),
     /// A file is not what was written.
     #[error(
-        "the state's file {} is damaged ({what}); restore the directory from a copy, or move it away: \
-         the next import with --only-changed then sends every row and makes a new one", path.display()
+        "the state's file {} is damaged ({what}); move its directory away: the next import with \
+         --only-changed then sends every row and makes a new one (a copy from before the last import \
+         would take old rows for what the server holds)", path.display()
     )]
     Damaged {
         /// The file.

@@ -52,7 +52,7 @@ fn a_damaged_state_is_refused_and_moved_away_it_is_made_anew() {
     let mut bytes = sound.clone();
     bytes[5] ^= 1;
     fs::write(&ids, bytes).expect("a damaged file");
-    nights.import(&flags).refused(2, &["is damaged", "ids-", "move it away"]);
+    nights.import(&flags).refused(2, &["is damaged", "ids-", "move its directory away"]);
     nights
         .home
         .run(&["state", "verify", "--state", "state"])

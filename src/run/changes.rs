@@ -19,7 +19,7 @@ use rayon::ThreadPool;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
-    Error, Job,
+    Error, Job, Window,
     check::Prepared,
     findings::{BodyTotals, Checked},
 };
@@ -56,6 +56,8 @@ pub struct Changes {
     /// The import's own name.
     run: String,
     full: bool,
+    /// All rows of the inputs are read, not a window of them.
+    is_whole: bool,
     /// What is sent is written down in the state.
     writes: bool,
     /// Another import moved the state on since this one decided.
@@ -86,7 +88,13 @@ pub struct Noted {
     spill: Spill,
     /// The last row of each file.
     last_rows: Vec<u64>,
+    /// Ids of rejected rows that are noted already, as far as they are kept: placeholders, which
+    /// many rows have, would come to one part, whatever its size.
+    rejected: HashSet<u128>,
 }
+
+/// Ids of rejected rows that are kept so that each is noted once.
+const REJECTED_IDS_MAX: usize = 4_096;
 
 impl Noted {
     /// Takes in the next block.
@@ -110,6 +118,12 @@ impl Noted {
             self.spill.push(entry)?;
         }
         for &id in &block.rejected_ids {
+            if self.rejected.contains(&id) {
+                continue;
+            }
+            if self.rejected.len() < REJECTED_IDS_MAX {
+                self.rejected.insert(id);
+            }
             self.spill.push(Entry::rejected(id))?;
         }
         Ok(())
@@ -122,7 +136,7 @@ impl Changes {
     /// # Errors
     /// Another process has the state, it is of something else, or it can't be used.
     pub fn open(only: &OnlyChanged, job: &Job, destination: &str) -> Result<Self, Error> {
-        Self::of(State::open(&only.state, &purpose(job, destination))?, only, true)
+        Self::of(State::open(&only.state, &purpose(job, destination))?, only, job, true)
     }
 
     /// For a check: reads the state and leaves it as it is.
@@ -130,14 +144,15 @@ impl Changes {
     /// # Errors
     /// It is of other rows, or can't be used.
     pub fn peek(only: &OnlyChanged, job: &Job) -> Result<Self, Error> {
-        Self::of(State::peek_or_none(&only.state, &purpose(job, ""))?, only, false)
+        Self::of(State::peek_or_none(&only.state, &purpose(job, ""))?, only, job, false)
     }
 
-    fn of(state: State, only: &OnlyChanged, writes: bool) -> Result<Self, Error> {
+    fn of(state: State, only: &OnlyChanged, job: &Job, writes: bool) -> Result<Self, Error> {
         Ok(Self {
             state: state.into(),
             run: random_name()?,
             full: only.full,
+            is_whole: job.window == Window::default(),
             writes,
             overtaken: false,
             decided: OnceLock::new(),
@@ -164,7 +179,9 @@ impl Changes {
             )));
         }
         let generation = &state.manifest().generation;
-        let overtaken = generation != base && generation != run;
+        // One that was cut off has left the generation as it was, and may have sent later values.
+        let overtaken =
+            (generation != base && generation != run) || is_cut_off(&state, run).is_some();
         drop(state);
         (self.overtaken, self.run) = (overtaken, run.clone());
         self.decided = OnceLock::from(Decided { frozen, rows });
@@ -173,8 +190,10 @@ impl Changes {
 
     /// Whether the state is as an import left it that is complete.
     pub fn is_where_left(&self, dir: &Path, digest: &str) -> bool {
-        let left = Frozen::read(dir, digest);
-        left.is_ok_and(|(frozen, _)| frozen.run == self.state().manifest().generation)
+        let state = self.state();
+        Frozen::read(dir, digest).is_ok_and(|(Frozen { run, .. }, _)| {
+            run == state.manifest().generation && is_cut_off(&state, &run).is_none()
+        })
     }
 
     /// Keeps what was decided with the checkpoint, which is bound to the hash of it.
@@ -207,16 +226,25 @@ impl Changes {
 
     /// Where a check notes rows of so many files; `None` where it need not.
     pub fn notes(&self, dir: &Path, files: usize) -> Option<Noted> {
-        let noted = || Noted { spill: Spill::new(dir), last_rows: vec![0; files] };
+        let noted = || Noted {
+            spill: Spill::new(dir),
+            last_rows: vec![0; files],
+            rejected: HashSet::new(),
+        };
         self.decided.get().is_none().then(noted)
     }
 
     /// Decides which rows are sent, if that is still to be done.
-    fn decide(&self, noted: Option<Noted>, pool: &ThreadPool) -> Result<&Decided, Error> {
+    fn decide(
+        &self,
+        noted: Option<Noted>,
+        plan: &Plan,
+        pool: &ThreadPool,
+    ) -> Result<&Decided, Error> {
         if let Some(decided) = self.decided.get() {
             return Ok(decided);
         }
-        let Some(Noted { mut spill, last_rows }) = noted else {
+        let Some(Noted { mut spill, last_rows, .. }) = noted else {
             return Err(Error::Internal("rows were not noted".to_owned()));
         };
         let state = self.state();
@@ -224,10 +252,15 @@ impl Changes {
         let rows = RowSet::with_rows(&last_rows);
         let compared = state::compare(&spill.finish(), state.ids(), self.full, &rows, pool)?;
         let manifest = state.manifest();
+        let is_another_mapping =
+            !manifest.mapping.is_empty() && manifest.mapping != mapping_hash(plan);
         let frozen = Frozen {
             run: self.run.clone(),
             state: manifest.name.clone(),
             base: manifest.generation.clone(),
+            // A row that is unchanged was sent under this mapping.
+            mapping_changed: is_another_mapping && compared.counts.unchanged == 0,
+            cut_off: is_cut_off(&state, &self.run).map(|dir| dir.display().to_string()),
             counts: compared.counts,
             repeated: compared.repeated,
         };
@@ -254,13 +287,15 @@ impl Changes {
     /// # Errors
     /// A file can't be read or written.
     pub fn settle(&self, journal: &Journal, plan: &Plan, complete: bool) -> Result<(), Error> {
-        let Some(Decided { frozen, .. }) = self.decided.get() else { return Ok(()) };
+        let Some(Decided { frozen, rows }) = self.decided.get() else { return Ok(()) };
         let fates = Fates::of(&journal.snapshot().progress, self.overtaken);
         let counts = &frozen.counts;
-        let all = counts.unchanged == 0 || self.full;
+        let is_full = complete && self.is_whole && !self.overtaken;
+        // A few new rows are not all that the server has.
+        let every_id = counts.unchanged == 0 && counts.vanished == 0;
         let moved = Moved {
-            rebuilt: complete && self.full && !self.overtaken,
-            is_full: complete && all,
+            rebuilt: is_full && self.full,
+            is_full: is_full && (self.full || every_id) && !rows.is_empty(),
             mapping: Some(mapping_hash(plan)),
         };
         let generation = match self.overtaken {
@@ -275,17 +310,16 @@ impl Changes {
     }
 
     /// What the report says of it: how it was when it was decided.
-    pub fn summary(&self, plan: &Plan, is_whole: bool) -> Option<ChangeSummary> {
+    pub fn summary(&self) -> Option<ChangeSummary> {
         let decided = self.decided.get()?;
-        Some(self.told.get_or_init(|| self.tell(decided, plan, is_whole)).clone())
+        Some(self.told.get_or_init(|| self.tell(decided)).clone())
     }
 
-    fn tell(&self, decided: &Decided, plan: &Plan, is_whole: bool) -> ChangeSummary {
+    fn tell(&self, decided: &Decided) -> ChangeSummary {
         let Decided { frozen, rows } = decided;
         let state = self.state();
         let manifest = state.manifest();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let cut_off = state.pending().filter(|pending| pending.header.run != self.run);
         let counts = &frozen.counts;
         ChangeSummary {
             state: state.dir().display().to_string(),
@@ -297,10 +331,10 @@ impl Changes {
             sent: rows.len(),
             repeated_ids: counts.repeated_ids,
             repeated_rows: counts.repeated_rows,
-            vanished: is_whole.then_some(counts.vanished),
-            mapping_changed: !manifest.mapping.is_empty() && manifest.mapping != mapping_hash(plan),
+            vanished: self.is_whole.then_some(counts.vanished),
+            mapping_changed: frozen.mapping_changed,
             full_days: manifest.full.map(|at| now.saturating_sub(at) / SECONDS_PER_DAY),
-            cut_off: cut_off.map(|pending| pending.header.dir.display().to_string()),
+            cut_off: frozen.cut_off.clone(),
             overtaken: self.overtaken,
         }
     }
@@ -327,7 +361,8 @@ impl Prepared<'_> {
         sink: impl FnMut(Body) -> Result<(), Error> + Send,
     ) -> Result<(), Error> {
         let Some(changes) = &self.changes else { return Ok(()) };
-        let Decided { frozen, rows } = changes.decide(checked.noted.take(), &self.pool)?;
+        let Decided { frozen, rows } =
+            changes.decide(checked.noted.take(), &self.plan, &self.pool)?;
         let packed = match changes.packed.get() {
             Some(packed) => packed,
             None => {
@@ -397,6 +432,13 @@ fn note_repeated(block: &Shaped, rows: &[(u32, u64)], found: &mut TallyEntry) {
     }
 }
 
+/// The run directory of an import that was cut off while it used the state, where that is another
+/// one than `run`.
+fn is_cut_off<'s>(state: &'s State, run: &str) -> Option<&'s Path> {
+    let pending = state.pending().filter(|pending| pending.header.run != run);
+    pending.map(|pending| pending.header.dir.as_path())
+}
+
 /// What a state is of.
 fn purpose(job: &Job, destination: &str) -> Purpose {
     Purpose { destination: destination.to_owned(), kind: job.kind.as_str().to_owned() }
@@ -410,21 +452,16 @@ fn mapping_hash(plan: &Plan) -> String {
 /// What became of the elements of an import.
 struct Fates<'j> {
     progress: &'j Progress,
-    /// Elements that the server refused, and those that it may have but that count as failed.
-    failed: HashMap<(u64, u32), Fate>,
+    /// Elements that the server refused, and those that it may have but that count as failed. An
+    /// earlier try of a refused one may have gone unanswered, which a checkpoint does not keep.
+    failed: HashSet<(u64, u32)>,
     in_doubt: HashMap<u64, Vec<Range<u32>>>,
     overtaken: bool,
 }
 
 impl<'j> Fates<'j> {
     fn of(progress: &'j Progress, overtaken: bool) -> Self {
-        let failed = progress.failed.iter().map(|row| {
-            let fate = match row.failure.code() {
-                Code::InDoubt => Fate::Unsure,
-                _ => Fate::Unsent,
-            };
-            ((row.body, row.element), fate)
-        });
+        let failed = progress.failed.iter().map(|row| (row.body, row.element));
         let mut in_doubt: HashMap<u64, Vec<Range<u32>>> = HashMap::new();
         for intent in progress.in_doubt() {
             in_doubt.entry(intent.seq).or_default().push(intent.range.clone());
@@ -433,8 +470,8 @@ impl<'j> Fates<'j> {
     }
 
     fn of_element(&self, seq: u64, element: u32) -> Fate {
-        if let Some(fate) = self.failed.get(&(seq, element)) {
-            return *fate;
+        if self.failed.contains(&(seq, element)) {
+            return Fate::Unsure;
         }
         if self.progress.is_settled(seq, element) {
             // What another import sent meanwhile may have come before or after.

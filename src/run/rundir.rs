@@ -15,7 +15,7 @@ use crate::private;
 use crate::report;
 use crate::shape::mapping::RESOLVED_FILE;
 use crate::source::{self, RUNS_DIR};
-use crate::state::FROZEN_FILE;
+use crate::state::{FROZEN_FILE, FROZEN_STAGED_FILE};
 
 /// What the directory of imports into emulators of their own ends with.
 pub(super) const SANDBOX_SUFFIX: &str = "-sandbox";
@@ -150,9 +150,9 @@ pub fn spare_inputs(job: &Job) -> Result<(), Error> {
 /// Whether a file's name is one that a run writes.
 pub(super) fn is_ours(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let starts =
-        [CHECKPOINT_FILE, FROZEN_FILE, "report.", "rejects", "damaged.", "resolved-mapping."];
-    starts.iter().any(|start| name.starts_with(start))
+    let starts = [CHECKPOINT_FILE, "report.", "rejects", "damaged.", "resolved-mapping."];
+    [FROZEN_FILE, FROZEN_STAGED_FILE].contains(&&*name)
+        || starts.iter().any(|start| name.starts_with(start))
 }
 
 /// The default directory of an import: the same command finds it again.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Job, Window, check::Prepared, findings::Checked, types};
+use super::{Job, changes::Changes, check::Prepared, findings::Checked, types};
 use crate::model::{
     Code, ElementCounts, FirstPlace, InputSummary, Kind, PlanSummary, ProblemSummary, Severity,
     Summary, Tally, TallyEntry, Timing,
@@ -68,10 +68,7 @@ pub fn summarise(command: &str, prepared: &Prepared, checked: &Checked) -> Summa
         inputs,
         rows: checked.rows,
         elements,
-        changes: prepared
-            .changes
-            .as_ref()
-            .and_then(|changes| changes.summary(plan, job.window == Window::default())),
+        changes: prepared.changes.as_ref().and_then(Changes::summary),
         bodies: checked.bodies.counts(),
         plan: PlanSummary {
             seconds_at_limit: seconds_at_limit(job, checked.bodies.users, checked.bodies.events),

@@ -18,6 +18,9 @@ use crate::sealed::{line_json, push_line};
 /// The name of the file in a run directory.
 pub const FROZEN_FILE: &str = "changes";
 
+/// Its name while it is being written.
+pub const FROZEN_STAGED_FILE: &str = "changes.tmp";
+
 /// What an import decided at its start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frozen {
@@ -29,6 +32,12 @@ pub struct Frozen {
     pub base: String,
     /// What was found.
     pub counts: Counts,
+    /// The state was moved last under another mapping, and no row was as it is known.
+    #[serde(default)]
+    pub mapping_changed: bool,
+    /// The run directory of an import that had been cut off: its ids were not relied on.
+    #[serde(default)]
+    pub cut_off: Option<String>,
     /// The first rows whose ids stand in other rows too, by file and row.
     pub repeated: Vec<(u32, u64)>,
 }
@@ -52,7 +61,7 @@ impl Frozen {
     /// The file can't be written.
     pub fn write(&self, dir: &Path, rows: &RowSet) -> Result<String, Error> {
         let path = dir.join(FROZEN_FILE);
-        let staged = dir.join("changes.tmp");
+        let staged = dir.join(FROZEN_STAGED_FILE);
         let write = || {
             let words = rows.words().map(|words| words.len() as u64).collect();
             let decided = std::borrow::Cow::Borrowed(self);
@@ -123,6 +132,8 @@ mod tests {
             state: "s".to_owned(),
             base: String::new(),
             counts: Counts { new: 3, ..Counts::default() },
+            mapping_changed: true,
+            cut_off: Some("runs/a".to_owned()),
             repeated: vec![(0, 70)],
         };
         let digest = frozen.write(dir.path(), &rows).expect("written");

@@ -27,7 +27,7 @@ pub use compare::{Compared, Counts, compare};
 pub use dir::{Moved, State, Verified, random_name};
 pub use error::Error;
 pub use fold::Fate;
-pub use frozen::{FROZEN_FILE, Frozen};
+pub use frozen::{FROZEN_FILE, FROZEN_STAGED_FILE, Frozen};
 pub use ids::Ids;
 pub use manifest::{Manifest, Purpose};
 pub use pending::{Pending, PendingWriter};

@@ -5,12 +5,18 @@
 //! - `s3`: the same from a server of S3, as partitioned Parquet
 //! - `model`: many small nights, held against a plain map of what the server accepted
 //! - `kills`: kill -9 at any moment; what comes after makes every user what the export says
+//! - `interleaved`: imports that get in each other's way; whatever looks unchanged is what the server holds
+//! - `answers`: answers that leave open what the server did, and refusals after them
+//! - `figures`: what plans, reports and `state stats` say where it is easily wrong
 //! - `ways`: devices, single records, inferred types, refused rows, pilots, stops
 //! - `runs`: the runs that nights leave, and their removal
 //! - `refusals`: states that are of something else, damaged, or in use
 #![cfg(unix)]
 
+mod answers;
 mod export;
+mod figures;
+mod interleaved;
 mod kills;
 mod model;
 #[path = "../common/moto.rs"]

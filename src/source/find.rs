@@ -57,7 +57,7 @@ pub struct Found {
     pub format: Option<Format>,
     /// Its size in bytes, as it lies there; 0 where it comes in.
     pub bytes: u64,
-    /// The columns that its place gives, see [`partitions`].
+    /// The columns that its place gives, as `partitions` tells.
     pub partitions: Partitions,
     /// The object, where it is none of this machine's files.
     pub remote: Option<Remote>,
@@ -132,7 +132,7 @@ pub struct Input {
     pub format: Format,
     /// The size in bytes of that file.
     pub bytes: u64,
-    /// The columns that its place gives, see [`partitions`].
+    /// The columns that its place gives, as `partitions` tells.
     pub partitions: Partitions,
 }
 

@@ -1,6 +1,6 @@
 //! Which rows are to be sent: those that are new or differ from what the server accepted last.
 
-use std::sync::Mutex;
+use std::{collections::HashMap, sync::Mutex};
 
 use rayon::{ThreadPool, prelude::*};
 use serde::{Deserialize, Serialize};
@@ -112,10 +112,10 @@ pub fn compare(
 ) -> Result<Compared, Error> {
     let repeated = Mutex::new(Vec::new());
     let part = |part: usize| {
-        let entries = spilled.part(part)?;
         let known = known.map_or(Ok(Vec::new()), |known| known.part(part))?;
-        let mut found = Part { rows, everything, counts: Counts::default(), repeated: Vec::new() };
-        found.join(&entries, &known);
+        let mut found = Part { everything, known: &known, ..Part::new(rows) };
+        let entries = spilled.part(part, |entries| found.fold(entries))?;
+        found.join(&entries);
         if let (false, Ok(mut first)) = (found.repeated.is_empty(), repeated.lock()) {
             first.append(&mut found.repeated);
             first.sort_unstable();
@@ -136,16 +136,61 @@ pub fn compare(
 struct Part<'a> {
     rows: &'a RowSet,
     everything: bool,
+    /// Sorted by id.
+    known: &'a [Record],
     counts: Counts,
     /// The first rows of repeated ids, in order.
     repeated: Vec<(u32, u64)>,
+    /// Rows of repeated ids that were folded, by id: how many, and how many are as is known.
+    folded: HashMap<u128, (u64, u64)>,
 }
 
-impl Part<'_> {
-    /// Both are sorted by id.
-    fn join(&mut self, entries: &[Entry], known: &[Record]) {
-        self.counts.known = known.len() as u64;
-        let mut known = known.iter().peekable();
+impl<'a> Part<'a> {
+    fn new(rows: &'a RowSet) -> Self {
+        Self {
+            rows,
+            everything: false,
+            known: &[],
+            counts: Counts::default(),
+            repeated: Vec::new(),
+            folded: HashMap::new(),
+        }
+    }
+
+    /// Of ids in several rows leaves the last one; the others are sent, whatever is known.
+    fn fold(&mut self, entries: &mut Vec<Entry>) {
+        let mut kept = 0;
+        let mut start = 0;
+        while let Some(first) = entries.get(start) {
+            let id = first.id;
+            let of_id = entries[start..].partition_point(|entry| entry.id == id);
+            let end = start + of_id;
+            let is_accepted = |entry: &Entry| entry.kind() == Kind::Accepted;
+            let accepted = start + entries[start..end].partition_point(is_accepted);
+            let last = accepted.saturating_sub(1).max(start);
+            if last > start {
+                let at = self.known.binary_search_by_key(&id, |record| record.0);
+                let known = at.ok().map(|at| self.known[at].1);
+                let (rows, same) = self.folded.entry(id).or_default();
+                for entry in &entries[start..last] {
+                    *rows += 1;
+                    *same += u64::from(known == Some(entry.row));
+                }
+                entries[start..last].iter().for_each(|entry| self.send_repeated(entry.place()));
+            }
+            entries.copy_within(last..end, kept);
+            kept += end - last;
+            start = end;
+        }
+        entries.truncate(kept);
+        // What says the same of an id says it once.
+        entries.dedup();
+    }
+
+    /// The entries are sorted by id.
+    fn join(&mut self, entries: &[Entry]) {
+        self.counts.known = self.known.len() as u64;
+        let mut known = self.known.iter().peekable();
         for of_id in entries.chunk_by(|one, next| one.id == next.id) {
             let id = of_id[0].id;
             while known.next_if(|record| record.0 < id).is_some() {
@@ -165,35 +210,111 @@ impl Part<'_> {
     }
 
     fn rows_of_id(&mut self, rows: &[Entry], known: Option<&Record>) {
-        let is_repeated = rows.len() > 1;
+        let Some(first) = rows.first() else { return };
+        let (folded, mut same) = self.folded.remove(&first.id).unwrap_or_default();
+        let all = folded + rows.len() as u64;
+        let is_repeated = all > 1;
         if is_repeated {
             self.counts.repeated_ids += 1;
-            self.counts.repeated_rows += rows.len() as u64;
+            self.counts.repeated_rows += all;
         }
         for entry in rows {
-            let (file, row) = entry.place();
+            let is_same = known.is_some_and(|known| known.1 == entry.row);
+            same += u64::from(is_same);
             // A row that another of the same id stands beside is sent, so that the last one holds.
-            let is_sent = match known {
-                None => {
-                    self.counts.new += 1;
-                    true
-                }
-                Some(known) if known.1 != entry.row => {
-                    self.counts.changed += 1;
-                    true
-                }
-                Some(_) => {
-                    self.counts.unchanged += 1;
-                    is_repeated || self.everything
-                }
-            };
-            if is_sent {
+            if is_repeated {
+                self.send_repeated(entry.place());
+            } else if !is_same || self.everything {
+                let (file, row) = entry.place();
                 self.rows.insert(file, row);
             }
-            if is_repeated {
-                let at = self.repeated.partition_point(|&seen| seen < (file, row));
-                self.repeated.insert(at, (file, row));
-                self.repeated.truncate(FIRST_POSITIONS_MAX);
+        }
+        match known {
+            None => self.counts.new += all,
+            Some(_) => {
+                self.counts.unchanged += same;
+                self.counts.changed += all - same;
+            }
+        }
+    }
+
+    fn send_repeated(&mut self, (file, row): (u32, u64)) {
+        self.rows.insert(file, row);
+        if self.repeated.len() == FIRST_POSITIONS_MAX
+            && self.repeated.last().is_some_and(|&last| last < (file, row))
+        {
+            return;
+        }
+        let at = self.repeated.partition_point(|&seen| seen < (file, row));
+        self.repeated.insert(at, (file, row));
+        self.repeated.truncate(FIRST_POSITIONS_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is found of some entries, folded after every so many.
+    fn found(
+        entries: &[Entry],
+        known: &[Record],
+        everything: bool,
+        every: usize,
+    ) -> (Counts, Vec<(u32, u64)>, Vec<u64>) {
+        let rows = RowSet::with_rows(&[1_000]);
+        let mut part = Part { known, everything, ..Part::new(&rows) };
+        let mut so_far: Vec<Entry> = Vec::new();
+        for chunk in entries.chunks(every) {
+            so_far.extend(chunk);
+            so_far.sort();
+            part.fold(&mut so_far);
+        }
+        part.join(&so_far);
+        let sent = (1..=1_000).filter(|&row| rows.contains(0, row)).collect();
+        (part.counts, part.repeated, sent)
+    }
+
+    #[test]
+    fn folded_on_the_way_rows_are_what_they_are() {
+        let mut rng = fastrand::Rng::with_seed(5);
+        for _ in 0..200 {
+            let ids = rng.u32(1..40);
+            let mut entries: Vec<Entry> = (1..=rng.u64(0..120))
+                .map(|row| {
+                    let (id, hash) = (u128::from(rng.u32(0..ids)), u128::from(rng.u8(0..3)));
+                    Entry::accepted(0, row, id, hash).expect("it fits")
+                })
+                .collect();
+            for _ in 0..rng.u32(0..5) {
+                entries.push(Entry::rejected(u128::from(rng.u32(0..ids))));
+                entries.push(Entry::unsure(u128::from(rng.u32(0..ids))));
+            }
+            let known: Vec<Record> = (0..u128::from(ids))
+                .filter(|_| rng.bool())
+                .map(|id| (id, u128::from(id as u8 % 3)))
+                .collect();
+            let everything = rng.u8(0..5) == 0;
+            let slow = found(&entries, &known, everything, usize::MAX);
+            // By the rules, one id after the other.
+            let of = |id: u128, kind: Kind| {
+                entries.iter().filter(move |entry| entry.id == id && entry.kind() == kind)
+            };
+            let mut sent = Vec::new();
+            for entry in entries.iter().filter(|entry| entry.kind() == Kind::Accepted) {
+                let known = known.iter().find(|record| record.0 == entry.id);
+                let known = known.filter(|_| of(entry.id, Kind::Unsure).count() == 0);
+                let is_same = known.is_some_and(|known| known.1 == entry.row);
+                if everything || !is_same || of(entry.id, Kind::Accepted).count() > 1 {
+                    sent.push(entry.place().1);
+                }
+            }
+            assert_eq!(slow.2, sent);
+            let all = entries.iter().filter(|entry| entry.kind() == Kind::Accepted).count() as u64;
+            let Counts { new, changed, unchanged, .. } = slow.0;
+            assert_eq!(new + changed + unchanged, all);
+            for every in [1, 2, 7, 50] {
+                assert_eq!(found(&entries, &known, everything, every), slow, "every {every}");
             }
         }
     }

@@ -22,6 +22,10 @@ const ENTRY_BYTES: usize = 40;
 /// Entries of a part that are written at once, 16 KB. All parts together keep 16 MB.
 const CHUNK_ENTRIES: usize = 409;
 
+/// Entries of a part that are in memory before those of one id are folded, 12 MB. A part of a hundred
+/// million different ids has fewer.
+const FOLD_ENTRIES: usize = 1 << 18;
+
 /// The part that an id belongs to.
 pub(super) fn part_of(id: u128) -> usize {
     (id >> (128 - PART_BITS)) as usize
@@ -107,14 +111,21 @@ pub struct Spilled {
 }
 
 impl Spilled {
-    /// The entries of a part, sorted by id and then by place.
+    /// The entries of a part, sorted by id and then by place. Where they are many, `fold` is handed
+    /// those so far, sorted, and may leave fewer of each id: one id can stand in any number of rows,
+    /// and all of them are in one part.
     ///
     /// # Errors
     /// The file can't be read.
-    pub(super) fn part(&self, part: usize) -> Result<Vec<Entry>, Error> {
+    pub(super) fn part(
+        &self,
+        part: usize,
+        mut fold: impl FnMut(&mut Vec<Entry>),
+    ) -> Result<Vec<Entry>, Error> {
         let Part { chunks, rest } = &self.parts[part];
-        let mut entries =
-            Vec::with_capacity(chunks.len() * CHUNK_ENTRIES + rest.len() / ENTRY_BYTES);
+        let all = chunks.len() * CHUNK_ENTRIES + rest.len() / ENTRY_BYTES;
+        let mut entries = Vec::with_capacity(all.min(FOLD_ENTRIES));
+        let mut fold_at = FOLD_ENTRIES;
         if let Some(file) = &self.file {
             // Copies from the system's memory, for the most part: one thread at a time will do.
             let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -124,6 +135,12 @@ impl Spilled {
                 file.seek(SeekFrom::Start(offset))
                     .and_then(|_| file.read_exact(&mut chunk))
                     .map_err(Error::io(&self.dir, "read a temporary file in"))?;
+                if entries.len() + CHUNK_ENTRIES > fold_at {
+                    entries.sort_unstable_by_key(|entry: &Entry| (entry.id, entry.at));
+                    fold(&mut entries);
+                    // Where there is little to fold, it is not tried over and over again.
+                    fold_at = FOLD_ENTRIES.max(2 * entries.len());
+                }
                 entries.extend(chunk.chunks_exact(ENTRY_BYTES).map(entry));
             }
         }
@@ -167,7 +184,7 @@ mod tests {
             assert_eq!(spill.file.is_some(), count > 10, "{count}");
             let spilled = spill.finish();
             let found: Vec<Entry> =
-                (0..PARTS).flat_map(|part| spilled.part(part).expect("read")).collect();
+                (0..PARTS).flat_map(|part| spilled.part(part, |_| ()).expect("read")).collect();
             expected.sort();
             assert!(found == expected, "{count}");
         }

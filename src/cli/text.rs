@@ -118,7 +118,7 @@ fn changes(changes: &ChangeSummary) -> Vec<String> {
         HumanCount(changes.new),
         HumanCount(changes.changed),
         HumanCount(changes.unchanged),
-        if changes.full { "sent all the same" } else { "skipped" }
+        changes.of_unchanged()
     )];
     if let Some(vanished @ 1..) = changes.vanished {
         lines.push(format!(

@@ -121,6 +121,17 @@ pub struct ChangeSummary {
     pub overtaken: bool,
 }
 
+impl ChangeSummary {
+    /// What becomes of unchanged rows, in words.
+    pub fn of_unchanged(&self) -> &'static str {
+        match (self.full, self.repeated_rows) {
+            (true, _) => "sent all the same",
+            (false, 0) => "skipped",
+            (false, _) => "skipped, but for repeated ids",
+        }
+    }
+}
+
 /// Accepted elements by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ElementCounts {

@@ -213,12 +213,14 @@ fn figures(summary: &Summary) -> Vec<String> {
 fn changes(changes: &ChangeSummary) -> String {
     let [new, changed, unchanged] =
         [changes.new, changes.changed, changes.unchanged].map(thousands);
-    let sent = if changes.full { "sent all the same" } else { "skipped" };
     let vanished = match changes.vanished {
         Some(vanished @ 1..) => format!("; {} known ids are not here", thousands(vanished)),
         _ => String::new(),
     };
-    format!("  changes   {new} new + {changed} changed + {unchanged} unchanged, {sent}{vanished}")
+    format!(
+        "  changes   {new} new + {changed} changed + {unchanged} unchanged, {}{vanished}",
+        changes.of_unchanged()
+    )
 }
 
 /// Lines of a screen that some lines take.

@@ -346,8 +346,12 @@ fn facts(summary: &Summary) -> Vec<Fact> {
 fn changes(changes: &ChangeSummary) -> Vec<[String; 3]> {
     let full = match changes.full_days {
         _ if changes.full => "sent all the same, since --full was given".to_owned(),
-        None => "not sent".to_owned(),
-        Some(days) => format!("not sent; every row was {} ago", counted(days, "day", "days")),
+        None | Some(0) => changes.of_unchanged().to_owned(),
+        Some(days) => format!(
+            "{}; all rows were sent {} ago",
+            changes.of_unchanged(),
+            counted(days, "day", "days")
+        ),
     };
     let unsure = match changes.cut_off {
         Some(_) => "sent; an import was cut off, and its rows count as new",

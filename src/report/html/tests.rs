@@ -273,7 +273,7 @@ fn what_changed_is_told_and_nothing_changed_is_good() {
             "<h2 id=\"changes-title\">What changed</h2>",
             "<td>New</td><td class=\"number\">66</td><td>sent; an import was cut off, and its rows count as new</td>",
             "<td>Changed</td><td class=\"number\">18,700</td><td>sent</td>",
-            "<td>Unchanged</td><td class=\"number\">1,000</td><td>not sent; every row was 41 days ago</td>",
+            "<td>Unchanged</td><td class=\"number\">1,000</td><td>skipped, but for repeated ids; all rows were sent 41 days ago</td>",
             "<td>Repeated</td><td class=\"number\">2</td><td>of 1 id that stand in several rows",
             "<td>Vanished</td><td class=\"number\">34</td>",
         ],

@@ -80,8 +80,14 @@ impl State {
     /// # Errors
     /// There is none, or it can't be used.
     pub fn peek(dir: &Path) -> Result<Self, Error> {
-        let manifest = Manifest::read(dir)?.ok_or_else(|| Error::Missing(dir.to_owned()))?;
-        Self::of(dir, manifest, None)
+        loop {
+            let manifest = Manifest::read(dir)?.ok_or_else(|| Error::Missing(dir.to_owned()))?;
+            let state = Self::of(dir, manifest.clone(), None);
+            // What was read together belongs together, unless an import moved the state on meanwhile.
+            if Manifest::read(dir)?.is_none_or(|now| now == manifest) {
+                return state;
+            }
+        }
     }
 
     /// The same for a check of rows: where there is no state, one that knows nothing.
@@ -367,4 +373,55 @@ fn stray(dir: &Path) -> Result<Option<PathBuf>, Error> {
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::model::RowPrint;
+
+    fn purpose() -> Purpose {
+        Purpose { destination: "there".to_owned(), kind: "users".to_owned() }
+    }
+
+    /// Writes a row down and moves on over it.
+    fn send(state: &mut State, run: &str, row: u128) {
+        let mut writer = state.begin(run, Path::new("runs/a")).expect("begun");
+        writer.rows(&[RowPrint { id: 7, row }]).expect("written");
+        writer.body(1);
+        state.publish(run, false, writer).expect("published");
+        let moved = Moved::default();
+        state.settle(run.to_owned(), |_, _| Fate::Delivered, &moved).expect("moved on");
+    }
+
+    /// Whoever looks finds either what was before or what is after, while a state moves on.
+    #[test]
+    fn a_state_can_be_looked_at_while_it_moves_on() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("state");
+        let mut state = State::open(&path, &purpose()).expect("opened");
+        send(&mut state, "first", 1);
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let look = || {
+                let mut looks = 0_u32;
+                while !is_over.load(Ordering::Relaxed) {
+                    let seen = State::peek(&path).expect("read");
+                    if looks % 64 == 0 {
+                        assert_eq!(seen.verify().expect("sound").ids, 1);
+                    }
+                    looks += 1;
+                }
+                looks
+            };
+            let looking = [scope.spawn(look), scope.spawn(look), scope.spawn(look)];
+            (2..100).for_each(|row| send(&mut state, &row.to_string(), row));
+            is_over.store(true, Ordering::Relaxed);
+            for looking in looking {
+                assert!(looking.join().expect("no failure") > 5);
+            }
+        });
+    }
 }

@@ -146,6 +146,8 @@ pub struct Pending {
     path: PathBuf,
     /// Which import it is of.
     pub header: Header,
+    /// Kept open: the import whose it is may remove it meanwhile.
+    file: File,
     /// Where the rows begin.
     start: u64,
     footer: Footer,
@@ -185,7 +187,7 @@ impl Pending {
         if footer.rows.checked_mul(RECORD_BYTES as u64) != Some(footer_start - start) {
             return Err(damaged());
         }
-        Ok(Some(Self { path: path.clone(), header, start, footer }))
+        Ok(Some(Self { path: path.clone(), header, file: file.into_inner(), start, footer }))
     }
 
     /// Rows in it.
@@ -208,7 +210,7 @@ impl Pending {
         mut each: impl FnMut(u64, u32, Record) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let io = Error::io(&self.path, "read");
-        let mut file = File::open(&self.path).map_err(&io)?;
+        let mut file = &self.file;
         file.seek(SeekFrom::Start(self.start)).map_err(&io)?;
         let mut hash = Xxh3Default::new();
         let bodies =

@@ -290,7 +290,7 @@ pub struct JobArgs {
     /// The most rejected rows with which the others are still sent, such as 100 or 5%
     #[arg(long, value_name = "N|N%", default_value = "100%", value_parser = parse_rejects, help_heading = "Limits")]
     pub max_rejects: RejectsMax,
-    /// Threads that read and check rows, at most 32; with more than one, packing has one of its own [default: all cores]
+    /// Threads that read, check and pack rows, at most 32 [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Limits")]
     pub threads: Option<u16>,
 

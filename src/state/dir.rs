@@ -409,7 +409,7 @@ mod tests {
                 let mut looks = 0_u32;
                 while !is_over.load(Ordering::Relaxed) {
                     let seen = State::peek(&path).expect("read");
-                    if looks % 64 == 0 {
+                    if looks.is_multiple_of(64) {
                         assert_eq!(seen.verify().expect("sound").ids, 1);
                     }
                     looks += 1;

@@ -4,7 +4,7 @@
 //! one is not sent before that is settled: so updates of a user arrive in the order of the file,
 //! retries and halves included. Bodies that share no user with those that wait pass them.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque, hash_map::Entry};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
@@ -218,8 +218,10 @@ impl Jobs {
         }
         let job = self.open.remove(&seq)?;
         for key in job.keys() {
-            if self.holders.get(&key) == Some(&seq) {
-                self.holders.remove(&key);
+            if let Entry::Occupied(holder) = self.holders.entry(key)
+                && *holder.get() == seq
+            {
+                holder.remove();
             }
         }
         self.open.values_mut().for_each(|other| other.behind.retain(|&before| before != seq));

@@ -328,6 +328,12 @@ pub fn objection(job: &Job, checked: &Checked, dir: &Path) -> Option<Error> {
         let report = dir.join(report::REPORT_FILE).display().to_string();
         return Some(Error::TooManyRejects { rejected, read, report });
     }
+    None
+}
+
+/// What keeps bodies that are cut for the first time from being sent at these rates. Those of an
+/// unfinished import are sent in halves instead: they can't be cut anew.
+pub fn rate_objection(job: &Job, checked: &Checked) -> Option<Error> {
     let bodies = &checked.bodies;
     for (flag, rate, largest) in [
         ("--users-per-minute", job.users, bodies.users_max),

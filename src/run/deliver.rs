@@ -72,6 +72,7 @@ pub fn deliver(
             rows_before,
             totals,
             announced_ms: 0,
+            said_too_large: false,
             pace: Pace::new(clock.now_ms(), rate.per_minute()),
         };
         let sent = send::run_blocking(&settings, bodies, &mut ledger, log, clock.clone(), stop);
@@ -151,6 +152,8 @@ struct JournalLedger<'a, 'b> {
     totals: &'a BodyTotals,
     /// The longest wait that the server asked for and that was announced as capped.
     announced_ms: u64,
+    /// That a body is too large for the account's limit was said.
+    said_too_large: bool,
     pace: Pace,
 }
 
@@ -184,6 +187,21 @@ impl send::Ledger for JournalLedger<'_, '_> {
                 "the server asked for a wait of {} s; at most {} s are waited before it is asked again",
                 asked_ms / 1000,
                 ASKED_MS_MAX / 1000
+            ));
+        }
+        if let Some((users, events)) = progress.too_large
+            && !self.said_too_large
+        {
+            self.said_too_large = true;
+            let (count, what, flag) = if users > 0 {
+                (users, "users", "--users-per-minute")
+            } else {
+                (events, "events", "--events-per-minute")
+            };
+            self.around.progress.say(&format!(
+                "the server refused a body of {count} {what} for its rate although nothing else was sent for a \
+                 minute, so such bodies go in halves; if the account allows fewer a minute than was given, \
+                 stop with Ctrl-C and go on with the right {flag}"
             ));
         }
         let left = (self.totals.users + self.totals.events).saturating_sub(rows);

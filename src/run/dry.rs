@@ -115,7 +115,8 @@ fn dry_run(
     summary.rows.pending = summary.rows.accepted;
     summary.timing = summary::timing(start, summary.rows.read);
     let page = Some(dir.write_report(&summary)?);
-    let end = match check::objection(job, &checked, dir.path()) {
+    let objection = check::objection(job, &checked, dir.path());
+    let end = match objection.or_else(|| check::rate_objection(job, &checked)) {
         Some(error) => End::Stopped(error),
         None => End::Complete,
     };

@@ -117,7 +117,7 @@ pub fn import(
     {
         return finish(checked, Some(journal), None, End::Already(code));
     }
-    if let Some(error) = objection(&prepared, delivery, &checked, &dir) {
+    if let Some(error) = objection(&prepared, delivery, &checked, &dir, resumed) {
         return finish(checked, earlier.as_ref(), None, End::Stopped(error));
     }
     let proposed = summarise(&checked, earlier.as_ref());
@@ -193,9 +193,13 @@ fn objection(
     delivery: &Delivery,
     checked: &Checked,
     dir: &RunDir,
+    resumed: bool,
 ) -> Option<Error> {
     let Prepared { job, plan, minorities, .. } = prepared;
     if let Some(error) = check::objection(job, checked, dir.path()) {
+        return Some(error);
+    }
+    if !resumed && let Some(error) = check::rate_objection(job, checked) {
         return Some(error);
     }
     if delivery.is_real && !job.accept_inferred && !minorities.is_empty() {

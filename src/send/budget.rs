@@ -163,6 +163,11 @@ impl Budget {
         self.eased_at_ms = now_ms;
     }
 
+    /// The largest body goes in halves from now on, so a lowered rate may be half of it.
+    pub fn lower_floors(&mut self) {
+        self.floors = self.floors.map(|floor| floor.div_ceil(2));
+    }
+
     /// The rates that hold now, users first.
     pub fn rates(&self, now_ms: u64) -> [Option<u64>; 2] {
         let steps = if self.is_eased(now_ms) { self.eased_steps.min(32) } else { 0 };

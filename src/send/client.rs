@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -90,6 +90,9 @@ impl Client {
             .map_err(|_| credential("the app id", "it holds control characters"))?;
         let headers = HeaderMap::from_iter([
             (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            // Without it a server may compress (RFC 9110, 12.5.3), and a success that can't be read
+            // is none: the body would be sent again and again.
+            (ACCEPT_ENCODING, HeaderValue::from_static("identity")),
             (reqwest::header::HeaderName::from_static("moe-appkey"), app_id),
         ]);
         // Whoever was first wins; any provider does.

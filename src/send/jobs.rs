@@ -37,8 +37,17 @@ pub(super) struct Job {
 #[derive(Clone, Debug)]
 struct Stretch {
     range: Range<u32>,
-    /// It comes from halving.
+    /// It comes from halving for [`Halving::Isolates`].
     is_half: bool,
+}
+
+/// Why a stretch is sent in halves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Halving {
+    /// Some row in it is refused.
+    Isolates,
+    /// It counts more than the limit allows in one window.
+    Fits,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,7 +260,7 @@ impl Jobs {
     }
 
     /// Sends the stretch in halves; `false` where it is a single element.
-    pub fn halve(&mut self, seq: u64) -> bool {
+    pub fn halve(&mut self, seq: u64, why: Halving) -> bool {
         let Some(job) = self.open.get_mut(&seq) else {
             return false;
         };
@@ -260,9 +269,10 @@ impl Jobs {
             return false;
         }
         let middle = start + (end - start) / 2;
+        let is_half = why == Halving::Isolates || job.is_half();
         job.stretches.pop_front();
-        job.stretches.push_front(Stretch { range: middle..end, is_half: true });
-        job.stretches.push_front(Stretch { range: start..middle, is_half: true });
+        job.stretches.push_front(Stretch { range: middle..end, is_half });
+        job.stretches.push_front(Stretch { range: start..middle, is_half });
         job.failures = 0;
         job.state = State::Due(0);
         true

@@ -202,6 +202,9 @@ pub struct SendProgress {
     pub events_per_minute: Option<u64>,
     /// What the next body waits for.
     pub waiting: Option<Waiting>,
+    /// Users and events of the first body that the server refused for its rate although nothing
+    /// else of this run was in its window; it went in halves.
+    pub too_large: Option<(u64, u64)>,
 }
 
 /// What the next body waits for; times are those of [`Clock::now_ms`].
@@ -301,10 +304,10 @@ pub enum Error {
         /// What the server said most often.
         words: String,
     },
-    /// A body that the budget never allows.
+    /// A row that the budget never allows.
     #[error(
-        "body {seq} holds {users} users and {events} events, more than a minute allows; raise \
-         --users-per-minute or --events-per-minute, or lower the cut counts"
+        "a row of body {seq} counts as {users} users and {events} events, more than a minute \
+         allows; raise --users-per-minute or --events-per-minute"
     )]
     OverRate {
         /// The body.

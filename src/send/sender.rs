@@ -20,7 +20,7 @@ use super::breaker::Breaker;
 use super::budget::{Budget, ChargeId, Refused};
 use super::clock::Clock;
 use super::health::Health;
-use super::jobs::Jobs;
+use super::jobs::{Halving, Jobs};
 use super::ratelog::RateLog;
 use super::verdict::Outcome;
 use settle::landed;
@@ -68,7 +68,7 @@ enum Choice {
     Send(u64, ChargeId),
     /// Nothing before the budget allows it.
     Budget(u64),
-    /// A body that the budget never allows.
+    /// A stretch that the budget never allows.
     Never {
         seq: u64,
         weight: (u64, u64),
@@ -97,6 +97,9 @@ pub(super) struct Sender<'a, L, T> {
     progress: SendProgress,
     /// Refusals so far, of bodies and of rows.
     refusals: u32,
+    /// When a request last ended otherwise than with a 429, or this run began: until then something
+    /// may have been counted by the server.
+    other_ms: u64,
     /// What was logged as waited for.
     logged: Option<Waiting>,
     /// When something may be possible that is not now.
@@ -117,6 +120,7 @@ impl<'a, L: Ledger, T: Transport> Sender<'a, L, T> {
         let connections = settings.connections();
         let mut budget = Budget::new(users, events, largest_users, largest_events);
         log.replay_into(&mut budget);
+        let other_ms = clock.now_ms();
         Self {
             ledger,
             clock,
@@ -136,6 +140,7 @@ impl<'a, L: Ledger, T: Transport> Sender<'a, L, T> {
             counts: RequestCounts::default(),
             progress: SendProgress::default(),
             refusals: 0,
+            other_ms,
             logged: None,
             wake_ms: None,
             work_closed: false,
@@ -218,6 +223,8 @@ impl<'a, L: Ledger, T: Transport> Sender<'a, L, T> {
                     self.progress.waiting = Some(Waiting::Budget { until_ms });
                     break;
                 }
+                // The rate was lowered since the bodies were cut: what is too large goes in halves.
+                Choice::Never { seq, .. } if self.jobs.halve(seq, Halving::Fits) => {}
                 Choice::Never { seq, weight: (users, events) } => {
                     self.end(Some(Error::OverRate { seq, users, events }));
                     break;

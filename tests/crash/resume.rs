@@ -268,6 +268,38 @@ fn other_kinds_bodies_and_accounts_are_refused_by_their_flags() {
     import.assert_goes_on(&[]);
 }
 
+/// A body of four users, of which a minute now allows three: the import goes on all the same, in
+/// halves.
+#[cfg(unix)]
+#[test]
+fn a_lower_rate_goes_on_in_halves() {
+    let home = Home::new();
+    let server = Server::start(&home, &["--users-per-minute", "unlimited"]);
+    home.write("users.csv", users_csv(11));
+    let import = |rate: &str| -> Vec<String> {
+        let fixed = ["import", "users.csv", "--endpoint", &server.url, "--app-id", "SANDBOX"];
+        let run = ["--run-dir", "run", "--yes", "--output", "json", "--progress", "off"];
+        let rate = ["--users-per-minute", rate];
+        [&fixed[..], &run, &rate].concat().into_iter().map(str::to_owned).collect()
+    };
+    for (rate, bodies, delivered) in [("7", 1, 7), ("3", 2, 9)] {
+        let run = home.spawn(&import(rate));
+        until("the next part came", || server.bodies().len() == bodies);
+        // What is answered is settled before it ends.
+        run.signal("INT");
+        assert_eq!(run.wait().report(130)["rows"]["delivered"], delivered);
+        // What is charged to the account is forgotten, or it would be waited for.
+        fs::remove_dir_all(home.path("state")).expect("the state directory");
+    }
+    let last = home.run(&import("unlimited")).report(0);
+    assert_eq!(
+        (&last["rows"]["delivered"], &last["requests"]["isolated"]),
+        (&11.into(), &0.into())
+    );
+    let expected = [1..=7, 8..=9, 10..=11].map(Vec::from_iter);
+    assert_eq!(server.bodies(), expected);
+}
+
 #[test]
 fn other_rates_go_on_and_leave_the_cut_counts() {
     const SEVEN: &[&str] = &["--users-per-minute", "7", "--max-body-bytes", "100000"];

@@ -143,6 +143,15 @@ fn a_503_backs_off_by_our_own_rule_whatever_it_names() {
     });
 }
 
+/// RFC 9110, 12.5.3: whoever asks for no coding may get any.
+#[test]
+fn answers_are_asked_for_as_they_are() {
+    let scene = Scene::with_users(3);
+    let server = Server::scripted([]);
+    scene.import(&server, &[]).assert_code(0);
+    assert_eq!(server.requests()[0].header("accept-encoding"), ["identity"]);
+}
+
 /// Headers of a 429, and the least that must be waited, in milliseconds.
 #[test]
 fn a_429_waits_for_the_larger_of_what_it_names() {

@@ -65,6 +65,16 @@ pub(super) fn retry(body: u64, failures: u32, outcome: &Outcome, pause: Duration
     tracing::warn!(body, failures, cause, pause_seconds, "no verdict on a body; it is sent again");
 }
 
+/// The server refused a body for its rate that had the window to itself.
+pub(super) fn too_large(body: u64, users: u64, events: u64) {
+    tracing::warn!(
+        body,
+        users,
+        events,
+        "refused for the rate though nothing else was sent for a minute; it is sent in halves"
+    );
+}
+
 /// The server refused a body, which is halved, or a row that stood alone. `before` counts the
 /// earlier ones.
 pub(super) fn refused(body: u64, elements: u32, refusal: &Refusal, before: u32) {
@@ -117,7 +127,13 @@ pub(super) fn waiting(waiting: Waiting, now_ms: u64) {
 /// What a request met, without any words of the server.
 fn cause(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Answered(answer) => format!("status {}", answer.status),
+        Outcome::Answered(answer) => match (answer.status, &answer.body) {
+            (status, AnswerBody::Cut) => {
+                format!("status {status}, and an answer that was cut short")
+            }
+            (status @ 200..=299, _) => format!("status {status} without the document of a success"),
+            (status, _) => format!("status {status}"),
+        },
         Outcome::NeverConnected(why) => format!("no connection: {why}"),
         Outcome::Untrusted(why) => format!("not trusted: {why}"),
         Outcome::Broken(why) => format!("broken connection: {why}"),

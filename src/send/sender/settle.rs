@@ -4,12 +4,21 @@ use std::time::Duration;
 
 use crate::model::{Settled, Settlement, Turn};
 use crate::send::breaker::Breaker;
-use crate::send::budget::ChargeId;
+use crate::send::budget::{ChargeId, HELD_MS};
+use crate::send::jobs::Halving;
 use crate::send::mask::masked;
 use crate::send::verdict::{Outcome, Refusal, Verdict, advice, judge};
 use crate::send::{Error, Ledger, Transport};
+use crate::wire::limits::{EVENTS_PER_MINUTE, USERS_PER_MINUTE};
 
 use super::{Flight, Landed, Sender, log};
+
+/// Users of a body that is small enough for any account: a tenth of the usual limit. It is not halved
+/// for the rate, or a busy account would have it sent row by row.
+const USERS_ANYWAY: u64 = USERS_PER_MINUTE / 10;
+
+/// The same for events.
+const EVENTS_ANYWAY: u64 = EVENTS_PER_MINUTE / 10;
 
 impl<L: Ledger, T: Transport> Sender<'_, L, T> {
     /// Judges every answer that is there. Nobody is told of it before the turn is durable; a crash
@@ -45,6 +54,9 @@ impl<L: Ledger, T: Transport> Sender<'_, L, T> {
         self.count(seq, &outcome);
         self.book(&flight, &outcome, at_ms);
         let mut verdict = judge(&outcome, self.clock.wall_ms());
+        if !matches!(verdict, Verdict::Wait { .. }) {
+            self.other_ms = at_ms;
+        }
         if !self.show_values && !matches!(verdict, Verdict::Delivered { .. } | Verdict::Wait { .. })
         {
             let body = self.jobs.get(seq)?.bytes();
@@ -63,7 +75,7 @@ impl<L: Ledger, T: Transport> Sender<'_, L, T> {
                 self.health.success();
                 log::refused(seq, range.end - range.start, &refusal, self.refusals);
                 self.refusals = self.refusals.saturating_add(1);
-                if self.jobs.halve(seq) {
+                if self.jobs.halve(seq, Halving::Isolates) {
                     Settled::NotTaken
                 } else {
                     self.refuse(seq, range.start, &refusal)?
@@ -71,7 +83,15 @@ impl<L: Ledger, T: Transport> Sender<'_, L, T> {
             }
             Verdict::Wait { asked_ms } => {
                 self.budget.ease(flight.sent_ms, at_ms);
-                let failures = self.jobs.fail(seq);
+                let mut failures = self.jobs.fail(seq);
+                if self.is_too_large(&flight, (users, events))
+                    && self.jobs.halve(seq, Halving::Fits)
+                {
+                    failures = 1;
+                    self.budget.lower_floors();
+                    log::too_large(seq, users, events);
+                    self.progress.too_large.get_or_insert((users, events));
+                }
                 let due_ms = self.health.asked(at_ms, asked_ms, failures, self.jitter.f64());
                 log::told_to_wait(seq, asked_ms, pause(at_ms, due_ms));
                 self.jobs.retry(seq, due_ms);
@@ -109,6 +129,14 @@ impl<L: Ledger, T: Transport> Sender<'_, L, T> {
         // That this try was not taken says nothing of an earlier one that went unanswered.
         let says_nothing = was_in_doubt && settled == Settled::NotTaken;
         (!says_nothing).then_some(Settlement { seq, range, elements, settled })
+    }
+
+    /// Whether a body that was refused for the rate had the account's window to itself, as far as
+    /// this run can tell: then it is more than the account has left, and may never pass whole.
+    fn is_too_large(&self, flight: &Flight, (users, events): (u64, u64)) -> bool {
+        self.flights.is_empty()
+            && flight.sent_ms >= self.other_ms + HELD_MS
+            && (users > USERS_ANYWAY || events > EVENTS_ANYWAY)
     }
 
     /// A row that stands alone and was refused.

@@ -254,6 +254,54 @@ async fn a_body_above_the_rate_is_refused_rather_than_waited_for() {
     assert_eq!(book.delivered.len(), 1);
 }
 
+/// A server that allows fewer users in a window than a body holds, whatever was said.
+#[tokio::test(start_paused = true)]
+async fn a_body_above_the_accounts_limit_goes_in_halves() {
+    const LIMIT: u64 = 400;
+    let rates = [Rate::PerMinute(10_000), Rate::Unlimited];
+    for rate in rates {
+        let clock = Clock::starting_at(START_MS);
+        let server = Server::limited(clock.clone(), 1, LIMIT);
+        let parts = vec![(1, 0, None); 1_531];
+        let bodies = [body(0, &parts), body(1, &parts[..20])];
+        let mut book = Book::default();
+        let settings = Settings { users: rate, largest_users: 1_531, ..settings() };
+        let work = book.pending(&bodies);
+        let finished = send(&settings, work, &mut book, RateLog::memory(), &server).await.unwrap();
+        assert_eq!((finished.ended, finished.delivered), (Ended::Complete, 1_551));
+        assert!(book.in_doubt.is_empty());
+        assert_eq!(finished.requests.isolated, 0, "no row is looked for");
+        server.with(|model| {
+            assert_eq!(model.times_taken.len(), 1_551);
+            assert!(model.times_taken.values().all(|&times| times == 1), "each once");
+            // 1,531, 766 and 383 users, which pass.
+            let taken: Vec<usize> = model
+                .heard
+                .iter()
+                .filter(|heard| heard.plan == Plan::Answer(200) && heard.first.0 == 0)
+                .map(|heard| heard.elements)
+                .collect();
+            assert_eq!(taken, [382, 383, 383, 383]);
+        });
+        // Four windows of 400, and one that is let go by before the halving.
+        assert!(clock.now_ms() - START_MS < 12 * 60_000, "{}", clock.now_ms() - START_MS);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lower_rate_on_resume_sends_what_was_cut_for_the_higher_one() {
+    let clock = Clock::starting_at(START_MS);
+    let server = Server::new(clock.clone(), 1, |_, _| (Plan::Answer(200), 10));
+    let bodies = [body(0, &vec![(1, 0, None); 1_531])];
+    let mut book = Book::default();
+    let settings = Settings { users: Rate::PerMinute(800), largest_users: 1_531, ..settings() };
+    let work = book.pending(&bodies);
+    let finished = send(&settings, work, &mut book, RateLog::memory(), &server).await.unwrap();
+    assert_eq!((finished.delivered, finished.requests.sent), (1_531, 2));
+    assert_eq!(finished.requests.isolated, 0);
+    assert_eq!(server.windows_over([Some(800), None]), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn unlimited_rates_write_no_log_and_wait_for_nothing() {
     let directory = tempfile::tempdir().unwrap();

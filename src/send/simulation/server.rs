@@ -76,6 +76,8 @@ pub(super) struct Model {
     pub times_taken: BTreeMap<At, u32>,
     /// How many times that was not told to the sender.
     pub times_untold: BTreeMap<At, u32>,
+    /// Users that may be taken in within 60 s.
+    limit: Option<u64>,
     under_way: BTreeSet<u64>,
     pub requests: u64,
     /// Users and events delivered and told, by time.
@@ -105,12 +107,21 @@ impl Server {
             taken: BTreeMap::new(),
             times_taken: BTreeMap::new(),
             times_untold: BTreeMap::new(),
+            limit: None,
             under_way: BTreeSet::new(),
             requests: 0,
             told: vec![],
             heard: vec![],
         };
         Self { model: Arc::new(Mutex::new(model)), clock }
+    }
+
+    /// One that takes in so many users in any 60 s, and refuses what is more without a word of
+    /// when to come back.
+    pub fn limited(clock: Clock, seed: u64, users: u64) -> Self {
+        let server = Self::new(clock, seed, |_, _| (Plan::Answer(200), 10));
+        server.with(|model| model.limit = Some(users));
+        server
     }
 
     pub fn with<R>(&self, work: impl FnOnce(&mut Model) -> R) -> R {
@@ -210,6 +221,13 @@ impl Model {
             let weight = weight(&elements);
             self.counted.push(Counted { sent_ms: now_ms, last_ms: now_ms + last_ms, weight });
         }
+        let users = weight(&elements)[0];
+        if self
+            .limit
+            .is_some_and(|limit| self.users_since(now_ms.saturating_sub(60_000)) + users > limit)
+        {
+            plan = Plan::Limit([None, None]);
+        }
         let at = |e: &Element| (e[0], e[1] as u32);
         let is_poisoned = elements.iter().any(|e| self.poison.contains(&at(e)));
         if is_poisoned && plan == Plan::Answer(200) {
@@ -239,6 +257,17 @@ impl Model {
         let server = server.clone();
         let under_way = UnderWay { server, keys, elements, heard, is_taken, is_told: false };
         (plan, wait_ms, under_way)
+    }
+}
+
+impl Model {
+    /// Users that were taken in after a time.
+    fn users_since(&self, ms: u64) -> u64 {
+        let heard = self.heard.iter().rev().take_while(|heard| heard.sent_ms > ms);
+        heard
+            .filter(|heard| heard.plan == Plan::Answer(200))
+            .map(|heard| heard.elements as u64)
+            .sum()
     }
 }
 

@@ -48,6 +48,9 @@ pub enum DateFormat {
     /// blank, `hh:mm[:ss[.f…]]`, and optionally `Z`, `±hh:mm` or `±hhmm`.
     #[default]
     Iso,
+    /// [`DateFormat::Iso`], and the zones as databases write them into an export: with a blank before
+    /// it or none, `Z`, `UTC`, `±hh:mm`, `±hhmm` or `±hh`. Of our own mapping files only.
+    Database,
     /// One of the formats of MoEngage's own mapping file.
     Fixed(DateOrder, TimeForm),
 }
@@ -98,7 +101,20 @@ const FORMS: [(TimeForm, &str); 6] = [
     (TimeForm::TFractionZone, "Thh:mm:ss.sTZD"),
 ];
 
+/// [`DateFormat::Database`] in our own mapping files.
+const DATABASE: &str = "database";
+
 impl DateFormat {
+    /// The format of that name in our own mapping files.
+    pub fn from_own_name(name: &str) -> Option<Self> {
+        if name == DATABASE { Some(Self::Database) } else { Self::from_name(name) }
+    }
+
+    /// Every format of our own mapping files.
+    pub fn own_names() -> impl Iterator<Item = String> {
+        Self::names().chain([DATABASE.to_owned()])
+    }
+
     /// Every format of MoEngage's mapping file, as it is written there.
     pub fn names() -> impl Iterator<Item = String> {
         ORDERS
@@ -118,7 +134,11 @@ impl DateFormat {
 
 impl fmt::Display for DateFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Fixed(order, form) = self else { return f.write_str("ISO 8601") };
+        let (order, form) = match self {
+            Self::Iso => return f.write_str("ISO 8601"),
+            Self::Database => return f.write_str(DATABASE),
+            Self::Fixed(order, form) => (order, form),
+        };
         let order = ORDERS.iter().find(|(o, _)| o == order).map_or("", |(_, text)| text);
         let form = FORMS.iter().find(|(t, _)| t == form).map_or("", |(_, text)| text);
         write!(f, "{order}{form}")
@@ -155,14 +175,15 @@ impl DateTime {
     /// time that it skips or has twice is no date-time.
     pub fn parse(text: &str, format: DateFormat, zone: Zone) -> Result<Self, DateError> {
         let mut scan = Scan(text.as_bytes());
-        let (order, form) = match format {
-            DateFormat::Iso => (DateOrder::YearDash, None),
-            DateFormat::Fixed(order, form) => (order, Some(form)),
+        let order = match format {
+            DateFormat::Iso | DateFormat::Database => DateOrder::YearDash,
+            DateFormat::Fixed(order, _) => order,
         };
         let date = scan.date(order).ok_or(DateError::Invalid)?;
-        let time = match form {
-            None => scan.iso_time(),
-            Some(form) => scan.fixed_time(form),
+        let time = match format {
+            DateFormat::Iso => scan.free_time(Zones::Iso),
+            DateFormat::Database => scan.free_time(Zones::Database),
+            DateFormat::Fixed(_, form) => scan.fixed_time(form),
         };
         let (time, offset_minutes) = time.ok_or(DateError::Invalid)?;
         if !scan.0.is_empty() {
@@ -321,11 +342,18 @@ impl Scan<'_> {
         Some(time)
     }
 
-    /// `Z`, `±hh:mm`, and where `bare` allows it `±hhmm`; in minutes east of UTC.
-    fn zone(&mut self, bare: bool) -> Option<i32> {
+    /// A zone, in minutes east of UTC.
+    fn zone(&mut self, zones: Zones) -> Option<i32> {
+        if zones == Zones::Database {
+            self.0 = self.0.strip_prefix(b" ").unwrap_or(self.0);
+        }
         let sign = match self.0.first()? {
             b'Z' => {
                 self.byte(b'Z')?;
+                return Some(0);
+            }
+            b'U' if zones == Zones::Database => {
+                self.0 = self.0.strip_prefix(b"UTC")?;
                 return Some(0);
             }
             b'+' => 1,
@@ -334,7 +362,10 @@ impl Scan<'_> {
         };
         self.0 = &self.0[1..];
         let hours = self.number(2).filter(|&hours| hours < 24)?;
-        if !bare || self.0.first() == Some(&b':') {
+        if zones == Zones::Database && self.0.is_empty() {
+            return Some(sign * (hours * 60) as i32);
+        }
+        if zones == Zones::Colon || self.0.first() == Some(&b':') {
             self.byte(b':')?;
         }
         let minutes = self.number(2).filter(|&minutes| minutes < 60)?;
@@ -342,14 +373,14 @@ impl Scan<'_> {
     }
 
     /// The time, and its offset in minutes where it names one.
-    fn iso_time(&mut self) -> Option<(Option<Time>, Option<i32>)> {
+    fn free_time(&mut self, zones: Zones) -> Option<(Option<Time>, Option<i32>)> {
         match self.0.first() {
             None => return Some((None, None)),
             Some(b'T' | b' ') => self.0 = &self.0[1..],
             Some(_) => return None,
         }
         let time = self.clock(Seconds::Optional)?;
-        let zone = if self.0.is_empty() { None } else { Some(self.zone(true)?) };
+        let zone = if self.0.is_empty() { None } else { Some(self.zone(zones)?) };
         Some((Some(time), zone))
     }
 
@@ -364,9 +395,20 @@ impl Scan<'_> {
         };
         self.byte(separator)?;
         let time = self.clock(seconds)?;
-        let zone = if zoned { Some(self.zone(false)?) } else { None };
+        let zone = if zoned { Some(self.zone(Zones::Colon)?) } else { None };
         Some((Some(time), zone))
     }
+}
+
+/// How a zone may be written: always `Z` and `±hh:mm`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Zones {
+    /// In no other way.
+    Colon,
+    /// `±hhmm`
+    Iso,
+    /// `±hhmm`, `±hh`, `UTC`, and a blank before it.
+    Database,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -406,6 +448,44 @@ mod tests {
             assert_eq!(written(text, DateFormat::Iso).as_deref(), Ok(expected), "{text}");
             assert!(is_iso(text), "{text}");
         }
+    }
+
+    #[test]
+    fn zones_as_databases_write_them() {
+        for (text, expected) in [
+            // PostgreSQL and Redshift, BigQuery and Athena, Snowflake, SQL Server.
+            ("2024-01-01 00:30:00+00", "2024-01-01T00:30:00Z"),
+            ("2024-01-01 00:30:00.25-08", "2024-01-01T08:30:00.250Z"),
+            ("2024-01-01 00:30:00 UTC", "2024-01-01T00:30:00Z"),
+            ("2024-01-01 00:30:00.123456 UTC", "2024-01-01T00:30:00.123Z"),
+            ("2024-01-01 00:30:00.000 -0800", "2024-01-01T08:30:00.000Z"),
+            ("2024-01-01 00:30:00.000 Z", "2024-01-01T00:30:00.000Z"),
+            ("2024-01-01 00:30:00.0000000 +05:30", "2023-12-31T19:00:00.000Z"),
+        ] {
+            assert_eq!(written(text, DateFormat::Database).as_deref(), Ok(expected), "{text}");
+            assert_eq!(written(text, DateFormat::Iso), Err(DateError::Invalid), "{text}");
+        }
+        for text in
+            ["2024-01-02", "2024-01-02T03:04", "2024-01-02 03:04:05Z", "2024-01-02 03:04-0100"]
+        {
+            assert_eq!(written(text, DateFormat::Database), written(text, DateFormat::Iso));
+            assert!(is_iso(text), "{text}");
+        }
+        for text in [
+            "2024-01-02T03:04+5",
+            "2024-01-02T03:04+053",
+            "2024-01-02T03:04  Z",
+            "2024-01-02T03:04 ",
+            "2024-01-02T03:04 UTC+1",
+            "2024-01-02T03:04 CET",
+            "2024-01-02T03:04+24",
+            "2024-01-02 UTC",
+            "2024-02-30 00:00:00+00",
+        ] {
+            assert_eq!(written(text, DateFormat::Database), Err(DateError::Invalid), "{text}");
+        }
+        assert_eq!(DateFormat::from_own_name("database"), Some(DateFormat::Database));
+        assert_eq!(DateFormat::from_name("database"), None, "MoEngage has no such format");
     }
 
     #[test]

@@ -12,10 +12,7 @@ mod resolved;
 
 use std::{collections::HashMap, ops::Range};
 
-use super::{
-    datetime::DateFormat,
-    plan::{PlanColumn, Target},
-};
+use super::plan::{PlanColumn, Target};
 use crate::model::Kind;
 
 pub use own::File;
@@ -102,12 +99,14 @@ pub enum Error {
         known: &'static str,
     },
     /// An unknown date format.
-    #[error("column `{column}` has the date format `{found}`; the formats are {}", DateFormat::names().collect::<Vec<_>>().join(", "))]
+    #[error("column `{column}` has the date format `{found}`; the formats are {known}")]
     Format {
         /// The source column.
         column: String,
         /// The format as written.
         found: String,
+        /// Those that there are.
+        known: String,
     },
     /// A source column twice.
     #[error("column `{0}` is mapped twice; keep one of the two entries")]

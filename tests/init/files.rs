@@ -69,6 +69,33 @@ fn moengages_own_mapping_gives_the_expected_bodies() {
     assert!(refused.stderr.contains("column `born` has the date format `to be decided"));
 }
 
+/// The mapping as it is proposed gives dates; MoEngage's own has no such format, and gives text.
+#[test]
+fn times_as_databases_export_them_are_proposed_with_their_format() {
+    let lab = Lab::new();
+    lab.write(
+        "in.csv",
+        "customer_id,seen\nc-1,2024-01-02 03:04:05.25+00\nc-2,2024-01-02 03:04:05-08\n\
+         c-3,2024-01-02 03:04:05 UTC\n",
+    );
+    let mapping = init(&lab, &["in.csv", "--format", "mapping"]);
+    assert!(mapping.contains(r#"seen = { type = "datetime", format = "database" }"#), "{mapping}");
+    assert!(!mapping.contains("no zone"), "every value names its zone: {mapping}");
+    lab.write("m.toml", mapping);
+    let (ran, bodies) = pack(&lab, &["in.csv", "--mapping", "m.toml"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let bodies = String::from_utf8(bodies).expect("UTF-8");
+    for sent in ["2024-01-02T03:04:05.250Z", "2024-01-02T11:04:05Z", "2024-01-02T03:04:05Z"] {
+        assert!(bodies.contains(&format!("\"seen\":\"{sent}\"")), "{sent}: {bodies}");
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&init(&lab, &["in.csv", "--format", "moengage"])).expect("JSON");
+    assert_eq!(
+        json["mapping"][1],
+        serde_json::json!({"column": "seen", "moe_attr": "seen", "type": "string", "is_skipped": false})
+    );
+}
+
 #[test]
 fn several_files_are_one_and_columns_that_one_lacks_are_optional() {
     let lab = Lab::new();

@@ -257,6 +257,35 @@ fn a_datetime_of_a_zone_fits_where_its_clock_shows_it_once() {
 }
 
 /// Each of MoEngage's 24 formats takes its own form, and no cell of another one.
+/// As PostgreSQL and Redshift, BigQuery and Athena, Snowflake, and SQL Server export them.
+#[test]
+fn a_datetime_of_a_database_may_have_its_zone() {
+    hold(
+        "{ type = \"datetime\", format = \"database\" }",
+        &[
+            ("2024-02-29", "\"2024-02-29\""),
+            ("2024-01-02T03:04", "\"2024-01-02T03:04:00Z\""),
+            ("2024-01-02 03:04:05Z", "\"2024-01-02T03:04:05Z\""),
+            ("2024-01-02 03:04:05+00", "\"2024-01-02T03:04:05Z\""),
+            ("2024-01-02 03:04:05.25-08", "\"2024-01-02T11:04:05.250Z\""),
+            ("2024-01-02 03:04:05 UTC", "\"2024-01-02T03:04:05Z\""),
+            ("2024-01-02 03:04:05.000 -0800", "\"2024-01-02T11:04:05.000Z\""),
+            ("2024-01-02 03:04:05.0000000 +05:30", "\"2024-01-01T21:34:05.000Z\""),
+        ],
+        &[(
+            ("2024-01-02 03:04:05.123456 UTC", "\"2024-01-02T03:04:05.123Z\""),
+            "datetime-precision",
+        )],
+        &[
+            ("2024-02-30 03:04:05+00", "type-datetime"),
+            ("2024-01-02 03:04:05 CET", "type-datetime"),
+            ("2024-01-02 03:04:05+0", "type-datetime"),
+            ("2024-01-02 UTC", "type-datetime"),
+            ("02/01/2024", "type-datetime"),
+        ],
+    );
+}
+
 #[test]
 fn a_datetime_of_a_format_has_that_form_alone() {
     const DATES: [(&str, &str); 4] = [

@@ -113,7 +113,10 @@ impl Encoder<'_> {
         };
         let number = Number::parse(digits).filter(Number::is_plain);
         // A format that was asked for leaves no room for another form.
-        let allowed = !matches!(column.value, ValueType::DateTime(DateFormat::Fixed(..)));
+        let allowed = !matches!(
+            column.value,
+            ValueType::DateTime(DateFormat::Database | DateFormat::Fixed(..))
+        );
         let seconds = digits.trim().parse::<f64>().unwrap_or(f64::NAN);
         let code = match number {
             Some(number) if allowed && (0.0..EPOCH_SECONDS_MAX).contains(&seconds) => {

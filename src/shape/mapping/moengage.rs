@@ -69,7 +69,10 @@ impl Entry {
                 None => DateFormat::Iso,
                 Some(name) => match DateFormat::from_name(&name) {
                     Some(format) => format,
-                    None => return Err(Error::Format { column, found: name }),
+                    None => {
+                        let known = DateFormat::names().collect::<Vec<_>>().join(", ");
+                        return Err(Error::Format { column, found: name, known });
+                    }
                 },
             }),
             // Beyond MoEngage's own four: what nested columns of typed files are.

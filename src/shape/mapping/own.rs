@@ -300,8 +300,11 @@ impl Entry {
             "bool" => ValueType::Bool,
             "datetime" => ValueType::DateTime(match &self.format {
                 None => DateFormat::Iso,
-                Some(name) => DateFormat::from_name(name)
-                    .ok_or_else(|| Error::Format { column: source.clone(), found: name.clone() })?,
+                Some(name) => DateFormat::from_own_name(name).ok_or_else(|| Error::Format {
+                    column: source.clone(),
+                    found: name.clone(),
+                    known: DateFormat::own_names().collect::<Vec<_>>().join(", "),
+                })?,
             }),
             "array" => ValueType::Array(match self.items.as_deref() {
                 None | Some("string") => Items::Text,

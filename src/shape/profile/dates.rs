@@ -52,6 +52,9 @@ pub struct Dates {
     /// Values of each reading, whatever the form.
     spans: [Span; READINGS.len()],
     iso_span: Span,
+    /// Values that [`DateFormat::Database`] reads: those of ISO 8601 too.
+    database: u64,
+    database_span: Span,
 }
 
 /// What a column's dates come to.
@@ -77,13 +80,17 @@ impl Dates {
         }
         self.alike += 1;
         if text.len() > 10 && !text.ends_with('Z') && !text.as_bytes()[10..].contains(&b'+') {
-            let has_offset = text.as_bytes()[10..].contains(&b'-');
+            let has_offset = text.as_bytes()[10..].contains(&b'-') || text.ends_with("UTC");
             self.zoneless += u64::from(!has_offset);
         }
         let mut written = Vec::with_capacity(24);
         if let Ok(date) = DateTime::parse(text, DateFormat::Iso, Zone::Utc) {
             self.iso += 1;
             widen(&mut self.iso_span, &date, &mut written);
+        }
+        if let Ok(date) = DateTime::parse(text, DateFormat::Database, Zone::Utc) {
+            self.database += 1;
+            widen(&mut self.database_span, &date, &mut written);
         }
         let Some(form) = form_of(text) else { return };
         for (at, reading) in READINGS.iter().enumerate() {
@@ -106,13 +113,15 @@ impl Dates {
     /// Takes in what was seen elsewhere.
     pub fn merge(&mut self, other: &Self) {
         self.iso += other.iso;
+        self.database += other.database;
         self.alike += other.alike;
         self.zoneless += other.zoneless;
         for (ours, theirs) in self.fits.iter_mut().flatten().zip(other.fits.iter().flatten()) {
             *ours += theirs;
         }
-        let ours = self.spans.iter_mut().chain([&mut self.iso_span]);
-        for (ours, theirs) in ours.zip(other.spans.iter().chain([&other.iso_span])) {
+        let ours = self.spans.iter_mut().chain([&mut self.iso_span, &mut self.database_span]);
+        let theirs = other.spans.iter().chain([&other.iso_span, &other.database_span]);
+        for (ours, theirs) in ours.zip(theirs) {
             for end in theirs.iter().flat_map(|(first, last)| [first, last]) {
                 widen_to(ours, end);
             }
@@ -126,6 +135,9 @@ impl Dates {
         }
         if self.iso == values {
             return Verdict::Proven(DateFormat::Iso, self.iso_span.clone());
+        }
+        if self.database == values {
+            return Verdict::Proven(DateFormat::Database, self.database_span.clone());
         }
         let all = |reading: Reading| {
             let at = READINGS.iter().position(|&other| other == reading)?;
@@ -160,7 +172,7 @@ impl Dates {
 
     /// Bytes on the heap, about.
     pub fn memory_bytes(&self) -> u64 {
-        let spans = self.spans.iter().chain([&self.iso_span]).flatten();
+        let spans = self.spans.iter().chain([&self.iso_span, &self.database_span]).flatten();
         spans.map(|(first, last)| (first.capacity() + last.capacity()) as u64).sum()
     }
 }
@@ -278,6 +290,13 @@ mod tests {
                 Verdict::Proven(
                     format("YYYY/MM/DDThh:mm:ssTZD"),
                     span("2024-02-03T10:11:12", "2024-02-03T10:11:12"),
+                ),
+            ),
+            (
+                &["2024-01-02 03:04:05 UTC", "2024-01-02T03:04:05.5+01"],
+                Verdict::Proven(
+                    DateFormat::Database,
+                    span("2024-01-02T02:04:05.500", "2024-01-02T03:04:05"),
                 ),
             ),
             (&["13/02/2024", "soon"], Verdict::None),

@@ -33,6 +33,8 @@ pub fn to_json(proposal: &Proposal, profile: &Profile) -> String {
                 format = stats.dates.moengage_iso(stats.values).map(|format| format.to_string());
                 "datetime"
             }
+            // MoEngage's own mapping has no format for these; as text they are kept as they are.
+            ValueType::DateTime(DateFormat::Database) => "string",
             ValueType::DateTime(fixed) => {
                 format = Some(fixed.to_string());
                 "datetime"

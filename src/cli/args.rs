@@ -262,7 +262,7 @@ pub struct JobArgs {
     /// What a value of the wrong type does: reject the row, or leave out the attribute
     #[arg(long, value_enum, default_value = "reject", help_heading = "Rules")]
     pub on_type_error: OnTypeError,
-    /// Reject ids that are disallowed but for blanks and case
+    /// Reject ids that are disallowed but for blanks and case, or written as floats (123.0, 1E+10)
     #[arg(long, help_heading = "Rules")]
     pub strict_ids: bool,
     /// Warnings become rejections

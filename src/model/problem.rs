@@ -106,6 +106,9 @@ codes! {
     /// A customer_id that is all but disallowed.
     IdLookalike = "id-lookalike", Warning,
         "trimmed and in lower case the customer_id is a disallowed value, most likely an export accident; --strict-ids rejects such rows";
+    /// A customer_id that a spreadsheet or a data frame has made a number of.
+    IdAsFloat = "id-as-float", Warning,
+        "the customer_id is a number as spreadsheets and data frames write one (123.0, 1.23E+10), which is another id than 123, and several may have become one; export the column as text; --strict-ids rejects such rows";
     /// A number with a point or an exponent as an id.
     IdNotWhole = "id-not-whole", Reject,
         "the id is a number with a point or an exponent, whose text is not the id (7 would be sent as 7.0); write it as a whole number or a string";

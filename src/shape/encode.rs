@@ -433,7 +433,8 @@ impl<'p> Encoder<'p> {
 
     fn problem(&mut self, code: Code, column: Option<usize>, detail: impl FnOnce() -> String) {
         let rules = &self.plan.rules;
-        let strict = rules.strict || (rules.strict_ids && code == Code::IdLookalike);
+        let strict = rules.strict
+            || (rules.strict_ids && matches!(code, Code::IdLookalike | Code::IdAsFloat));
         let severity = if strict { Severity::Reject } else { code.severity() };
         let detail = match detail() {
             text if text.is_empty() => None,

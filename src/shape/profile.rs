@@ -270,7 +270,7 @@ impl Column {
         self.distinct.add(xxh3_64(text.as_bytes()));
         if !ids::is_plainly_allowed(text.as_bytes()) {
             match ids::judge(text) {
-                IdVerdict::Allowed => {}
+                IdVerdict::Allowed | IdVerdict::Float => {}
                 IdVerdict::Lookalike => self.lookalikes += 1,
                 IdVerdict::Missing | IdVerdict::TooShort | IdVerdict::Disallowed => {
                     self.disallowed += 1;

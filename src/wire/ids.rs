@@ -46,6 +46,9 @@ pub enum IdVerdict {
     Allowed,
     /// The API takes it, but trimmed and in lower case it is a disallowed value.
     Lookalike,
+    /// The API takes it, but it is a number as spreadsheets and data frames write one: `123.0`,
+    /// `1.23E+10`.
+    Float,
     /// Empty.
     Missing,
     /// One Unicode scalar value; the API wants more than one.
@@ -58,6 +61,7 @@ pub enum IdVerdict {
 pub fn is_plainly_allowed(id: &[u8]) -> bool {
     // Nothing to trim, and no disallowed value has this length.
     !has_disallowed_length(id.len())
+        && !may_be_float(id)
         && id.first().is_some_and(u8::is_ascii_graphic)
         && id.last().is_some_and(u8::is_ascii_graphic)
 }
@@ -65,6 +69,37 @@ pub fn is_plainly_allowed(id: &[u8]) -> bool {
 /// Whether so many bytes could be a disallowed value, or a single character.
 fn has_disallowed_length(bytes: usize) -> bool {
     bytes <= 4 || bytes <= DISALLOWED_BYTES_MAX && DISALLOWED_LENGTHS >> bytes & 1 == 1
+}
+
+/// Whether the end of an id could be that of [`IdVerdict::Float`], at a glance.
+fn may_be_float(id: &[u8]) -> bool {
+    let end = |at: usize| id.len().checked_sub(at).map_or(0, |at| id[at]);
+    id.first().is_some_and(u8::is_ascii_digit)
+        && id.last().is_some_and(u8::is_ascii_digit)
+        && (end(2) == b'.' || end(3) == b'.' || matches!(end(4), b'E' | b'e'))
+}
+
+/// Whether an id is [`IdVerdict::Float`]: digits with one or two zeros behind a point, or with an
+/// exponent of a sign and two digits. What could be a version or a code (`1.5`, `12E34`) is not.
+fn is_float(id: &str) -> bool {
+    let are_digits =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (number, exponent) = match id.split_once(['E', 'e']) {
+        Some((number, exponent)) => (number, Some(exponent)),
+        None => (id, None),
+    };
+    let (whole, fraction) = match number.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (number, None),
+    };
+    are_digits(whole)
+        && match exponent {
+            Some(exponent) => {
+                let exponent = exponent.strip_prefix(['+', '-']).unwrap_or_default();
+                exponent.len() == 2 && are_digits(exponent) && fraction.is_none_or(are_digits)
+            }
+            None => matches!(fraction, Some("0" | "00")),
+        }
 }
 
 /// Judges a customer_id by the letter of the rule.
@@ -84,6 +119,9 @@ pub fn judge(id: &str) -> IdVerdict {
         if DISALLOWED.iter().any(|bad| bad.eq_ignore_ascii_case(core)) {
             return IdVerdict::Lookalike;
         }
+    }
+    if may_be_float(id.as_bytes()) && is_float(id) {
+        return IdVerdict::Float;
     }
     IdVerdict::Allowed
 }
@@ -129,6 +167,35 @@ mod tests {
             }
         }
         assert!(is_plainly_allowed(b"cus_b266f10300000000") && is_plainly_allowed(b"98765432"));
+    }
+
+    #[test]
+    fn numbers_of_spreadsheets_and_data_frames_are_told_apart() {
+        for id in ["123.0", "7.0", "00123.00", "1.23E+10", "1E+05", "1.5e-07", "123456789012.0"] {
+            assert_eq!(judge(id), IdVerdict::Float, "{id:?}");
+            assert!(!is_plainly_allowed(id.as_bytes()), "{id:?}");
+        }
+        for id in [
+            "1.5",
+            "10.20",
+            "1.2.0",
+            "v1.0",
+            "12E34",
+            "1E+5",
+            "E+10",
+            "1.E",
+            "12e345",
+            "1.000",
+            ".0",
+            "1.23E+1x",
+            "-7.0",
+            "cus.0",
+            "1..0",
+            "10",
+            "123456.a0",
+        ] {
+            assert_eq!(judge(id), IdVerdict::Allowed, "{id:?}");
+        }
     }
 
     #[test]

@@ -235,6 +235,26 @@ pub fn expect(tables: &[Table], mapping: Option<&[Column]>, rules: &Rules) -> Ex
     expected
 }
 
+/// `123.0` and `1.23E+10`, as spreadsheets and data frames write whole numbers.
+fn is_float(id: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    let parts: Vec<&str> = id.split(['E', 'e']).collect();
+    match parts[..] {
+        [number] => ["", "0"]
+            .iter()
+            .any(|more| number.strip_suffix(&format!(".0{more}")).is_some_and(digits)),
+        [number, exponent] => {
+            let number = number.split('.').collect::<Vec<_>>();
+            number.len() <= 2
+                && number.iter().all(|part| digits(part))
+                && exponent.len() == 3
+                && ["+", "-"].contains(&&exponent[..1])
+                && digits(&exponent[1..])
+        }
+        _ => false,
+    }
+}
+
 fn element(values: &[(&Column, Cell)], state: &mut Row1<'_>) -> Json {
     let rules = state.rules;
     let field = |name: &str| {
@@ -254,6 +274,9 @@ fn element(values: &[(&Column, Cell)], state: &mut Row1<'_>) -> Json {
     } else if DISALLOWED.contains(&id.trim().to_lowercase().as_str()) {
         let reject = rules.strict || rules.strict_ids;
         state.problems.push(("id-lookalike", reject, Some(id_column.source.clone())));
+    } else if is_float(&id) {
+        let reject = rules.strict || rules.strict_ids;
+        state.problems.push(("id-as-float", reject, Some(id_column.source.clone())));
     }
     let mut attributes = BTreeMap::new();
     for (column, cell) in values {

@@ -71,6 +71,7 @@ impl Encoder<'_> {
         let code = match ids::judge(id) {
             IdVerdict::Allowed => None,
             IdVerdict::Lookalike => Some(Code::IdLookalike),
+            IdVerdict::Float => Some(Code::IdAsFloat),
             IdVerdict::Missing => Some(Code::IdMissing),
             IdVerdict::TooShort => Some(Code::IdTooShort),
             IdVerdict::Disallowed => Some(Code::IdDisallowed),

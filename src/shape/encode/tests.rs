@@ -193,6 +193,17 @@ fn ids_by_the_letter_and_lookalikes_on_request() {
 }
 
 #[test]
+fn ids_that_became_numbers_are_told() {
+    let records: &[&[&str]] = &[&["123.0"], &["1.23E+10"], &["123"], &["1.5"]];
+    let (elements, rejects) = shaped(Kind::Users, vec![id()], Rules::default(), records);
+    assert_eq!((elements.len(), rejects.len()), (4, 0), "they are sent");
+    let strict = Rules { strict_ids: true, ..Rules::default() };
+    let (elements, rejects) = shaped(Kind::Users, vec![id()], strict, records);
+    assert_eq!(elements.len(), 2);
+    assert_eq!(rejects, [(0, vec!["id-as-float"]), (1, vec!["id-as-float"])]);
+}
+
+#[test]
 fn every_mistake_of_a_row_is_named_and_its_bytes_are_gone() {
     let columns = vec![
         id(),

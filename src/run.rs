@@ -88,7 +88,7 @@ pub use import::{Proposal, import};
 pub use init::{Described, Form, Init, init};
 pub use mapped::MappingFile;
 pub use pipeline::Window;
-pub use rundir::{checked_dir, import_dir, init_dir, newest_dir, sandbox_dir};
+pub use rundir::{checked_dir, import_dir, init_dir, newest_dir, sandbox_dir, sandbox_state_dir};
 pub use runs::{FoundRun, Pruned, Standing, find_runs, prune_runs};
 
 /// What to check and how, as resolved from the flags.

@@ -126,8 +126,7 @@ fn delivery(args: &ImportArgs, job: &mut Job) -> Result<(Delivery, Option<Sandbo
         if let Some(only) = &mut job.only_changed
             && only.state.as_os_str().is_empty()
         {
-            // It knows nobody, each time.
-            only.state = job.run_dir.join("state");
+            only.state = run::sandbox_state_dir(&job.run_dir);
         }
         let delivery = Delivery {
             endpoint: sandbox.url(),

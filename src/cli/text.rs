@@ -126,6 +126,7 @@ fn changes(changes: &ChangeSummary) -> Vec<String> {
             HumanCount(vanished)
         ));
     }
+    lines.extend(changes.of_new_destination().map(|words| format!("  sandbox   {words}")));
     if changes.mapping_changed {
         lines.push(
             "  mapping   is another than the last time, so every row counts as changed".to_owned(),

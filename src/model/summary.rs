@@ -119,6 +119,9 @@ pub struct ChangeSummary {
     pub cut_off: Option<String>,
     /// Another import moved the state on since this one decided what to send.
     pub overtaken: bool,
+    /// Ids were known, and the destination is an emulator that is a new one for each import: it has
+    /// none of them.
+    pub destination_is_new: bool,
 }
 
 impl ChangeSummary {
@@ -129,6 +132,13 @@ impl ChangeSummary {
             (false, 0) => "skipped",
             (false, _) => "skipped, but for repeated ids",
         }
+    }
+
+    /// That what is known is not there, in words; `None` where it may be.
+    pub fn of_new_destination(&self) -> Option<&'static str> {
+        let words = "an emulator of --sandbox begins empty with each import, and has no row that is \
+                     left out as unchanged; `moebulk sandbox` runs one that stays, for --endpoint";
+        (self.destination_is_new && !self.full).then_some(words)
     }
 }
 

@@ -182,7 +182,10 @@ fn figures(summary: &Summary) -> Vec<String> {
             "            {accepted} accepted = {delivered} delivered + {failed} failed + {pending} pending"
         ),
     ];
-    lines.extend(summary.changes.as_ref().map(changes));
+    if let Some(found) = &summary.changes {
+        lines.push(changes(found));
+        lines.extend(found.of_new_destination().map(|words| format!("  sandbox   {words}")));
+    }
     if bodies.count > 0 {
         let [count, bytes, largest] = [bodies.count, bodies.bytes, bodies.bytes_max].map(thousands);
         let fill = bodies.fill_mean * 100.0;

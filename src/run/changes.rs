@@ -19,7 +19,7 @@ use rayon::ThreadPool;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
-    Error, Job, Window,
+    Error, Job, SANDBOX, Window,
     check::Prepared,
     findings::{BodyTotals, Checked},
 };
@@ -336,6 +336,7 @@ impl Changes {
             full_days: manifest.full.map(|at| now.saturating_sub(at) / SECONDS_PER_DAY),
             cut_off: frozen.cut_off.clone(),
             overtaken: self.overtaken,
+            destination_is_new: counts.known > 0 && manifest.purpose.destination == SANDBOX,
         }
     }
 

@@ -23,6 +23,9 @@ pub(super) const SANDBOX_SUFFIX: &str = "-sandbox";
 /// Where a run directory keeps the runs that another replaced.
 pub(super) const DONE: &str = "done";
 
+/// Where a run directory keeps the state of an emulator of its own.
+pub(super) const STATE_DIR: &str = "state";
+
 /// A run directory that this process holds.
 #[derive(Debug)]
 pub struct RunDir {
@@ -164,6 +167,13 @@ pub fn import_dir(job: &Job, destination: &str) -> PathBuf {
 pub fn sandbox_dir(job: &Job) -> PathBuf {
     let dir = named(job, Some("sandbox"), SANDBOX_SUFFIX);
     unused(&dir, &utc_stamp())
+}
+
+/// Where an import into an emulator of its own remembers what that has, below its run directory: like
+/// the emulator it knows nobody at the start, whatever an earlier run left there.
+pub fn sandbox_state_dir(run_dir: &Path) -> PathBuf {
+    let dir = run_dir.join(STATE_DIR);
+    if dir.exists() { unused(&dir, &utc_stamp()) } else { dir }
 }
 
 /// The default directory of `validate` and `pack`: never beside a checkpoint.

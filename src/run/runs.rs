@@ -8,13 +8,14 @@ use std::{
 
 use super::{
     Error,
-    rundir::{DONE, SANDBOX_SUFFIX, entries, is_ours, output},
+    rundir::{DONE, SANDBOX_SUFFIX, STATE_DIR, entries, is_ours, output},
+    spool::SPOOL_DIR,
 };
 use crate::journal::{self, CHECKPOINT_FILE, Journal, RunLock, Snapshot};
 use crate::report::REPORT_FILE;
 
 /// Directories of ours within that of a run.
-const WITHIN: [&str; 2] = ["state", "spool"];
+const WITHIN: [&str; 2] = [STATE_DIR, SPOOL_DIR];
 
 /// One run, as its directory tells.
 #[derive(Debug)]

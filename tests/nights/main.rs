@@ -10,6 +10,7 @@
 //! - `figures`: what plans, reports and `state stats` say where it is easily wrong
 //! - `ways`: devices, single records, inferred types, refused rows, pilots, stops
 //! - `runs`: the runs that nights leave, and their removal
+//! - `sandbox`: emulators that are gone with their import
 //! - `refusals`: states that are of something else, damaged, or in use
 #![cfg(unix)]
 
@@ -27,6 +28,7 @@ mod s3;
 #[path = "../inputs/server.rs"]
 #[expect(dead_code, reason = "made for another test, of which this one needs a part")]
 mod s3_server;
+mod sandbox;
 #[path = "../crash/support.rs"]
 #[expect(dead_code, reason = "made for another test, of which this one needs a part")]
 mod support;

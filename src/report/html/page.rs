@@ -375,6 +375,9 @@ fn changes(changes: &ChangeSummary) -> Vec<[String; 3]> {
         let words = "known ids that are not in these files; nothing is deleted at the server";
         rows.push(["Vanished".to_owned(), thousands(vanished), words.to_owned()]);
     }
+    if let Some(words) = changes.of_new_destination() {
+        rows.push(["Known".to_owned(), thousands(changes.known), words.to_owned()]);
+    }
     rows
 }
 

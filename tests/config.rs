@@ -188,6 +188,76 @@ fn the_schema_names_every_setting_and_every_setting_is_a_flag() {
     assert!(!schema.to_string().contains("api_key\""), "the key is no setting");
 }
 
+/// The settings of the schema that are true or false, with their tables.
+fn switches(lab: &Lab) -> Vec<(String, String)> {
+    let schema: Value =
+        serde_json::from_slice(&lab.run(&["config", "schema"]).stdout).expect("JSON");
+    let tables = schema["properties"].as_object().expect("tables").iter();
+    let mut found = Vec::new();
+    for (table, properties) in tables.filter(|(table, _)| *table != "mapping") {
+        let reference = properties["$ref"].as_str().expect(table);
+        let name = reference.rsplit('/').next().expect("a name");
+        let properties = schema["$defs"][name]["properties"].as_object().expect(name);
+        let is_switch = |of: &&Value| of["type"].as_array().is_some_and(|of| of[0] == "boolean");
+        let names = properties.iter().filter(|(_, property)| is_switch(property));
+        found.extend(names.map(|(name, _)| (table.clone(), name.clone())));
+    }
+    assert_eq!(found.len(), 9, "{found:?}");
+    found
+}
+
+#[test]
+fn every_switch_of_a_file_is_turned_off_by_its_flag() {
+    let lab = Lab::new();
+    for (table, name) in switches(&lab) {
+        let flag = format!("--{}", name.replace('_', "-"));
+        let [on, off] = ["true", "false"].map(|value| format!("{flag}={value}"));
+        let found = |flags: &[&str]| setting(&shown(&lab, &[], flags), &table, &name);
+        lab.write("moebulk.toml", "");
+        assert_eq!(found(&[]), pair("false", "default"), "{name}");
+        assert_eq!(found(&[&flag]), pair("true", "flag"), "{name}");
+        lab.write("moebulk.toml", format!("[{table}]\n{name} = true\n"));
+        assert_eq!(found(&[]), pair("true", "file"), "{name}");
+        assert_eq!(found(&[&off]), pair("false", "flag"), "{name}");
+        assert_eq!(found(&[&flag, &off]), pair("false", "flag"), "{name}");
+        assert_eq!(found(&[&off, &on]), pair("true", "flag"), "{name}");
+        lab.write("moebulk.toml", format!("[{table}]\n{name} = false\n"));
+        assert_eq!(found(&[]), pair("false", "file"), "{name}");
+        assert_eq!(found(&[&flag]), pair("true", "flag"), "{name}");
+        let refused = lab.run(&["import", &format!("{flag}=maybe")]);
+        assert_eq!(refused.code, 2, "{name}");
+        let said = "[possible values: true, false]";
+        assert!(refused.stderr.contains(said), "{name}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn what_is_turned_off_does_nothing() {
+    let lab = Lab::new();
+    lab.write("users.csv", "customer_id,score\na1,7\na1,7\n");
+    let settings = "[changes]\nonly_changed = true\nstate = 'nights'\n[csv]\nno_header = true\n\
+                    [mapping]\nkind = 'users'\nupdate_existing_only = true\n\
+                    [mapping.columns]\ncustomer_id = { to = 'customer_id' }\n";
+    lab.write("moebulk.toml", settings);
+    // A flag that takes no value leaves what follows it to be an input.
+    let off = ["--no-header=false", "--only-changed=false", "--update-existing-only=false"];
+    let packed = |flags: &[&str]| {
+        let pack = ["pack", "--strict-ids", "users.csv", "--out", "bodies"];
+        let report = lab.report(0, &[pack.as_slice(), flags].concat());
+        (report, String::from_utf8(lab.read("bodies")).expect("UTF-8"))
+    };
+    let (report, bodies) = packed(&off);
+    assert_eq!(report["changes"], Value::Null);
+    assert_eq!(report["rows"]["accepted"], 2);
+    assert!(!bodies.contains("update_existing_only"), "{bodies}");
+    let (report, bodies) = packed(&off[..1]);
+    assert_eq!(report["changes"]["new"], 2);
+    assert_eq!(bodies.matches(r#""update_existing_only":true"#).count(), 2, "{bodies}");
+    let refused = lab.run(&["validate", "users.csv", off[1], off[0], "--state", "other"]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains("--state says nothing without"), "{}", refused.stderr);
+}
+
 /// An import that was stopped goes on by its directory alone, with everything that was said before.
 #[test]
 fn a_resume_takes_for_given_what_the_checkpoint_holds() {

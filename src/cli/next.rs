@@ -50,6 +50,8 @@ fn flags(typed: &Held, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         let flag = format!("--{}", name.replace('_', "-"));
         match values.as_slice() {
             [value] if value == "true" => words.push(flag),
+            // A switch takes its value no other way, and any other flag takes it this way too.
+            [value] if value == "false" => words.push(format!("{flag}={value}")),
             values => {
                 for value in values {
                     words.extend([flag.clone(), quoted(value)]);
@@ -92,12 +94,13 @@ mod tests {
             ("inputs", "my users.csv"),
             ("mapping", "m.toml"),
             ("strict", "true"),
+            ("strict_ids", "false"),
             ("delimiter", ";"),
             ("output", "json"),
         ]);
         assert_eq!(
             import(&inputs, &[], &flags, false),
-            "moebulk import 'my users.csv' --delimiter ';' --mapping m.toml --strict --sandbox"
+            "moebulk import 'my users.csv' --delimiter ';' --mapping m.toml --strict --strict-ids=false --sandbox"
         );
         let to = typed(&[
             ("data_center", "01"),

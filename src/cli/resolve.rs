@@ -72,8 +72,9 @@ pub fn quiet_job(args: JobArgs) -> Result<Job, Error> {
             "--empty unset is for users alone; events and devices have no values to remove".into(),
         ));
     }
-    let update_existing_only =
-        args.update_existing_only || said.is_some_and(|mapping| mapping.update_existing_only);
+    let update_existing_only = args
+        .update_existing_only
+        .unwrap_or_else(|| said.is_some_and(|mapping| mapping.update_existing_only));
     if update_existing_only && kind != Kind::Users {
         return Err(Error::Usage("--update-existing-only is for users alone".into()));
     }
@@ -91,7 +92,7 @@ pub fn quiet_job(args: JobArgs) -> Result<Job, Error> {
             args.max_body_bytes
         )));
     }
-    let shaping = shaping(&args);
+    let shaping = shaping(&args, update_existing_only);
     let dialect = dialect(&args.csv)?;
     let rules = Rules {
         empty: match args.empty {
@@ -242,12 +243,12 @@ fn beside_rejects(inputs: &[PathBuf]) -> Option<PathBuf> {
 }
 
 /// Every flag that shapes bodies, as a checkpoint is bound to it.
-fn shaping(args: &JobArgs) -> BTreeMap<String, String> {
+fn shaping(args: &JobArgs, update_existing_only: bool) -> BTreeMap<String, String> {
     let byte =
         |byte: Option<u8>| byte.map_or_else(|| "none".to_owned(), |b| char::from(b).to_string());
     let flags = [
         ("--api", format!("{:?}", args.api).to_lowercase()),
-        ("--update-existing-only", args.update_existing_only.to_string()),
+        ("--update-existing-only", update_existing_only.to_string()),
         ("--event", args.event.clone().unwrap_or_default()),
         ("--limit", args.limit.map_or_else(|| "none".to_owned(), |n| n.to_string())),
         ("--offset", args.offset.to_string()),

@@ -10,10 +10,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, parser::ValueSource};
+use clap::{ArgMatches, Command, FromArgMatches, parser::ValueSource};
 
 use super::file::{CONFIG_FILE, Config, Setting, without_values};
-use crate::cli::{args::Cli, resolve};
+use crate::cli::{
+    args::{self, Cli},
+    resolve,
+};
 use crate::model::{Excerpt, ExcerptMark};
 use crate::run::Error;
 use crate::shape::mapping;
@@ -23,6 +26,9 @@ const WIDEST: &str = "import";
 
 /// Flags of which one leaves the others out.
 const DESTINATIONS: [&str; 3] = ["data_center", "endpoint", "sandbox"];
+
+/// Flags that say nothing without `--only-changed`.
+const OF_ONLY_CHANGED: [&str; 2] = ["state", "full"];
 
 /// Values by the name of their argument.
 pub type Held = BTreeMap<String, Vec<String>>;
@@ -95,7 +101,7 @@ impl Parsed {
     /// # Errors
     /// See [`Failed`].
     pub fn new(arguments: Vec<OsString>) -> Result<Self, Failed> {
-        let (_, given) = leaf(Cli::command().try_get_matches_from(&arguments)?);
+        let (_, given) = leaf(args::command().try_get_matches_from(&arguments)?);
         let file = match given.try_contains_id("config") {
             Ok(_) => find(&given)?,
             Err(_) => None,
@@ -112,7 +118,7 @@ impl Parsed {
     }
 
     fn with(arguments: Vec<OsString>, file: Option<Found>, held: Held) -> Result<Self, Failed> {
-        let (path, given) = leaf(Cli::command().try_get_matches_from(&arguments)?);
+        let (path, given) = leaf(args::command().try_get_matches_from(&arguments)?);
         let goes_elsewhere = names_destination(&given);
         let mut defaults = Held::new();
         for setting in file.iter().flat_map(|file| &file.settings) {
@@ -125,11 +131,15 @@ impl Parsed {
         if goes_elsewhere {
             DESTINATIONS.iter().for_each(|&name| drop(defaults.remove(name)));
         }
+        // What a flag turns off takes along what only says how.
+        if is_turned_off(&given, "only_changed") {
+            OF_ONLY_CHANGED.iter().for_each(|&name| drop(defaults.remove(name)));
+        }
         // The environment has the key itself, which goes before a file's place in another file.
         if resolve::has_key_in_environment() {
             defaults.remove("api_key_file");
         }
-        let command = with_defaults(Cli::command(), &path, &defaults);
+        let command = with_defaults(args::command(), &path, &defaults);
         let names = names(
             path.iter()
                 .fold(&command, |command, name| command.find_subcommand(name).unwrap_or(command)),
@@ -216,6 +226,12 @@ fn names_destination(given: &ArgMatches) -> bool {
     DESTINATIONS.iter().any(|name| source(given, name) == Some(ValueSource::CommandLine))
 }
 
+/// Whether the command line turns a switch off.
+fn is_turned_off(given: &ArgMatches, name: &str) -> bool {
+    source(given, name) == Some(ValueSource::CommandLine)
+        && given.get_one::<bool>(name) == Some(&false)
+}
+
 /// A command with other defaults for the arguments of one subcommand.
 fn with_defaults(command: Command, path: &[String], defaults: &Held) -> Command {
     if let [first, inner @ ..] = path {
@@ -292,7 +308,7 @@ fn check(path: &Path, text: &str, setting: &Setting) -> Result<(), Error> {
     let flag = format!("--{}", name.replace('_', "-"));
     for value in values.iter().filter(|value| !is_switch(value)) {
         let line = ["moebulk".to_owned(), WIDEST.to_owned(), format!("{flag}={value}")];
-        if let Err(error) = Cli::command().try_get_matches_from(line) {
+        if let Err(error) = args::command().try_get_matches_from(line) {
             let said = error.render().to_string();
             let said = said.strip_prefix("error: ").unwrap_or(&said);
             let said = said.split("\n\nFor more information").next().unwrap_or(said);

@@ -41,6 +41,11 @@ use crate::run::{End, Error, Outcome};
 /// Where the first panic was, for the message; what it said may hold a user's data.
 static PANICKED_AT: Mutex<Option<String>> = Mutex::new(None);
 
+/// What Unix says of a process that has as many files open as it may, and the same with what to do.
+const EMFILE: &str = "Too many open files (os error 24)";
+const EMFILE_ADVICE: &str =
+    "Too many open files (os error 24: raise the limit of this process, such as `ulimit -n 1024`)";
+
 /// Runs the command line.
 pub fn main() -> ExitCode {
     panic::set_hook(Box::new(|info| {
@@ -182,7 +187,8 @@ fn say(text: &str) {
 fn explain(error: &Error) {
     match error {
         Error::Placed { error, excerpts } => {
-            let diagnostic = Diagnostic::of_error(&error.to_string(), excerpts.clone());
+            let text = with_advice(&error.to_string());
+            let diagnostic = Diagnostic::of_error(&text, excerpts.clone());
             say(&report::render(&diagnostic, &terminal::look(&io::stderr())));
         }
         _ => complain(&error.to_string()),
@@ -190,5 +196,13 @@ fn explain(error: &Error) {
 }
 
 fn complain(text: &str) {
-    say(&format!("moebulk: {text}"));
+    say(&format!("moebulk: {}", with_advice(text)));
+}
+
+/// The words of an error, with what to do where any file or connection may be the one too many.
+fn with_advice(text: &str) -> String {
+    match cfg!(unix) {
+        true => text.replacen(EMFILE, EMFILE_ADVICE, 1),
+        false => text.to_owned(),
+    }
 }

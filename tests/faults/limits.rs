@@ -24,7 +24,9 @@ fn under(limits: impl Iterator<Item = String>, judge: impl Fn(&str, &crate::lab:
 /// Every number of files, from too few for the loader to enough.
 fn open_files(numbers: impl Iterator<Item = usize>) -> Tally {
     under(numbers.map(|most| format!("--nofile={most}")), |limit, ended| {
-        let is_told = ended.stderr.contains("Too many open files")
+        let advice = "Too many open files (os error 24: raise the limit of this process, such as \
+                      `ulimit -n 1024`)";
+        let is_told = ended.stderr.contains(advice)
             || ended.stderr.contains("Error 24")
             // The files of the authorities could not be opened.
             || ended.stderr.contains("No CA certificates")

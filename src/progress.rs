@@ -197,12 +197,17 @@ impl Progress {
         Self { mode, state: Mutex::new(state) }
     }
 
+    /// Where sending stands before it begins.
+    pub fn before_sending(&self, sent: Sent) {
+        self.with(|state, _| state.sent = sent);
+    }
+
     /// Starts a phase: `total` is in bytes, or in rows where it sends.
     pub fn begin(&self, phase: Phase, total: u64) {
         self.with(|state, mode| {
             state.end_bars();
             state.phase = phase;
-            state.done = 0;
+            state.done = if phase == Phase::Send { state.sent.rows } else { 0 };
             state.total = total;
             state.since = Instant::now();
             state.last_line = Some(state.since);

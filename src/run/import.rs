@@ -10,7 +10,7 @@ use super::{
     doubt::Doubt,
     excerpts,
     failpoint::Failpoint,
-    findings::{Checked, Failures},
+    findings::{BodyTotals, Checked, Failures},
     inputs::{self, Inputs},
     rundir::{RunDir, spare_inputs},
     spool::Spool,
@@ -20,6 +20,7 @@ use super::{
 use crate::journal::{self, Binding, Difference, InputBinding, Journal};
 use crate::model::{RowCounts, Summary};
 use crate::pack::{Limits, PACKING_VERSION};
+use crate::progress::Sent;
 use crate::source;
 
 /// What is about to be sent, for a person to agree to.
@@ -155,6 +156,8 @@ pub fn import(
         Failpoint::Publish.reach();
     }
     let mut throughput = None;
+    let done = proposed.rows.delivered + proposed.rows.failed;
+    around.progress.before_sending(before_sending(job, &checked.bodies, done));
     let sent =
         deliver::deliver(&prepared, delivery, &checked.bodies, &mut journal, &mut throughput);
     let failures = known_failures(&journal);
@@ -184,6 +187,23 @@ pub fn import(
             finish(checked, Some(&journal), throughput, End::Complete)
         }
         Err(error) => finish(checked, Some(&journal), throughput, End::Stopped(error)),
+    }
+}
+
+/// Where sending stands before it begins, with the rows that earlier runs have done.
+fn before_sending(job: &Job, totals: &BodyTotals, done: u64) -> Sent {
+    let left = (totals.users + totals.events).saturating_sub(done);
+    let (unit, rate, users, events) = match totals.users {
+        0 => ("events", job.events, 0, left),
+        _ => ("users", job.users, left, 0),
+    };
+    Sent {
+        rows: done,
+        failed: 0,
+        unit,
+        budget: rate.per_minute(),
+        waiting: None,
+        seconds_left: summary::seconds_at_limit(job, users, events) as u64,
     }
 }
 

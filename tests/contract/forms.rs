@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{Lab, UNLIMITED};
+use crate::support::{Lab, Sandbox, UNLIMITED};
 
 const CANARY: &str = "canary-7f3a";
 
@@ -52,6 +52,38 @@ fn progress_takes_the_form_that_was_asked_for() {
         let text = run(mode);
         assert!(!text.contains("{\"phase\"") && !text.contains('\r'), "{mode}: {text}");
     }
+}
+
+/// The first event of sending says what is counted, by which budget, and what is done already.
+#[test]
+fn sending_begins_with_an_event_that_knows_all() {
+    let lab = Lab::new();
+    let rows: String = (0..10).map(|row| format!("user-{row}\n")).collect();
+    lab.write("users.csv", format!("customer_id\n{rows}"));
+    lab.write("events.csv", "customer_id,user_time\nuser-1,2026-01-02T03:04:05Z\n");
+    let sandbox = Sandbox::start_with(&lab, &["--answer", "403=Account Suspended:1@1"]);
+    let first = |args: &[&str], code: i32| {
+        let to = ["--endpoint", &sandbox.url, "--app-id", "SANDBOX", "--progress", "json"];
+        let ran = lab.run(&[["import"].as_slice(), args, &to].concat());
+        assert_eq!(ran.code, code, "{}", ran.stderr);
+        let mut events = ran.stderr.lines().filter(|line| line.contains("\"sending\""));
+        let event = events.next().expect("an event of sending");
+        serde_json::from_str::<serde_json::Value>(event).expect("JSON")
+    };
+    let users = ["users.csv", "--run-dir", "run", "--cut-users", "4", "--connections", "1"];
+    let stopped = [users.as_slice(), &["--users-per-minute", "900"]].concat();
+    let event = |unit: &str, rows: u64, total: u64, budget: Option<u64>| {
+        serde_json::json!({
+            "phase": "sending", "seconds": 0, "rows": rows, "rows_total": total, "failed": 0,
+            "unit": unit, "per_minute": 0, "budget_per_minute": budget, "waiting_for": null,
+            "waiting": null, "seconds_left": 0,
+        })
+    };
+    assert_eq!(first(&stopped, 3), event("users", 0, 10, Some(900)));
+    assert_eq!(first(&users, 0), event("users", 4, 10, Some(900)), "the rows of the first run");
+    let events = ["events.csv", "--kind", "events", "--event", "seen", "--run-dir", "other"];
+    let unlimited = [events.as_slice(), &["--events-per-minute", "unlimited"]].concat();
+    assert_eq!(first(&unlimited, 0), event("events", 0, 1, None));
 }
 
 #[test]

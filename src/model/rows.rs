@@ -181,6 +181,16 @@ pub struct Damage {
     pub raw: Vec<u8>,
 }
 
+/// What damage takes in memory, about, in bytes.
+fn damage_bytes(damage: &[Damage]) -> usize {
+    damage.iter().map(|damage| size_of::<Damage>() + damage.raw.capacity()).sum()
+}
+
+/// The last data row of a block whose last record is this one, damaged stretches included.
+fn last_row(record: Option<u64>, damage: &[Damage]) -> Option<u64> {
+    record.max(damage.last().map(|damage| damage.position.row))
+}
+
 impl TextRows {
     /// The value of a field, escapes resolved.
     pub fn cell(&self, record: usize, column: usize) -> &[u8] {
@@ -199,19 +209,17 @@ impl TextRows {
 impl TextRows {
     /// Bytes in memory, about.
     pub fn memory_bytes(&self) -> u64 {
-        let raw = self.damage.iter().map(|damage| size_of::<Damage>() + damage.raw.capacity());
         let bytes = self.bytes.capacity()
             + self.unescaped.capacity()
             + self.fields.capacity() * size_of::<Field>()
             + self.records.capacity() * size_of::<TextRecord>()
-            + raw.sum::<usize>();
+            + damage_bytes(&self.damage);
         bytes as u64
     }
 
     /// The last data row in the block, damaged stretches included.
     pub fn last_row(&self) -> Option<u64> {
-        let record = self.records.last().map(|record| record.row);
-        record.max(self.damage.last().map(|damage| damage.position.row))
+        last_row(self.records.last().map(|record| record.row), &self.damage)
     }
 
     /// Leaves only the data rows of a range, damaged stretches included.
@@ -306,19 +314,17 @@ impl JsonRows {
 
     /// Bytes in memory, about.
     pub fn memory_bytes(&self) -> u64 {
-        let raw = self.damage.iter().map(|damage| size_of::<Damage>() + damage.raw.capacity());
         let bytes = self.bytes.capacity()
             + self.unescaped.capacity()
             + self.members.capacity() * size_of::<JsonMember>()
             + self.records.capacity() * size_of::<JsonRecord>()
-            + raw.sum::<usize>();
+            + damage_bytes(&self.damage);
         bytes as u64
     }
 
     /// The last data row in the block, damaged lines included.
     pub fn last_row(&self) -> Option<u64> {
-        let record = self.records.last().map(|record| record.row);
-        record.max(self.damage.last().map(|damage| damage.position.row))
+        last_row(self.records.last().map(|record| record.row), &self.damage)
     }
 
     /// Leaves only the data rows of a range, damaged lines included.

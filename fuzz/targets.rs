@@ -1,16 +1,22 @@
 // One function a target. Each panics where a promise is broken, on whatever bytes.
 
-use std::io::Read;
+use std::{collections::BTreeMap, io::Read};
 
 use moebulk::{
     decode::{
+        arrow_ipc::ArrowFile,
         csv::{CsvReader, Dialect},
+        ndjson::{self, NdjsonFile},
         parquet::ParquetFile,
     },
     journal::{Binding, Journal, Plan, Snapshot},
-    model::{Intent, Kind, Place, Position, RequestCounts, Settled, Settlement, TextRows, Turn},
+    model::{
+        ArrowRows, Code, Intent, JsonKind, JsonRows, Kind, Place, Position, RequestCounts, Settled,
+        Settlement, TextRows, Turn,
+    },
     send,
     shape::mapping,
+    source::CheckedFile,
 };
 
 /// A stream that hands out a few bytes at a time.
@@ -87,6 +93,226 @@ pub fn csv(data: &[u8]) {
     for ((.., cells, _), theirs) in rows.iter().zip(&theirs) {
         let cells = cells.iter().flatten().map(Vec::as_slice);
         assert!(theirs.iter().eq(cells), "{theirs:?}");
+    }
+}
+
+/// Bytes as a file that readers open. It is gone with the directory.
+fn on_disk(bytes: &[u8]) -> (tempfile::TempDir, CheckedFile) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("input");
+    std::fs::write(&path, bytes).expect("written");
+    let file = CheckedFile::open(&path, None).expect("a file");
+    (dir, file)
+}
+
+/// A row of NDJSON: its number, its line, its bytes, and its members by name, or what is wrong.
+type JsonRow = (u64, u64, Vec<u8>, Result<BTreeMap<String, (JsonKind, Vec<u8>)>, Code>);
+
+fn json_rows(rows: &JsonRows, columns: &[ndjson::Column]) -> Vec<JsonRow> {
+    let mut found: Vec<JsonRow> = Vec::new();
+    for (at, record) in rows.records.iter().enumerate() {
+        let members = rows.members(at).iter().map(|member| {
+            let name = columns[member.column as usize].name.clone();
+            (name, (member.kind, rows.value(member).to_vec()))
+        });
+        found.push((record.row, record.line, rows.raw(at).to_vec(), Ok(members.collect())));
+    }
+    for damage in &rows.damage {
+        let Place::Line(line) = damage.position.place else { panic!("damage has a line") };
+        found.push((damage.position.row, line, damage.raw.clone(), Err(damage.code)));
+    }
+    found.sort_by_key(|row| row.0);
+    found
+}
+
+/// All rows, with stretches settled as they come, or the last ones first.
+fn read_ndjson(file: &NdjsonFile, wanted: &[usize], is_reversed: bool) -> Vec<JsonRow> {
+    let mut reader = file.reader(wanted);
+    let (mut rows, mut held) = (Vec::new(), Vec::new());
+    let add = |rows: &mut Vec<JsonRow>, more: &JsonRows| {
+        rows.extend(json_rows(more, file.columns()));
+    };
+    loop {
+        match reader.next_piece().expect("a file can be read") {
+            ndjson::Next::Rows(more) => add(&mut rows, &more),
+            ndjson::Next::Stretch(stretch) if is_reversed => held.push(Box::new(stretch.scan())),
+            ndjson::Next::Stretch(stretch) => match reader.settle(Box::new(stretch.scan())) {
+                ndjson::Settled::Rows(more) => add(&mut rows, &more),
+                _ => panic!("it is its turn"),
+            },
+            ndjson::Next::Wait => {
+                assert!(!held.is_empty(), "nothing is waited for");
+                for scanned in std::mem::take(&mut held).into_iter().rev() {
+                    match reader.settle(scanned) {
+                        ndjson::Settled::Rows(more) => add(&mut rows, &more),
+                        ndjson::Settled::NotYet(scanned) => held.insert(0, scanned),
+                        ndjson::Settled::Void => panic!("all are wanted"),
+                    }
+                }
+            }
+            ndjson::Next::End => break,
+        }
+    }
+    assert_eq!(reader.rows_read(), rows.len() as u64);
+    rows
+}
+
+/// What a value is by the standard: `None` where it is no JSON, or no double can hold a number.
+fn standard(text: &[u8]) -> Option<serde_json::Value> {
+    serde_json::from_slice(text).ok()
+}
+
+/// NDJSON: the lines that are not blank, each once and in order, however stretches are settled; an
+/// object where `serde_json` finds one, with its values.
+pub fn ndjson(data: &[u8]) {
+    let [max, times, text @ ..] = data else { return };
+    let max = if *max == 0 { 1 << 20 } else { usize::from(*max) };
+    // Over and over, with many blanks in between, it is more than one stretch.
+    let is_long = *times == 255;
+    let text = match is_long {
+        true => [text, &[b' '; 16 << 10], b"\n"].concat().repeat(20),
+        false => text.to_vec(),
+    };
+    let (_dir, file) = on_disk(&text);
+    let mut left = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    let mut lines: Vec<(u64, &[u8])> = Vec::new();
+    for number in 1.. {
+        if left.is_empty() {
+            break;
+        }
+        let end = left.iter().position(|&byte| byte == b'\n');
+        let line = &left[..end.unwrap_or(left.len())];
+        left = end.map_or(&[], |end| &left[end + 1..]);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.len() > max || !line.iter().all(|byte| b" \t\r".contains(byte)) {
+            lines.push((number, line));
+        }
+    }
+    let opened = NdjsonFile::open(file, 0, max, None);
+    let is_object = |line: &[u8]| {
+        line.len() <= max
+            && serde_json::from_slice::<BTreeMap<String, serde_json::Value>>(line).is_ok()
+    };
+    let file = match opened {
+        Ok(file) => file,
+        Err(ndjson::Error::Empty) => return assert!(lines.is_empty(), "there are lines"),
+        Err(ndjson::Error::NoObject { .. }) => {
+            for (number, line) in lines {
+                let says_twice = || repeats_a_key(line);
+                assert!(!is_object(line) || says_twice(), "line {number} is an object");
+            }
+            return;
+        }
+        Err(ndjson::Error::TooManyKeys { .. }) => return,
+        Err(error) => panic!("{error}"),
+    };
+    let all: Vec<usize> = (0..file.columns().len()).collect();
+    let rows = read_ndjson(&file, &all, false);
+    if is_long {
+        assert!(rows == read_ndjson(&file, &all, true), "another order, other rows");
+    }
+    assert_eq!(rows.len(), lines.len());
+    for ((row, (number, line)), at) in rows.iter().zip(&lines).zip(1..) {
+        let kept = &line[..line.len().min(max)];
+        assert_eq!((row.0, row.1, row.2.as_slice()), (at, *number, kept));
+        match &row.3 {
+            Ok(members) => {
+                let text = std::str::from_utf8(line).expect("a record is text");
+                let _: serde::de::IgnoredAny = serde_json::from_str(text).expect("JSON");
+                let Some(serde_json::Value::Object(object)) = standard(line) else { continue };
+                assert_eq!(object.len(), members.len(), "{object:?} {members:?}");
+                for (name, (kind, value)) in members {
+                    let expected = &object[name];
+                    match kind {
+                        JsonKind::String => {
+                            assert_eq!(expected.as_str().map(str::as_bytes), Some(&value[..]));
+                        }
+                        JsonKind::LoneSurrogate => panic!("{expected:?} is text"),
+                        JsonKind::Null => assert!(expected.is_null()),
+                        JsonKind::Bool => assert!(expected.is_boolean()),
+                        JsonKind::Number => assert!(expected.is_number()),
+                        JsonKind::Nested => assert!(expected.is_object() || expected.is_array()),
+                    }
+                    if *kind != JsonKind::String {
+                        assert_eq!(standard(value).as_ref(), Some(expected));
+                    }
+                }
+            }
+            Err(Code::RecordTooLong) => assert!(line.len() > max),
+            Err(Code::ObjectKeyTwice) => assert!(repeats_a_key(line)),
+            Err(code) => assert!(!is_object(line), "{code:?}"),
+        }
+    }
+    // Where nothing is wanted, the same lines are rows.
+    let none = read_ndjson(&file, &[], false);
+    let whether = |rows: &[JsonRow]| -> Vec<_> {
+        rows.iter().map(|row| (row.1, row.3.as_ref().err().copied())).collect()
+    };
+    assert_eq!(whether(&none), whether(&rows));
+    let is_empty = |row: &JsonRow| row.3.as_ref().is_ok_and(BTreeMap::is_empty) || row.3.is_err();
+    assert!(none.iter().all(is_empty));
+}
+
+/// Whether an object has one key twice, as `serde_json` tells its keys.
+fn repeats_a_key(line: &[u8]) -> bool {
+    struct Keys;
+    impl<'de> serde::de::Visitor<'de> for Keys {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+            let mut keys: Vec<String> = Vec::new();
+            while let Some((key, _)) = map.next_entry::<String, serde::de::IgnoredAny>()? {
+                keys.push(key);
+            }
+            let count = keys.len();
+            keys.sort();
+            keys.dedup();
+            Ok(keys.len() < count)
+        }
+    }
+    let mut parser = serde_json::Deserializer::from_slice(line);
+    serde::Deserializer::deserialize_map(&mut parser, Keys).is_ok_and(|twice| twice)
+}
+
+/// Arrow files and streams: rows or an error; as many as the messages count, each at its place; and of
+/// a part what the whole has there.
+pub fn arrow(data: &[u8]) {
+    const ROWS_MAX: u64 = 10_000;
+    let (_dir, file) = on_disk(data);
+    let Ok(file) = ArrowFile::open(file, 0) else { return };
+    let kept = file.columns().iter().filter(|column| column.refusal.is_none());
+    let wanted: Vec<usize> = kept.map(|column| column.index).collect();
+    let all = file.rows();
+    let read = |from: u64, to: u64| -> Option<Vec<ArrowRows>> {
+        let mut parts = Vec::new();
+        let mut next = from.min(all) + 1;
+        for part in file.read(&wanted, from..to) {
+            let part = part.ok()?;
+            assert_eq!(part.first_row, next);
+            assert_eq!(part.batch.num_columns(), wanted.len());
+            next += part.batch.num_rows() as u64;
+            assert!(part.batch.num_rows() > 0 && next <= to.min(all) + 1, "rows up to {next}");
+            if next > from + ROWS_MAX {
+                return None;
+            }
+            parts.push(part);
+        }
+        assert_eq!(next, to.min(all).max(from.min(all)) + 1, "all rows, or an error");
+        Some(parts)
+    };
+    let Some(whole) = read(0, u64::MAX) else { return };
+    let row = |parts: &[ArrowRows], number: u64| {
+        let part = parts.iter().rfind(|part| part.first_row <= number).expect("its part");
+        part.batch.slice((number - part.first_row) as usize, 1)
+    };
+    let (from, to) = (all / 2, all / 2 + 10);
+    let part = read(from, to).expect("what the whole has");
+    for number in from + 1..=to.min(all) {
+        assert_eq!(row(&part, number), row(&whole, number));
     }
 }
 

@@ -38,6 +38,16 @@ fn the_splitter_agrees_with_itself_and_with_the_reference() {
 }
 
 #[test]
+fn every_line_of_ndjson_is_a_row_or_blank() {
+    run("ndjson", targets::ndjson, 200);
+}
+
+#[test]
+fn broken_arrow_is_rows_or_an_error() {
+    run("arrow", targets::arrow, 200);
+}
+
+#[test]
 fn broken_parquet_is_rows_or_an_error() {
     run("parquet", targets::parquet, 60);
 }

@@ -29,13 +29,18 @@ pub fn command() -> clap::Command {
     with_switches(Cli::command())
 }
 
+/// Whether an argument can be turned on and off.
+pub fn is_switch(name: &str) -> bool {
+    SWITCHES.contains(&name)
+}
+
 fn with_switches(command: clap::Command) -> clap::Command {
     command.mut_args(switch).mut_subcommands(with_switches)
 }
 
 /// Lets a switch take `=true` and `=false`; alone it is true, as ever.
 fn switch(arg: Arg) -> Arg {
-    if !SWITCHES.contains(&arg.get_id().as_str()) {
+    if !is_switch(arg.get_id().as_str()) {
         return arg;
     }
     let is_off_by_default = matches!(arg.get_action(), ArgAction::SetTrue);
@@ -244,7 +249,7 @@ pub struct JobArgs {
     /// The arguments that were given a value, by flag, environment, checkpoint or file.
     #[arg(skip)]
     pub said: BTreeMap<String, Vec<String>>,
-    /// Those of them that were typed.
+    /// Those that a command to type next must have; a switch has no values.
     #[arg(skip)]
     pub typed: BTreeMap<String, Vec<String>>,
     /// Whether the standard input is read where it is an input: a checkpoint may have named it.

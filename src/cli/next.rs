@@ -44,12 +44,13 @@ pub fn resume(run_dir: &Path, typed: &Held) -> String {
     words.join(" ")
 }
 
+/// Flags as they are typed; a switch has no values.
 fn flags(typed: &Held, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let mut words = Vec::new();
     for (name, values) in typed.iter().filter(|(name, _)| wanted(name)) {
         let flag = format!("--{}", name.replace('_', "-"));
         match values.as_slice() {
-            [value] if value == "true" => words.push(flag),
+            [] => words.push(flag),
             // A switch takes its value no other way, and any other flag takes it this way too.
             [value] if value == "false" => words.push(format!("{flag}={value}")),
             values => {
@@ -83,7 +84,10 @@ mod tests {
     use super::*;
 
     fn typed(flags: &[(&str, &str)]) -> Held {
-        let pair = |&(name, value): &(&str, &str)| (name.to_owned(), vec![value.to_owned()]);
+        let pair = |&(name, value): &(&str, &str)| {
+            let values = if value == "on" { Vec::new() } else { vec![value.to_owned()] };
+            (name.to_owned(), values)
+        };
         flags.iter().map(pair).collect()
     }
 
@@ -93,14 +97,16 @@ mod tests {
         let flags = typed(&[
             ("inputs", "my users.csv"),
             ("mapping", "m.toml"),
-            ("strict", "true"),
+            ("strict", "on"),
             ("strict_ids", "false"),
+            ("null_value", "true"),
             ("delimiter", ";"),
             ("output", "json"),
         ]);
         assert_eq!(
             import(&inputs, &[], &flags, false),
-            "moebulk import 'my users.csv' --delimiter ';' --mapping m.toml --strict --strict-ids=false --sandbox"
+            "moebulk import 'my users.csv' --delimiter ';' --mapping m.toml \
+             --null-value true --strict --strict-ids=false --sandbox"
         );
         let to = typed(&[
             ("data_center", "01"),

@@ -373,3 +373,58 @@ fn a_finished_run_steps_aside_for_a_changed_input() {
     assert_eq!(again["bodies"]["digest"], second["bodies"]["digest"]);
     assert_eq!(import.server.users(), 2 * ROWS);
 }
+
+/// The command that the summary ends with.
+fn next_command(stdout: &str) -> String {
+    stdout.lines().last().unwrap_or_default().trim().to_owned()
+}
+
+#[test]
+fn the_rejects_of_a_resumed_run_need_what_its_first_command_said() {
+    let import = Import::new();
+    import.home.write("users.csv", users_csv(ROWS as usize) + "guest,61,shop-1\n");
+    let flags = &["--encoding", "latin-1", "--null-value", "true", "--strict-ids"];
+    let run = import.half(flags);
+    run.signal("INT");
+    run.wait().report(130);
+
+    let url = &import.server.url;
+    let rejects = |rate: &str, yes: &str| {
+        format!(
+            "moebulk import run/rejects.csv --app-id SANDBOX --cut-users 10 --encoding latin-1 \
+             --endpoint {url} --null-value true --strict-ids --users-per-minute {rate}{yes}"
+        )
+    };
+    let resume = ["import", "--run-dir", "run", "--progress", "off"];
+    let ended = import.home.run(&[&resume, FAST, &["--yes"]].concat());
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(next_command(&ended.stdout), rejects("100000", " --yes"));
+    // The run is over: what is shown again is what its first command said.
+    let ended = import.home.run(&resume);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("nothing was sent"), "{ended:?}");
+    assert_eq!(next_command(&ended.stdout), rejects("30", ""));
+}
+
+#[test]
+fn what_a_file_says_is_not_said_again_after_a_resume() {
+    let import = Import::new();
+    import.home.write("users.csv", users_csv(20) + "guest,21,shop-1\n");
+    let url = &import.server.url;
+    let config = format!("[connection]\nendpoint = \"{url}\"\napp_id = \"SANDBOX\"\n");
+    import.home.write("moebulk.toml", &config);
+    let first = ["import", "users.csv", "--run-dir", "run", "--strict-ids", "--progress", "off"];
+    let resume = ["import", "--run-dir", "run", "--progress", "off"];
+    for args in [&first[..], &resume] {
+        let ended = import.home.run(args);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert_eq!(next_command(&ended.stdout), "moebulk import run/rejects.csv --strict-ids");
+    }
+    // The file says another place now.
+    import.home.write("moebulk.toml", config.replace(url.as_str(), "http://127.0.0.1:9"));
+    let ended = import.home.run(&resume);
+    assert_eq!(
+        next_command(&ended.stdout),
+        format!("moebulk import run/rejects.csv --endpoint {url} --strict-ids")
+    );
+}

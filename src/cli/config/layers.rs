@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{ArgMatches, Command, FromArgMatches, parser::ValueSource};
+use clap::{Arg, ArgMatches, Command, FromArgMatches, parser::ValueSource};
 
 use super::file::{CONFIG_FILE, Config, Setting, without_values};
 use crate::cli::{
@@ -56,6 +56,8 @@ pub struct Parsed {
     matches: ArgMatches,
     /// Their names.
     names: Vec<String>,
+    /// The names of those that are on or off.
+    switches: Vec<String>,
     held: Held,
 }
 
@@ -140,14 +142,19 @@ impl Parsed {
             defaults.remove("api_key_file");
         }
         let command = with_defaults(args::command(), &path, &defaults);
-        let names = names(
-            path.iter()
-                .fold(&command, |command, name| command.find_subcommand(name).unwrap_or(command)),
-        );
+        let innermost = path
+            .iter()
+            .fold(&command, |command, name| command.find_subcommand(name).unwrap_or(command));
+        let names = names(innermost);
+        let is_switch = |argument: &&Arg| {
+            !argument.get_action().takes_values() || args::is_switch(argument.get_id().as_str())
+        };
+        let switches = innermost.get_arguments().filter(is_switch);
+        let switches = switches.map(|argument| argument.get_id().to_string()).collect();
         let matches = command.try_get_matches_from(&arguments)?;
         let cli = Cli::from_arg_matches(&matches)?;
         let (_, matches) = leaf(matches);
-        Ok(Self { cli, file, arguments, matches, names, held })
+        Ok(Self { cli, file, arguments, matches, names, switches, held })
     }
 
     /// Where the value of an argument came from.
@@ -179,13 +186,39 @@ impl Parsed {
 
     /// Whether the file says where to send.
     pub fn file_has_destination(&self) -> bool {
-        DESTINATIONS.iter().any(|name| self.origin(name) == Origin::File)
+        DESTINATIONS.iter().any(|name| match self.origin(name) {
+            Origin::File => true,
+            Origin::Checkpoint => self.file_says_the_same(name),
+            _ => false,
+        })
     }
 
-    /// The arguments that were typed.
+    /// The arguments that a command must have to mean what this one does: those that were typed, and
+    /// where a run goes on, those of its first command that the file does not say. A switch that is
+    /// on has no values.
     pub fn typed(&self) -> Held {
-        let names = self.names.iter().filter(|name| self.origin(name) == Origin::Flag);
-        names.map(|name| (name.clone(), self.values(name))).collect()
+        let is_needed = |name: &&String| match self.origin(name) {
+            Origin::Flag => true,
+            Origin::Checkpoint => !self.file_says_the_same(name),
+            Origin::Environment | Origin::File | Origin::Default => false,
+        };
+        let needed = self.names.iter().filter(is_needed);
+        let given = needed.map(|name| (name.clone(), self.values(name)));
+        given
+            .filter_map(|(name, values)| match self.switches.contains(&name) {
+                true if values == ["true"] => Some((name, Vec::new())),
+                // One that can't be turned off is not named.
+                true if !args::is_switch(&name) => None,
+                _ => Some((name, values)),
+            })
+            .collect()
+    }
+
+    /// Whether the file has what the checkpoint has.
+    fn file_says_the_same(&self, name: &str) -> bool {
+        let mut settings = self.file.iter().flat_map(|file| &file.settings);
+        let held = self.held.get(name);
+        settings.any(|setting| setting.name == name && Some(&setting.values) == held)
     }
 
     /// The arguments that somebody gave a value, but for those about this one call.

@@ -146,6 +146,7 @@ pub fn propose(
         Kind::Devices => proposal.device_fields(profile, &names),
     }
     proposal.leave_out_twice();
+    proposal.leave_out_nameless();
     for (proposed, typed) in proposal.columns.iter_mut().zip(&typed) {
         if let (Some(format), None, true) =
             (&typed.ambiguous, &proposed.decide, proposed.value == ValueType::Text)
@@ -287,6 +288,18 @@ impl Proposal {
             let other = taken.iter().find(|(given, by)| given == name && *by != column.name);
             if let Some((_, by)) = other {
                 column.notes.push(format!("left out: the column `{by}` is taken for its name"));
+                column.becomes = Becomes::Skip;
+            }
+        }
+    }
+
+    /// The server drops an attribute without a name.
+    fn leave_out_nameless(&mut self) {
+        for column in &mut self.columns {
+            if matches!(&column.becomes, Becomes::Attribute(name) if name.is_empty()) {
+                let note = "left out: it has no name, and the server drops what has none; in the place of \
+                            `skip`, `attribute` gives it one";
+                column.notes.push(note.to_owned());
                 column.becomes = Becomes::Skip;
             }
         }

@@ -137,3 +137,32 @@ fn events_and_devices_come_from_lines_too() {
     assert_eq!(actions[0].get("attributes").get("price"), &Json::Number("9.90".to_owned()));
     assert_eq!(actions[1].get("user_time"), &Json::text("2024-01-02T03:04:05Z"));
 }
+
+/// The server drops an attribute without a name, and says so of no row: it is noted, sent as any other
+/// blocked name is, and what is written of it can be read.
+#[test]
+fn a_key_without_a_name_is_noted_and_its_mapping_can_be_used_again() {
+    let lines =
+        "{\"customer_id\":\"user-1\",\"\":\"x\",\"n\":1}\n{\"customer_id\":\"\",\"\":\"y\"}\n";
+    let (lab, report, elements) = pack(1, lines, &[]);
+    let run_dir = report["run_dir"].as_str().expect("a directory");
+    let of_run = |name: &str| format!("{run_dir}/{name}");
+    let expected = codes(&[("name-blocked", &[1, 2])]);
+    assert_eq!(rows_by_code(&report, "warning"), expected);
+    assert_eq!(attributes(&elements)["user-1"].get(""), &Json::text("x"));
+
+    // The mapping beside the rejects is used by itself.
+    let ran = lab.run(&["validate", &of_run("rejects.ndjson"), "--run-dir", "again"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let ran = lab.run(&["validate", "rows.ndjson", "--mapping", &of_run("resolved-mapping.toml")]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+
+    for (form, file) in [("mapping", "mapping.toml"), ("moengage", "mapping.json")] {
+        let ran = lab.run(&["init", "rows.ndjson", "--format", form]);
+        assert_eq!(ran.code, 0, "{form}: {}", ran.stderr);
+        let (report, elements) = lab.pack(1, &["rows.ndjson", "--mapping", file]);
+        assert_eq!(rows_by_code(&report, "warning"), codes(&[]), "{form}");
+        let named = Json::object([("n", Json::Number("1".to_owned()))]);
+        assert_eq!(attributes(&elements)["user-1"], named, "{form}");
+    }
+}

@@ -283,7 +283,9 @@ impl Entry {
                 vec![source.clone()],
             ),
         };
-        if path.iter().any(String::is_empty) {
+        // A column without a name may have been imported as it is; what the server drops is noted there.
+        let is_own_name = source.is_empty() && path.len() == 1;
+        if path.iter().any(String::is_empty) && !is_own_name {
             let reason = "the attribute's name is empty, or a level of it is";
             return Err(fail_at(Some("attribute"), reason.into()));
         }

@@ -16,6 +16,8 @@ use indicatif::{
     ProgressStyle,
 };
 
+use crate::model::printable_lines;
+
 /// Time between two plain lines, and between two JSON events.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
@@ -391,7 +393,7 @@ impl State {
 
 /// Progress must not end a run: a closed stderr is ignored.
 fn write_line(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", printable_lines(text));
 }
 
 /// A duration in the two units that matter: `2 h 5 min`, `3 min 20 s`, `12 s`.

@@ -14,7 +14,7 @@ use super::{
     exit::Exit,
     log, resolve,
 };
-use crate::model::Rate;
+use crate::model::{Rate, printable_lines};
 use crate::progress::{Mode, Progress};
 use crate::run::Error;
 use crate::send::{self, Finding, Probe, Settings};
@@ -54,7 +54,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, Error> {
         DocumentOutput::Json => document(&probe, &endpoint.url, &app_id),
     };
     let mut stdout = io::stdout().lock();
-    let printed = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    let printed = writeln!(stdout, "{}", printable_lines(&text)).and_then(|()| stdout.flush());
     if printed.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
         return Ok(Exit::BROKEN_PIPE);
     }

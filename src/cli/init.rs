@@ -16,7 +16,7 @@ use super::{
     exit::Exit,
     interrupt, log, next, resolve, say,
 };
-use crate::model::Rate;
+use crate::model::{Rate, printable};
 use crate::private;
 use crate::progress::Progress;
 use crate::run::{self, Described, Error, Form, Init, Job, RejectsMax, Surroundings, Window};
@@ -252,7 +252,8 @@ fn conclusion(found: &Described, out: &Path, form: Form, args: &InitArgs) -> Str
     )];
     for (column, question) in &found.open {
         let question = question.split_inclusive('?').next().unwrap_or_default();
-        let column = column.as_ref().map(|name| format!("`{name}`: ")).unwrap_or_default();
+        let column = column.as_deref().map(|name| format!("`{}`: ", printable(name)));
+        let column = column.unwrap_or_default();
         lines.push(format!("to decide: {column}{question}"));
     }
     if out == Path::new("-") {

@@ -34,7 +34,7 @@ use args::{Command, ConfigCommand, JobArgs, Output};
 use config::layers::{Failed, Origin, Parsed};
 use exit::Exit;
 
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, printable_lines};
 use crate::report;
 use crate::run::{End, Error, Outcome};
 
@@ -134,8 +134,9 @@ fn obey(mut parsed: Parsed) -> Result<Exit, Error> {
 
 /// Prints the result of a command; whoever read it may have gone away.
 fn print(text: &[u8]) -> Result<Exit, Error> {
+    let text = String::from_utf8_lossy(text);
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+    match stdout.write_all(printable_lines(&text).as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::BROKEN_PIPE),
         Err(error) => Err(Error::Output { path: "stdout".to_owned(), error }),
         Ok(()) => Ok(Exit::SUCCESS),
@@ -178,8 +179,13 @@ fn ending(outcome: &Outcome) -> Exit {
     }
 }
 
-/// Says something on stderr; a closed stderr is no reason to stop.
+/// Says something on stderr, where no name of a file, a column or a server commands the terminal.
 fn say(text: &str) {
+    show(&printable_lines(text));
+}
+
+/// Writes to stderr; a closed one is no reason to stop.
+fn show(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
@@ -189,7 +195,7 @@ fn explain(error: &Error) {
         Error::Placed { error, excerpts } => {
             let text = with_advice(&error.to_string());
             let diagnostic = Diagnostic::of_error(&text, excerpts.clone());
-            say(&report::render(&diagnostic, &terminal::look(&io::stderr())));
+            show(&report::render(&diagnostic, &terminal::look(&io::stderr())));
         }
         _ => complain(&error.to_string()),
     }

@@ -13,7 +13,7 @@ use super::{
     text,
 };
 use crate::journal::{CHECKPOINT_FILE, Journal, Snapshot};
-use crate::model::{Intent, Position};
+use crate::model::{Intent, Position, printable_lines};
 use crate::run::{self, Error};
 
 /// Says what a checkpoint holds: the named one, or the newest.
@@ -27,7 +27,7 @@ pub fn run(args: StatusArgs) -> Result<Exit, Error> {
         DocumentOutput::Text => text::status(&snapshot, &run_dir),
         DocumentOutput::Json => format!("{:#}", document(&snapshot, &run_dir)),
     };
-    match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
+    match writeln!(io::stdout().lock(), "{}", printable_lines(text.trim_end())) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::BROKEN_PIPE),
         _ => Ok(Exit::SUCCESS),
     }

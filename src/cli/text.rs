@@ -5,7 +5,7 @@ use std::{path::Path, time::SystemTime};
 use indicatif::{DecimalBytes, HumanCount};
 
 use crate::journal::Snapshot;
-use crate::model::{ChangeSummary, Kind};
+use crate::model::{ChangeSummary, Kind, printable};
 use crate::progress::duration;
 use crate::report::{self, Look};
 use crate::run::{FULL_AGE_DAYS, InDoubt, Inferred, Job, Outcome, Proposal};
@@ -63,8 +63,8 @@ pub fn plan(proposal: &Proposal<'_>, job: &Job) -> String {
         ));
     }
     for problem in summary.problems.iter().take(8) {
-        let column =
-            problem.column.as_ref().map(|name| format!(" in `{name}`")).unwrap_or_default();
+        let column = problem.column.as_deref().map(printable).map(|name| format!(" in `{name}`"));
+        let column = column.unwrap_or_default();
         lines.push(format!(
             "            {:>7} {} ({}){column}",
             HumanCount(problem.count).to_string(),
@@ -153,6 +153,7 @@ fn changes(changes: &ChangeSummary) -> Vec<String> {
 
 /// Names as a list, and how many more there are.
 fn some(names: &[String]) -> String {
+    let names: Vec<_> = names.iter().map(|name| printable(name)).collect();
     match names.len().checked_sub(NAMES_MAX) {
         None | Some(0 | 1) => names.join(", "),
         Some(more) => format!("{} and {more} more", names[..NAMES_MAX].join(", ")),
@@ -185,7 +186,7 @@ pub fn inferred(columns: &[Inferred], job: &Job) -> Option<String> {
     )];
     lines.extend(shown.iter().map(|Inferred { column, is_attribute, value }| {
         let what = if *is_attribute { value } else { "the element's own field" };
-        format!("  {column:width$}  {what}")
+        format!("  {:width$}  {what}", printable(column))
     }));
     if columns.len() > shown.len() {
         lines.push(format!("  and {} more columns", columns.len() - shown.len()));

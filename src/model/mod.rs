@@ -16,6 +16,7 @@ mod mask;
 mod outcome;
 mod position;
 mod print;
+mod printable;
 mod problem;
 mod row_set;
 mod rows;
@@ -35,6 +36,7 @@ pub use mask::{masked, masked_char};
 pub use outcome::{Intent, RowFailure, Settled, Settlement, Turn};
 pub use position::{Place, Position};
 pub use print::{PrintKeys, RowPrint};
+pub use printable::{printable, printable_lines};
 pub use problem::{Code, FIRST_POSITIONS_MAX, Problem, Severity, Tally, TallyEntry};
 pub use row_set::RowSet;
 pub use rows::{

@@ -1,11 +1,12 @@
 //! The summary for people: what happened, in figures, and what to do next. It fits a screen.
 
-use std::{borrow::Cow, collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path};
 
 use super::{
     REPORT_FILE, RejectsFile,
     diagnostic::{Look, render},
 };
+pub(super) use crate::model::printable as plain;
 use crate::model::{ChangeSummary, Code, Diagnostic, FirstPlace, ProblemSummary, Summary};
 
 /// Width of a column of a table; longer cells stand out. Beyond 65,535 `format!` panics.
@@ -392,15 +393,6 @@ fn column(name: &str) -> String {
         return name.into_owned();
     }
     name.chars().take(COLUMN_WIDTH_MAX - 1).chain(['…']).collect()
-}
-
-/// A text whose control characters are replaced.
-pub(super) fn plain(text: &str) -> Cow<'_, str> {
-    if text.contains(char::is_control) {
-        text.replace(char::is_control, "\u{fffd}").into()
-    } else {
-        text.into()
-    }
 }
 
 /// A number with a comma after every third digit from the right.

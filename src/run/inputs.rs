@@ -7,7 +7,7 @@ use super::{
     spool::{Prints, Ready},
 };
 use crate::decode::{self, Table, csv, parquet::METADATA_BYTES_MAX};
-use crate::model::{Rows, TextEncoding};
+use crate::model::{Rows, TextEncoding, printable};
 use crate::progress::Phase;
 use crate::shape::plan::{Binding, OWN_COLUMN_PREFIX, Plan, SourceColumn};
 use crate::source::{Fingerprint, Format, Input, Place};
@@ -316,7 +316,7 @@ fn say_partitions(job: &Job, files: &[InputFile], around: &Surroundings) {
     if job.mapping.is_none() && !keys.is_empty() {
         around.progress.say(&format!(
             "the paths name {}; that is sent where a mapping has a column of the name",
-            keys.join(", ")
+            keys.iter().map(|key| printable(key)).collect::<Vec<_>>().join(", ")
         ));
     }
 }

@@ -226,3 +226,33 @@ fn no_output_holds_a_value_unless_it_is_asked_for() {
         }
     }
 }
+
+#[test]
+fn names_and_words_of_a_file_command_no_terminal() {
+    let name = "a\u{1b}[31mRED\u{7}";
+    let lab = Lab::new();
+    lab.write("in.csv", format!("customer_id,{name},b\nuser-1,2,3\n"));
+    let line = serde_json::json!({"customer_id": "user-1", name: 2}).to_string();
+    lab.write("rows.ndjson", line);
+    lab.write("map.toml", "[columns]\ncustomer_id = {}\n");
+    std::fs::create_dir_all(lab.path(&format!("parts/{name}=1"))).expect("a directory");
+    lab.write(&format!("parts/{name}=1/in.csv"), "customer_id\nuser-1\n");
+    for input in ["in.csv", "rows.ndjson", "parts"] {
+        for more in [
+            &["validate"][..],
+            &["validate", "--mapping", "map.toml"],
+            &["import", "--sandbox", "--yes", "--run-dir", "run"],
+            &["import", "--sandbox", "--yes", "--mapping", "map.toml"],
+            &["init", "--out", "out.toml", "--force"],
+        ] {
+            let shown = [&more[..1], &[input], &more[1..], &["--progress", "plain"]].concat();
+            let ran = lab.run(&shown);
+            assert_eq!(ran.code, 0, "{shown:?}: {}", ran.stderr);
+            let out = String::from_utf8(ran.stdout).expect("UTF-8") + &ran.stderr;
+            let other = |c: char| c.is_control() && c != '\n' && c != '\t';
+            assert!(!out.contains(other), "{shown:?}: {out:?}");
+        }
+        let ran = lab.run(&["status", "run"]);
+        assert!(ran.stdout.iter().all(|&byte| byte >= 0x20 || byte == b'\n'), "{:?}", ran.stdout);
+    }
+}

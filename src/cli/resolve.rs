@@ -45,6 +45,13 @@ pub fn job(args: JobArgs) -> Result<Job, Error> {
 /// # Errors
 /// Flags that contradict each other.
 pub fn quiet_job(args: JobArgs) -> Result<Job, Error> {
+    if let Some(file) = args.run_dir.as_ref().filter(|path| path.is_file()) {
+        return Err(Error::Usage(format!(
+            "--run-dir {}: is a file and no run directory; name a directory, which is made where it is \
+             missing",
+            file.display()
+        )));
+    }
     if args.inputs.is_empty() {
         return Err(Error::Usage(
             "name what to read: each INPUT is a file, glob or directory, as in `moebulk import users.csv`"

@@ -22,6 +22,13 @@ use crate::run::{self, Error};
 /// There is none, or it cannot be believed.
 pub fn run(args: StatusArgs) -> Result<Exit, Error> {
     let run_dir = args.run_dir.map_or_else(run::newest_dir, Ok)?;
+    if run_dir.is_file() {
+        return Err(Error::Usage(format!(
+            "{}: is a file and no run directory; name the directory that the import was given with \
+             --run-dir, or one of those that `moebulk runs list` shows",
+            run_dir.display()
+        )));
+    }
     let snapshot = Journal::peek(&run_dir.join(CHECKPOINT_FILE))?;
     let text = match args.output {
         DocumentOutput::Text => text::status(&snapshot, &run_dir),

@@ -46,6 +46,13 @@ fn invalid_flags_are_named() {
         (&["pack", "users.csv", "--out", "."], &["directory"]),
         (&["pack", "users.csv", "--out", "no/such/place"], &["no/such/place"]),
         (&["status", "."], &["checkpoint"]),
+        (&["status", "users.csv"], &["users.csv: is a file", "moebulk runs list"]),
+        (&["import", "--run-dir", "users.csv"], &["--run-dir users.csv: is a file", "directory"]),
+        (&["validate", ".", "--run-dir", "users.csv"], &["--run-dir users.csv: is a file"]),
+        (
+            &["pack", ".", "--out", "out", "--run-dir", "users.csv"],
+            &["--run-dir users.csv: is a file"],
+        ),
     ];
     each(cases, name, |(args, says)| {
         let scene = Scene::with_users(3);

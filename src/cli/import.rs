@@ -109,7 +109,7 @@ pub fn run(args: ImportArgs) -> Result<Exit, Error> {
         _ if !outcome.rejects.is_empty() => {
             Some(next::import(&job.inputs, &outcome.rejects, typed, to_file))
         }
-        _ => Some(format!("moebulk status {}", next::quoted(&job.run_dir.to_string_lossy()))),
+        _ => Some(format!("moebulk status {}", next::path(&job.run_dir))),
     };
     let exit = conclude(&outcome, output, next.as_deref());
     drop(sandbox);

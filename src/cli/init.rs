@@ -269,10 +269,12 @@ fn conclusion(found: &Described, out: &Path, form: Form, args: &InitArgs) -> Str
     }
     match form {
         Form::MoEngage if found.kind != crate::model::Kind::Users => {
-            command.push_str(&format!(" --kind {} --mapping {name}", found.kind));
+            command.push_str(&format!(" --kind {} --mapping {}", found.kind, next::path(out)));
         }
         Form::Config => {}
-        Form::Mapping | Form::MoEngage => command.push_str(&format!(" --mapping {name}")),
+        Form::Mapping | Form::MoEngage => {
+            command.push_str(&format!(" --mapping {}", next::path(out)));
+        }
     }
     let lead = if found.open.is_empty() { "next" } else { "then" };
     lines.push(format!("{lead}: {command}"));

@@ -21,11 +21,11 @@ const NOT_OF_REJECTS: [&str; 6] = ["mapping", "limit", "offset", "no_header", "s
 pub fn import(inputs: &[PathBuf], rejects: &[RejectsFile], typed: &Held, has_file: bool) -> String {
     let mut words = vec!["moebulk".to_owned(), "import".to_owned()];
     if rejects.is_empty() {
-        words.extend(inputs.iter().map(|path| input(path)));
+        words.extend(inputs.iter().map(|named| input(named)));
         words.extend(flags(typed, |name| !LEFT_OUT.contains(&name)));
     } else {
         // Without the flags that its source was read with, a file would be read another way.
-        words.extend(rejects.iter().map(|file| quoted(&file.path.to_string_lossy())));
+        words.extend(rejects.iter().map(|file| path(&file.path)));
         let left_out = |name: &str| LEFT_OUT.contains(&name) || NOT_OF_REJECTS.contains(&name);
         words.extend(flags(typed, |name| !left_out(name)));
     }
@@ -39,7 +39,7 @@ pub fn import(inputs: &[PathBuf], rejects: &[RejectsFile], typed: &Held, has_fil
 /// The import that goes on where one stopped: its checkpoint holds the rest.
 pub fn resume(run_dir: &Path, typed: &Held) -> String {
     let mut words = vec!["moebulk import --run-dir".to_owned()];
-    words.push(quoted(&run_dir.to_string_lossy()));
+    words.push(path(run_dir));
     words.extend(flags(typed, |name| name == "config"));
     words.join(" ")
 }
@@ -49,14 +49,14 @@ fn flags(typed: &Held, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let mut words = Vec::new();
     for (name, values) in typed.iter().filter(|(name, _)| wanted(name)) {
         let flag = format!("--{}", name.replace('_', "-"));
-        match values.as_slice() {
-            [] => words.push(flag),
+        if values.is_empty() {
+            words.push(flag.clone());
+        }
+        for value in values {
             // A switch takes its value no other way, and any other flag takes it this way too.
-            [value] if value == "false" => words.push(format!("{flag}={value}")),
-            values => {
-                for value in values {
-                    words.extend([flag.clone(), quoted(value)]);
-                }
+            match is_dashed(value) || value == "false" {
+                true => words.push(format!("{flag}={}", quoted(value))),
+                false => words.extend([flag.clone(), quoted(value)]),
             }
         }
     }
@@ -64,9 +64,20 @@ fn flags(typed: &Held, wanted: impl Fn(&str) -> bool) -> Vec<String> {
 }
 
 /// An input as it was typed, but for the signature of a signed URL.
-pub fn input(path: &Path) -> String {
-    let (typed, shown) = (path.to_string_lossy(), source::shown(path));
-    if typed == shown { quoted(&typed) } else { quoted(&format!("{shown}?…")) }
+pub fn input(named: &Path) -> String {
+    let (typed, shown) = (named.to_string_lossy(), source::shown(named));
+    if typed == shown { path(named) } else { quoted(&format!("{shown}?…")) }
+}
+
+/// A path as a word of a command, which takes it for no flag.
+pub fn path(named: &Path) -> String {
+    let typed = named.to_string_lossy();
+    if is_dashed(&typed) { quoted(&format!("./{typed}")) } else { quoted(&typed) }
+}
+
+/// Whether a word would be a flag; `-` alone is the standard input.
+fn is_dashed(word: &str) -> bool {
+    word.starts_with('-') && word != "-"
 }
 
 /// A word as a shell takes it.
@@ -123,6 +134,11 @@ mod tests {
                 r"moebulk import 'runs/it'\''s/rejects.csv' --app-id A --data-center 01",
                 " --empty unset --encoding latin-1"
             )
+        );
+        let dashed = typed(&[("null_value", "-1"), ("mapping", "-m.toml")]);
+        assert_eq!(
+            import(&[PathBuf::from("-my users.csv"), PathBuf::from("-")], &[], &dashed, true),
+            "moebulk import './-my users.csv' - --mapping=-m.toml --null-value=-1"
         );
         assert_eq!(
             resume(Path::new("runs/x"), &typed(&[("config", "c.toml"), ("limit", "5")])),

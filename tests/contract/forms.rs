@@ -256,3 +256,16 @@ fn names_and_words_of_a_file_command_no_terminal() {
         assert!(ran.stdout.iter().all(|&byte| byte >= 0x20 || byte == b'\n'), "{:?}", ran.stdout);
     }
 }
+
+#[test]
+fn the_command_for_a_file_with_a_dash_can_be_typed() {
+    let lab = Lab::new();
+    lab.write("-dash.csv", "customer_id\nuser-1\n");
+    let ran = lab.run(&["validate", "--progress", "off", "--", "-dash.csv"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let out = String::from_utf8(ran.stdout).expect("UTF-8");
+    let command = out.lines().last().unwrap_or_default().trim();
+    assert_eq!(command, "moebulk import ./-dash.csv --sandbox");
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    assert_eq!(lab.run(&words).code, 0);
+}

@@ -7,7 +7,9 @@ use super::{
     diagnostic::{Look, render},
 };
 pub(super) use crate::model::printable as plain;
-use crate::model::{ChangeSummary, Code, Diagnostic, FirstPlace, ProblemSummary, Summary};
+use crate::model::{
+    ChangeSummary, Code, Diagnostic, FirstPlace, ProblemSummary, Severity, Summary,
+};
 
 /// Width of a column of a table; longer cells stand out. Beyond 65,535 `format!` panics.
 const CELL_WIDTH_MAX: usize = 200;
@@ -60,7 +62,7 @@ pub fn to_text(
 ) -> String {
     let mut lines = vec![verdict(summary), String::new()];
     lines.extend(figures(summary));
-    let steps = steps(next);
+    let steps = steps(summary, next);
     if !summary.problems.is_empty() {
         lines.extend([String::new(), "problems".to_owned()]);
         // A blank line and a head before the steps, and the prompt behind them.
@@ -358,7 +360,12 @@ fn place(first: &FirstPlace) -> String {
     }
 }
 
-fn steps(next: &Next<'_>) -> Vec<String> {
+fn steps(summary: &Summary, next: &Next<'_>) -> Vec<String> {
+    let is_doubt = |problem: &&ProblemSummary| problem.code == Code::InDoubt.as_str();
+    let is_reject = |problem: &&ProblemSummary| problem.severity == Severity::Reject.as_str();
+    let rejecting = || summary.problems.iter().filter(is_reject);
+    let has_doubts = rejecting().any(|problem| is_doubt(&problem));
+    let has_others = rejecting().any(|problem| !is_doubt(&problem));
     let shown = |path: &Path| plain(&path.to_string_lossy()).into_owned();
     let mut steps = Vec::new();
     if let Some(path) = next.page {
@@ -375,7 +382,19 @@ fn steps(next: &Next<'_>) -> Vec<String> {
             Some(command) if !command.contains(&path) => " too",
             _ => "",
         };
-        steps.push(format!("  mend the cells in {path} ({rows}), then import that file{too}"));
+        // The server may have what is in doubt; nothing is wrong with its cells.
+        steps.push(match (has_doubts, has_others) {
+            (false, _) => {
+                format!("  mend the cells in {path} ({rows}), then import that file{too}")
+            }
+            (true, false) => format!(
+                "  look {path} ({rows}) up in the dashboard; what is missing there, import{too}"
+            ),
+            (true, true) => format!(
+                "  mend the cells in {path} ({rows}), but look rows in doubt up in the dashboard and drop \
+                 what is there; then import that file{too}"
+            ),
+        });
     }
     if let Some(path) = next.damaged {
         steps.push(format!("  see {} for what is no record", shown(path)));

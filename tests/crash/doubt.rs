@@ -74,4 +74,9 @@ fn rows_in_doubt_are_left_out_on_request_and_stand_in_the_rejects() {
     let again = home.run(&args(&server, &[]));
     assert_eq!(again.report(1)["rows"]["failed"], 10);
     assert_eq!(server.users(), ROWS);
+    // Nothing is wrong with its cells, so none is to be mended.
+    let text = home.run(&["import", "--run-dir", "run", "--progress", "off"]).stdout;
+    let words =
+        "  look run/rejects.csv (10 rows) up in the dashboard; what is missing there, import\n";
+    assert!(text.contains(words) && !text.contains("mend the cells"), "{text}");
 }

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod compressed;
+mod mistaken;
 mod moto;
 #[path = "../common/moto.rs"]
 mod moto_server;

@@ -22,7 +22,7 @@ use std::{collections::HashSet, io::Read};
 use memchr::{memchr, memrchr};
 
 use super::{
-    Dialect, Error,
+    Dialect, Error, places,
     reader::{CsvReader, FOREIGN_MARKS},
 };
 use crate::model::{Code, TextEncoding, TextRows};
@@ -117,8 +117,9 @@ pub fn dialect(read: impl Read, given: &Given<'_>) -> Result<Dialect, Error> {
     let fitting: Vec<(&Dialect, usize)> = candidates
         .iter()
         .filter_map(|dialect| {
-            let names = sample.first(dialect)?.names;
-            let named = names.len() > 1 && (!dialect.header || are_names(&names));
+            let First { names, has_bare_cr, .. } = sample.first(dialect)?;
+            // Where CR ends the lines, all of the file is one record, and fits whatever cuts it.
+            let named = names.len() > 1 && !has_bare_cr && (!dialect.header || are_names(&names));
             (named && sample.look(dialect).fits).then_some((dialect, names.len()))
         })
         .collect();
@@ -185,6 +186,8 @@ struct First {
     names: Vec<String>,
     /// Whether every field is enclosed in quotes.
     enclosed: bool,
+    /// Whether a CR stands alone in it, outside of quotes.
+    has_bare_cr: bool,
 }
 
 /// A sample under a dialect.
@@ -229,7 +232,7 @@ impl Sample {
     /// The first record, where it is sound.
     fn first(&self, dialect: &Dialect) -> Option<First> {
         let first = self.reader(dialect)?.peek().ok()??;
-        std::str::from_utf8(first.raw(0)).is_ok().then(|| First::of(&first))
+        std::str::from_utf8(first.raw(0)).is_ok().then(|| First::of(&first, dialect))
     }
 
     fn look(&self, dialect: &Dialect) -> Look {
@@ -267,12 +270,13 @@ impl Sample {
 }
 
 impl First {
-    fn of(block: &TextRows) -> Self {
+    fn of(block: &TextRows, dialect: &Dialect) -> Self {
         let names = (0..block.columns)
             .map(|column| String::from_utf8_lossy(block.cell(0, column)).into_owned())
             .collect();
         let enclosed = (0..block.columns).all(|column| is_enclosed(block, 0, column));
-        Self { names, enclosed }
+        let has_bare_cr = places::bare_cr(block.raw(0), true, dialect).is_some();
+        Self { names, enclosed, has_bare_cr }
     }
 }
 

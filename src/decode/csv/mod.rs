@@ -160,6 +160,23 @@ pub enum Error {
         /// Columns with that.
         other_columns: usize,
     },
+    /// A CR alone in the header, or in the first record where there is none, outside of quotes: all of
+    /// the file would be that one record.
+    #[error(
+        "line {line}: byte {byte} of the {of} is a CR with no LF behind it, and lines end with LF or CRLF; \
+         where CR alone ends them, as in files of old Macs, convert the file with \
+         `tr '\\r' '\\n' < OLD > NEW`"
+    )]
+    BareCr {
+        /// The line on which the record starts, from 1.
+        line: u64,
+        /// What it is: `header` or `first record`.
+        of: &'static str,
+        /// The CR, from 1.
+        byte: usize,
+        /// The record up to there.
+        place: Box<RecordPlace>,
+    },
     /// The header (without one: the first record) is no sound record, so that no row can
     /// be checked against it.
     #[error("line {line}: the header is damaged ({}): {detail}; {}", code.as_str(), code.help())]
@@ -205,7 +222,8 @@ impl Error {
     /// The line and the places in it that the error is about, where it is about some.
     pub fn place(&self) -> Option<(u64, &RecordPlace)> {
         match self {
-            Self::HeaderDamaged { line, place, .. }
+            Self::BareCr { line, place, .. }
+            | Self::HeaderDamaged { line, place, .. }
             | Self::DuplicateName { line, place, .. }
             | Self::EmptyName { line, place, .. } => Some((*line, place)),
             Self::Io(_)

@@ -148,6 +148,30 @@ pub fn cells(raw: &[u8], dialect: &Dialect) -> Vec<Range<usize>> {
     cells
 }
 
+/// The first CR outside of quotes that no LF follows, before the first line end or the record's end.
+/// `ended` says whether anything can follow the last byte.
+pub(super) fn bare_cr(raw: &[u8], ended: bool, dialect: &Dialect) -> Option<usize> {
+    let (mut at, mut opens, mut quoted) = (0, true, false);
+    while let Some(&byte) = raw.get(at) {
+        let next = raw.get(at + 1).copied();
+        if Some(byte) == dialect.escape {
+            (at, opens) = (at + 1, false);
+        } else if Some(byte) == dialect.quote && (quoted || opens) {
+            let is_doubled = quoted && next == dialect.quote;
+            at += usize::from(is_doubled);
+            (quoted, opens) = (is_doubled || !quoted, false);
+        } else if !quoted {
+            match byte {
+                b'\n' => return None,
+                b'\r' if next.map_or(ended, |next| next != b'\n') => return Some(at),
+                _ => opens = byte == dialect.delimiter,
+            }
+        }
+        at += 1;
+    }
+    None
+}
+
 /// The bytes of a record that break the rule; `None` where it is the record as a whole.
 pub fn fault_in(raw: &[u8], dialect: &Dialect, code: Code) -> Option<Range<usize>> {
     match code {
@@ -200,6 +224,23 @@ mod tests {
         assert_eq!(shown("a\"b,c", &usual), ["a\"b", "c"]);
         let escaping = Dialect { escape: Some(b'\\'), quote: None, ..usual };
         assert_eq!(shown("a\\,b,\"c,d", &escaping), ["a\\,b", "\"c", "d"]);
+    }
+
+    #[test]
+    fn a_cr_alone_is_one_outside_of_quotes_and_of_line_ends() {
+        let usual = Dialect::default();
+        let found = |raw: &[u8]| bare_cr(raw, true, &usual);
+        assert_eq!(found(b"a,b\rc\n"), Some(3));
+        assert_eq!(found(b"a,b\r"), Some(3));
+        assert_eq!(bare_cr(b"a,b\r", false, &usual), None, "an LF may follow");
+        assert_eq!(found(b"\"a\"\r\"b\"\r"), Some(3));
+        assert_eq!(found(b"a,\"b\"\"\r\"\r"), Some(8));
+        assert_eq!(found(b"a,\"b\rc\",d\r\ne\rf"), None);
+        assert_eq!(found(b"a\"\r\"b"), Some(2), "such a quote opens nothing");
+        let escaping = Dialect { escape: Some(b'\\'), ..usual.clone() };
+        assert_eq!(bare_cr(b"a\\\rb\r", true, &escaping), Some(4));
+        let without = Dialect { quote: None, ..usual };
+        assert_eq!(bare_cr(b"\"\r\"", true, &without), Some(1));
     }
 
     #[test]

@@ -619,6 +619,10 @@ impl<R: Read> CsvReader<R> {
             Parsed::Broken(broken) => return Err(self.header_damaged(broken)),
             Parsed::Incomplete => return Err(Error::Empty),
         };
+        let (data, _) = self.input.window(extent.end);
+        if let Some(at) = self.find_bare_cr(data, true) {
+            return Err(self.bare_cr(at));
+        }
         if !self.dialect.header {
             self.header = (1..=extent.fields).map(|column| format!("column_{column}")).collect();
             return Ok(());
@@ -650,7 +654,12 @@ impl<R: Read> CsvReader<R> {
 
     /// The record at the start of the unread bytes, as the header that can't be read.
     fn header_damaged(&self, broken: Broken) -> Error {
-        let (data, _) = self.input.window(self.lookahead());
+        let (data, ended) = self.input.window(self.lookahead());
+        // What ends in no line end is too long, and quotes stand at odd places where one is missed.
+        let cr = self.find_bare_cr(data, ended);
+        if let Some(at) = cr.filter(|&at| broken.code == Code::RecordTooLong || at <= broken.at) {
+            return self.bare_cr(at);
+        }
         // Behind its line it may be rows that the quote has swallowed.
         let line_end = || memchr(b'\n', &data[broken.at..]).map_or(data.len(), |at| broken.at + at);
         let end = match broken.code {
@@ -661,6 +670,22 @@ impl<R: Read> CsvReader<R> {
             RecordPlace::new(data, std::iter::once(broken.at..end).collect(), &self.dialect);
         let (line, code, detail) = (self.line, broken.code, self.describe(broken));
         Error::HeaderDamaged { line, code, detail, place }
+    }
+
+    /// The first CR that stands alone in a header. Where the text before it is in another encoding
+    /// than it is taken for, that is what has to be said: an LF may follow in that one.
+    fn find_bare_cr(&self, data: &[u8], ended: bool) -> Option<usize> {
+        let at = places::bare_cr(data, ended, &self.dialect)?;
+        self.encoding_fault(&data[..at]).is_none().then_some(at)
+    }
+
+    /// The record at the start of the unread bytes, as the header that has a CR alone in it.
+    fn bare_cr(&self, at: usize) -> Error {
+        // Behind it are rows, whose values are not to be shown.
+        let (data, _) = self.input.window(at + 1);
+        let place = RecordPlace::new(data, std::iter::once(at..at + 1).collect(), &self.dialect);
+        let of = if self.dialect.header { "header" } else { "first record" };
+        Error::BareCr { line: self.line, of, byte: at + 1, place }
     }
 }
 

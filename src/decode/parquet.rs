@@ -5,6 +5,7 @@
 //! are checked before they are believed, and the position of every row.
 
 use std::{
+    collections::HashMap,
     fmt,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -218,6 +219,7 @@ impl ParquetFile {
         if columns.len() != roots(metadata.parquet_schema()) {
             return Err(Error::Footer { what: "a top-level group has no columns".to_owned() });
         }
+        check_names(&columns)?;
         let bytes = read.len();
         let start = Box::new(move |metadata: &ArrowReaderMetadata, stretch: Stretch| {
             stretch.start(read.clone(), metadata)
@@ -385,6 +387,17 @@ fn batch_rows<'a>(chunks: impl Iterator<Item = &'a ColumnChunkMetaData>, rows: u
     }
     let cached = BATCH_CACHED_BYTES / row_bytes.saturating_add(name_bytes);
     (BATCH_BYTES_MAX / row_bytes).min(cached.max(BATCH_CACHED_ROWS_MIN)).clamp(1, rows_max) as usize
+}
+
+/// Columns are found by their names, so that one of two with the same would be lost.
+fn check_names(columns: &[Column]) -> Result<(), Error> {
+    let mut seen = HashMap::with_capacity(columns.len());
+    for Column { name, index, .. } in columns {
+        if let Some(first) = seen.insert(name.as_str(), index + 1) {
+            return Err(Error::DuplicateName { name: name.clone(), first, second: index + 1 });
+        }
+    }
+    Ok(())
 }
 
 fn roots(schema: &SchemaDescriptor) -> usize {

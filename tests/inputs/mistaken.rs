@@ -2,6 +2,14 @@
 
 use std::{fs::File, process::Stdio};
 
+use std::sync::Arc;
+
+use arrow::{
+    array::{ArrayRef, RecordBatch, StringArray},
+    datatypes::{DataType, Field, Schema},
+};
+use parquet::arrow::ArrowWriter;
+
 use crate::{packed, support::Lab};
 
 /// The refusal of a file, by each command that reads it.
@@ -71,4 +79,51 @@ fn lines_that_end_with_cr_alone_are_no_header() {
     let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
     lab.write("cr.csv", wide("customer_id,a\r\nC01,1\r\n"));
     has(&refused(&lab, 4, &["cr.csv"]), &["nul-byte"]);
+}
+
+/// A Parquet file with a row of texts in columns of these names.
+fn parquet(names: &[&str]) -> Vec<u8> {
+    let fields: Vec<_> = names.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect();
+    let schema = Arc::new(Schema::new(fields));
+    let column = |at: usize| Arc::new(StringArray::from(vec![format!("v{at}")])) as ArrayRef;
+    let columns = (1..=names.len()).map(column).collect();
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).expect("a batch");
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema, None).expect("a writer");
+    writer.write(&batch).expect("written");
+    writer.into_inner().expect("a file")
+}
+
+#[test]
+fn two_columns_of_one_name_are_refused_in_parquet_as_in_csv() {
+    let lab = Lab::new();
+    lab.write("m.toml", "[columns]\ncustomer_id = {}\nname = {}\n");
+    for (names, words) in [
+        (["customer_id", "email", "name", "email"], "columns 2 and 4 are both named `email`"),
+        (
+            ["customer_id", "name", "customer_id", "b"],
+            "columns 1 and 3 are both named `customer_id`",
+        ),
+    ] {
+        lab.write("u.parquet", parquet(&names));
+        lab.write("u.csv", format!("{}\n1,2,3,4\n", names.join(",")));
+        // A mapping that does not name them is no other case.
+        for args in [&["u.parquet"][..], &["u.parquet", "--mapping", "m.toml"]] {
+            let args: Vec<_> = args.to_vec();
+            let commands: [&[&str]; 2] =
+                [&["validate", "--run-dir", "run"], &["pack", "--out", "b"]];
+            for command in commands {
+                let said = lab.run(&[command, &args].concat());
+                assert_eq!(said.code, 4, "{}", said.stderr);
+                has(&said.stderr, &["u.parquet: ", words, "rename one of them"]);
+                let csv = args.iter().map(|arg| arg.replace("parquet", "csv")).collect::<Vec<_>>();
+                let csv: Vec<&str> = csv.iter().map(String::as_str).collect();
+                let said = lab.run(&[command, csv.as_slice()].concat());
+                assert_eq!(said.code, 4, "{}", said.stderr);
+                has(&said.stderr, &["u.csv: line 1: ", words, "rename one of them"]);
+            }
+        }
+        has(&refused(&lab, 4, &["u.parquet"]), &[words]);
+    }
+    lab.write("u.parquet", parquet(&["customer_id", "email", "Email"]));
+    assert!(!packed(&lab, &["u.parquet"]).is_empty(), "these are two names");
 }

@@ -22,6 +22,16 @@ pub enum Error {
         /// What was found.
         what: String,
     },
+    /// Two top-level columns of one name.
+    #[error("columns {first} and {second} are both named `{name}`; rename one of them")]
+    DuplicateName {
+        /// The name.
+        name: String,
+        /// The first column of that name, from 1.
+        first: usize,
+        /// The second, from 1.
+        second: usize,
+    },
     /// A column is compressed in a way that is not supported.
     #[error(
         "column `{column}` is compressed with {codec}, which is not supported; write the file with zstd, snappy, gzip, lz4, brotli or no compression"

@@ -43,6 +43,17 @@ pub enum Error {
         /// What was found.
         detail: String,
     },
+    /// The first line is the start of a value that later lines go on with.
+    #[error(
+        "line {line} opens {what} and nothing else; NDJSON has one object on each line: `jq -c '.[]'` \
+         makes it of an array, `jq -c .` of objects over several lines"
+    )]
+    Spread {
+        /// That line, from 1.
+        line: u64,
+        /// What it opens.
+        what: &'static str,
+    },
     /// More keys than columns are kept for.
     #[error(
         "line {line}: the objects up to here have more than {KEYS_MAX} different keys, or {KEY_BYTES_MAX} \

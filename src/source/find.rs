@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     checked::Place,
+    mistaken,
     remote::{self, Remote},
     unpack::{Compression, HEAD_BYTES, unread_compression},
 };
@@ -115,7 +116,10 @@ impl Found {
         if let Some(kind) = twice.or(unread_compression(&head)) {
             return Err(Error::CompressedTwice { path: self.name(), kind });
         }
-        let format = self.format.unwrap_or_else(|| format_by_content(&head));
+        let format = match self.format {
+            Some(format) => format,
+            None => mistaken::format(&self.name(), &head)?,
+        };
         let (path, partitions) = (self.path.clone(), self.partitions.clone());
         Ok(Input { path, file: Place::File(file), format, bytes, partitions })
     }
@@ -181,6 +185,11 @@ pub enum Error {
         /// The compression.
         kind: &'static str,
     },
+    /// One JSON array of all rows.
+    #[error(
+        "{0}: is a JSON array, and NDJSON is read, which has one object on each line; `jq -c '.[]'` makes it of an array"
+    )]
+    JsonArray(String),
     /// A compressed file in a compressed file.
     #[error("{path}: holds a {kind}-compressed file; decompress it once")]
     CompressedTwice {
@@ -450,13 +459,14 @@ fn inspect(path: PathBuf) -> Result<Found, Error> {
         return Err(Error::NotAFile(path.display().to_string()));
     }
     let head = head(&path).map_err(|error| io_error(&path, error))?;
+    let shown = path.display().to_string();
     if let Some(kind) = unread_compression(&head) {
-        return Err(Error::Compressed { path: path.display().to_string(), kind });
+        return Err(Error::Compressed { path: shown, kind });
     }
-    let by_name = format_by_name(&path);
-    let (unpacking, format) = match Compression::of(&head) {
-        Some(kind) => (Unpacking::Compressed(kind), by_name),
-        None => (Unpacking::No, Some(by_name.unwrap_or_else(|| format_by_content(&head)))),
+    let (unpacking, format) = match (Compression::of(&head), format_by_name(&path)) {
+        (Some(kind), by_name) => (Unpacking::Compressed(kind), by_name),
+        (None, Some(by_name)) => (Unpacking::No, Some(by_name)),
+        (None, None) => (Unpacking::No, Some(mistaken::format(&shown, &head)?)),
     };
     let partitions = partitions(&path.to_string_lossy());
     Ok(Found { path, unpacking, format, bytes: metadata.len(), partitions, remote: None })

@@ -10,6 +10,7 @@
 
 mod checked;
 mod find;
+mod mistaken;
 mod remote;
 pub mod unpack;
 

@@ -1,8 +1,6 @@
 //! Files that are not what they seem: each is refused with what it is and what to do.
 
-use std::{fs::File, process::Stdio};
-
-use std::sync::Arc;
+use std::{fs::File, process::Stdio, sync::Arc};
 
 use arrow::{
     array::{ArrayRef, RecordBatch, StringArray},
@@ -10,7 +8,7 @@ use arrow::{
 };
 use parquet::arrow::ArrowWriter;
 
-use crate::{packed, support::Lab};
+use crate::{gzip, packed, support::Lab, zstd};
 
 /// The refusal of a file, by each command that reads it.
 fn refused(lab: &Lab, code: i32, args: &[&str]) -> String {
@@ -126,4 +124,54 @@ fn two_columns_of_one_name_are_refused_in_parquet_as_in_csv() {
     }
     lab.write("u.parquet", parquet(&["customer_id", "email", "Email"]));
     assert!(!packed(&lab, &["u.parquet"]).is_empty(), "these are two names");
+}
+
+#[test]
+fn json_that_is_no_ndjson_is_refused_with_what_makes_it_so() {
+    let lab = Lab::new();
+    let array = r#"[{"customer_id":"C01","a":"x \"y\""},{"customer_id":"C02"}]"#;
+    let pretty = "[\n  {\n    \"customer_id\": \"C01\"\n  }\n]\n";
+    for text in
+        [array, pretty, "\u{feff}[{}]", "\r\n\t [ {\"customer_id\":\"C01\"} ]\n", "[]", "[ ]\n"]
+    {
+        for name in ["x.json", "x", "x.json.gz"] {
+            let bytes = text.as_bytes().to_vec();
+            lab.write(name, if name.ends_with(".gz") { gzip(&bytes) } else { bytes });
+            has(&refused(&lab, 4, &[name]), &[name, ": is a JSON array", "`jq -c '.[]'`"]);
+        }
+        for bytes in [text.as_bytes().to_vec(), zstd(text.as_bytes())] {
+            lab.write("in", bytes);
+            let stdin = Stdio::from(File::open(lab.path("in")).expect("a file"));
+            let ran = lab.run_with(&["validate", "-", "--progress", "off"], stdin, &[]);
+            assert_eq!(ran.code, 4, "{}", ran.stderr);
+            has(&ran.stderr, &["stdin: is a JSON array", "`jq -c '.[]'`"]);
+        }
+    }
+    lab.write("m.toml", "[columns]\ncustomer_id = {}\n");
+    let spread = "{\n  \"customer_id\": \"C01\",\n  \"items\": [\n    {\"sku\": 1}\n  ]\n}\n";
+    for (name, text, what) in [
+        ("x.json", spread, "line 1 opens an object"),
+        ("x.ndjson", spread, "line 1 opens an object"),
+        ("x.jsonl", "\u{feff}\n{ \r\n\"customer_id\": \"C01\"}\r\n", "line 2 opens an object"),
+        ("x.ndjson", pretty, "line 1 opens an array"),
+        (
+            "x.ndjson",
+            "[\n{\"customer_id\":\"1\"},\n{\"customer_id\":\"2\"}\n]\n",
+            "line 1 opens an array",
+        ),
+    ] {
+        lab.write(name, text);
+        for args in [&[name][..], &[name, "--mapping", "m.toml"]] {
+            let ran =
+                lab.run(&[&["validate", "--run-dir", "run", "--progress", "off"], args].concat());
+            assert_eq!(ran.code, 4, "{}", ran.stderr);
+            has(&ran.stderr, &[name, what, "`jq -c .` of objects over several lines"]);
+        }
+    }
+    // What else begins with a bracket is a name, and a broken line among others one rejected row.
+    lab.write("x", "[id],customer_id\n1,C01\n");
+    assert!(!packed(&lab, &["x"]).is_empty());
+    lab.write("x.ndjson", "{\"customer_id\":\"C01\"}\n{\n");
+    let ran = lab.run(&["validate", "x.ndjson", "--run-dir", "run", "--progress", "off"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
 }

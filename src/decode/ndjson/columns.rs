@@ -140,6 +140,13 @@ pub(super) fn find(
                 Some(flaw) => Err(flaw),
             };
             if let Err(flaw) = read {
+                // What stands on a line by itself inside of such a value would be taken for a row.
+                if objects == 0
+                    && first_flaw.is_none()
+                    && let Some(what) = line::opened(bytes)
+                {
+                    return Err(Error::Spread { line: number, what });
+                }
                 first_flaw.get_or_insert((number, flaw));
                 continue;
             }

@@ -49,6 +49,15 @@ pub(super) fn is_blank(line: &[u8]) -> bool {
     line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
 }
 
+/// What a line opens that holds nothing but a brace or bracket.
+pub(super) fn opened(line: &[u8]) -> Option<&'static str> {
+    match line.trim_ascii() {
+        b"{" => Some("an object"),
+        b"[" => Some("an array"),
+        _ => None,
+    }
+}
+
 /// Tells the members of the object that a line is, keys without escapes and values as they stand.
 /// Whether a key stands there twice is left to whoever is told: it may stop with a flaw.
 pub(super) fn read<'l>(

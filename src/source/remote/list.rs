@@ -15,6 +15,7 @@ use object_store::{
 use super::{
     super::{
         find::{self, Error, Found, Unpacking},
+        mistaken,
         unpack::{Compression, HEAD_BYTES, unread_compression},
     },
     Pending, READ_TRIES, Remote, start,
@@ -213,11 +214,11 @@ fn object(target: &Target, key: Key, name: String, look: Look) -> Result<Found, 
     let path = PathBuf::from(&name);
     let by_name = find::format_by_name(&path);
     let compression = Compression::of(&head);
-    let by_content = || find::format_by_content(&head);
-    let (unpacking, format) = match (compression, has_ranges) {
-        (Some(kind), true) => (Unpacking::Compressed(kind), by_name),
-        (None, true) => (Unpacking::No, Some(by_name.unwrap_or_else(by_content))),
-        (_, false) => (Unpacking::Download, by_name),
+    let (unpacking, format) = match (compression, by_name, has_ranges) {
+        (Some(kind), _, true) => (Unpacking::Compressed(kind), by_name),
+        (None, Some(by_name), true) => (Unpacking::No, Some(by_name)),
+        (None, None, true) => (Unpacking::No, Some(mistaken::format(&name, &head)?)),
+        (_, _, false) => (Unpacking::Download, by_name),
     };
     let partitions = find::partitions(&name);
     let bytes = meta.size;

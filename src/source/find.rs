@@ -113,6 +113,9 @@ impl Found {
         let head = head(&file).map_err(fail)?;
         let bytes = fs::metadata(&file).map_err(fail)?.len();
         let twice = Compression::of(&head).map(Compression::name);
+        if let Some(kind) = mistaken::workbook(&without_compression(&self.path), &head) {
+            return Err(Error::Workbook { path: self.name(), kind });
+        }
         if let Some(kind) = twice.or(unread_compression(&head)) {
             return Err(Error::CompressedTwice { path: self.name(), kind });
         }
@@ -183,6 +186,14 @@ pub enum Error {
         /// The file.
         path: String,
         /// The compression.
+        kind: &'static str,
+    },
+    /// A workbook of a spreadsheet program.
+    #[error("{path}: is {kind}, which is not read; save its sheet as CSV (UTF-8) and give that")]
+    Workbook {
+        /// The file.
+        path: String,
+        /// What kind.
         kind: &'static str,
     },
     /// One JSON array of all rows.
@@ -460,8 +471,8 @@ fn inspect(path: PathBuf) -> Result<Found, Error> {
     }
     let head = head(&path).map_err(|error| io_error(&path, error))?;
     let shown = path.display().to_string();
-    if let Some(kind) = unread_compression(&head) {
-        return Err(Error::Compressed { path: shown, kind });
+    if let Some(error) = mistaken::refusal(&shown, &head) {
+        return Err(error);
     }
     let (unpacking, format) = match (Compression::of(&head), format_by_name(&path)) {
         (Some(kind), by_name) => (Unpacking::Compressed(kind), by_name),

@@ -175,3 +175,49 @@ fn json_that_is_no_ndjson_is_refused_with_what_makes_it_so() {
     let ran = lab.run(&["validate", "x.ndjson", "--run-dir", "run", "--progress", "off"]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
 }
+
+/// The start of a zip archive whose first part has a name and content.
+fn zip(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut bytes = b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec();
+    bytes.extend((content.len() as u32).to_le_bytes());
+    bytes.extend((content.len() as u32).to_le_bytes());
+    bytes.extend((name.len() as u16).to_le_bytes());
+    bytes.extend([0, 0]);
+    bytes.extend(name.as_bytes());
+    bytes.extend(content);
+    bytes
+}
+
+#[test]
+fn workbooks_are_called_so() {
+    let lab = Lab::new();
+    let (excel, old) = ("an Excel workbook", "an old Excel workbook (.xls)");
+    let ods = zip("mimetype", b"application/vnd.oasis.opendocument.spreadsheet");
+    let ole = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0\0\0".to_vec();
+    for (name, bytes, kind) in [
+        ("users.xlsx", zip("[Content_Types].xml", b"<xml/>"), excel),
+        // Whatever it is called, and whatever part comes first.
+        ("users.csv", zip("[Content_Types].xml", b"<xml/>"), excel),
+        ("users", zip("docProps/app.xml", b"<xml/>"), excel),
+        ("users.bin", [zip("a", b"b"), zip("[Content_Types].xml", b"<xml/>")].concat(), excel),
+        ("users.XLSM", zip("a", b"b"), excel),
+        ("users.csv", ods.clone(), "an OpenDocument spreadsheet"),
+        ("users.ods", zip("a", b"b"), "an OpenDocument spreadsheet"),
+        ("users.xls", ole.clone(), old),
+        ("export.csv", ole.clone(), old),
+        ("users.xls.gz", gzip(&ole), old),
+        ("users.xlsx.gz", gzip(&zip("a", b"b")), excel),
+    ] {
+        lab.write(name, &bytes);
+        let words = format!("{name}: is {kind}, which is not read; save its sheet as CSV (UTF-8)");
+        has(&refused(&lab, 4, &[name]), &[&words]);
+        lab.write("in", bytes);
+        let stdin = Stdio::from(File::open(lab.path("in")).expect("a file"));
+        let ran = lab.run_with(&["validate", "-", "--progress", "off"], stdin, &[]);
+        assert_eq!(ran.code, 4, "{name}: {}", ran.stderr);
+    }
+    lab.write("users.zip", zip("users.csv", b"customer_id\nC01\n"));
+    has(&refused(&lab, 4, &["users.zip"]), &["users.zip: is zip-compressed; decompress it first"]);
+    lab.write("users.xlsx", "customer_id\nC01\n");
+    assert!(!packed(&lab, &["users.xlsx"]).is_empty(), "what is a table inside is read as one");
+}

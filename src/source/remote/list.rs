@@ -16,7 +16,7 @@ use super::{
     super::{
         find::{self, Error, Found, Unpacking},
         mistaken,
-        unpack::{Compression, HEAD_BYTES, unread_compression},
+        unpack::{Compression, HEAD_BYTES},
     },
     Pending, READ_TRIES, Remote, start,
     store::{self, Stores, Target},
@@ -208,8 +208,8 @@ async fn look_at(store: &dyn ObjectStore, key: &Key) -> object_store::Result<Loo
 
 fn object(target: &Target, key: Key, name: String, look: Look) -> Result<Found, Error> {
     let Look { meta, head, has_ranges } = look;
-    if let Some(kind) = unread_compression(&head) {
-        return Err(Error::Compressed { path: name, kind });
+    if let Some(error) = mistaken::refusal(&name, &head) {
+        return Err(error);
     }
     let path = PathBuf::from(&name);
     let by_name = find::format_by_name(&path);

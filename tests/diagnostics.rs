@@ -180,6 +180,24 @@ fn a_long_line_is_cut_around_its_cell() {
     assert_eq!(lines[4].find("^^^ column `n`"), Some(at), "{text}");
 }
 
+/// A cell may be longer than all of what is kept before one.
+#[test]
+fn a_long_cell_is_shown_by_its_start() {
+    for chars in [60_000, 65_533, 65_536, 70_000, 900_000] {
+        let lab = lab(format!("customer_id,n,when\nC01,{},\n", "x".repeat(chars)));
+        let text = shown(&lab, &MAPPED);
+        let lines: Vec<&str> = text.lines().take(5).collect();
+        assert_eq!(lines[1], " --> u.csv:2:5", "{text}");
+        assert!(lines[3].starts_with("2 | X99,xxxxxxxxxxx"), "{text}");
+        assert!(lines[3].ends_with("...") && lines[4].starts_with("  |     ^^^^^^^^^^^"), "{text}");
+        assert!(text.contains("column `n`"), "{text}");
+    }
+    // One that begins further to the right is named.
+    let lab = lab(format!("customer_id,when,n\n{},,12a\n", "b".repeat(70_000)));
+    let text = shown(&lab, &MAPPED);
+    assert!(text.contains("--> u.csv: line 2, column `n`"), "{text}");
+}
+
 #[test]
 fn a_place_in_another_encoding_is_one_in_its_text() {
     let csv = "customer_id,n,when\r\nJosé,1é,\r\n";

@@ -98,12 +98,19 @@ impl Excerpt {
         let start_of_line = |at: usize| text[..at].rfind('\n').map_or(0, |end| end + 1);
         let far = |span: &Range<usize>| span.start - start_of_line(span.start) > BEFORE_MAX;
         if far(&about) {
-            let line = line + line_ends(&text[..about.start]);
-            return Self::Named { path: path.to_owned(), place: format!("line {line}") };
+            let mut place = format!("line {}", line + line_ends(&text[..about.start]));
+            if let Some(label) = marks.first().map(|mark| &mark.label).filter(|l| !l.is_empty()) {
+                place = format!("{place}, {label}");
+            }
+            return Self::Named { path: path.to_owned(), place };
         }
+        // As far as they are kept: a place is near itself, however long it is.
+        let kept = |span: &Range<usize>| span.start..end_of_place(text, span);
+        let about = kept(&about);
         let near = |mark: &Mark| {
-            let between = mark.span.end.max(about.end) - mark.span.start.min(about.start);
-            !far(&mark.span) && between <= BEFORE_MAX
+            let span = kept(&mark.span);
+            let between = span.end.max(about.end) - span.start.min(about.start);
+            !far(&span) && between <= BEFORE_MAX
         };
         marks.retain(near);
         let from = marks.iter().map(|mark| mark.span.start).min().unwrap_or(about.start);
@@ -229,6 +236,10 @@ mod tests {
         assert!(kept.ends_with("é…"), "its end was cut");
         let (_, kept, _) = lines(1, &text, &[(0, 3)]);
         assert_eq!(kept, format!("{}…", "a".repeat(3 + AFTER_MAX)));
+        let text = "z".repeat(BEFORE_MAX * 3);
+        let (line, kept, spans) = lines(1, &text, &[(4, text.len())]);
+        assert_eq!((line, spans), (1, vec![(4, 4 + PLACE_MAX)]), "a place is near itself");
+        assert_eq!(kept, format!("{}…", "z".repeat(4 + PLACE_MAX)));
         let far = format!("x\n{},b", "a".repeat(BEFORE_MAX));
         let at = far.len() - 1;
         assert_eq!(lines(4, &far, &[(at, at + 1)]), (0, "line 5".to_owned(), vec![]));

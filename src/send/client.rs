@@ -110,7 +110,7 @@ impl Client {
         if settings.no_proxy || is_loopback(&url) {
             builder = builder.no_proxy();
         }
-        let http = builder.build().map_err(|error| ClientError::Build(reason(error)))?;
+        let http = builder.build().map_err(|error| ClientError::Build(build_reason(error)))?;
         Ok(Self {
             http,
             url,
@@ -243,6 +243,26 @@ pub(super) fn reason(error: reqwest::Error) -> String {
         }
     }
     text
+}
+
+/// Files that are open at a time, at most, while certificates are looked for: a directory, one in
+/// it, and what a library may need beside them.
+#[cfg(unix)]
+const FILES_OF_A_BUILD: usize = 4;
+
+/// Why no client can be made. Where too many files are open for those of the certificates, what TLS
+/// says is that there are none.
+fn build_reason(error: reqwest::Error) -> String {
+    #[cfg(unix)]
+    {
+        let files = (0..FILES_OF_A_BUILD).map(|_| std::fs::File::open("/dev/null"));
+        if let Err(error) = files.collect::<std::io::Result<Vec<_>>>()
+            && rustix::io::Errno::from_io_error(&error) == Some(rustix::io::Errno::MFILE)
+        {
+            return error.to_string();
+        }
+    }
+    reason(error)
 }
 
 /// Whether the server's certificate was refused. An error of the system may hold that one,

@@ -48,6 +48,7 @@ mod mapped;
 mod notes;
 mod pace;
 mod pipeline;
+mod preamble;
 mod rundir;
 mod runs;
 mod sample;

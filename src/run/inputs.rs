@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Error, Job, MappingFile, Surroundings, excerpts,
+    Error, Job, MappingFile, Surroundings, excerpts, preamble,
     spool::{Prints, Ready},
 };
 use crate::decode::{self, Table, csv, parquet::METADATA_BYTES_MAX};
@@ -138,6 +138,17 @@ pub fn open_all(
         known.nested |= column.nested;
         known.plain_lists &= column.plain_lists;
     }
+    // Whatever the columns are called, they can be proposed.
+    let expected = expected_names(None);
+    let is_odd = |file: &&InputFile| {
+        let mut columns = file.table.columns().into_iter();
+        columns.all(|column| !expected.contains(&column.name))
+    };
+    for file in inputs.files.iter().filter(is_odd) {
+        if let Some(hint) = preamble::hint(&file.table) {
+            around.progress.say(&format!("{}: {hint}", file.input.name()));
+        }
+    }
     let plan = Plan::open(job.kind, &sources, job.rules.clone());
     for (file, columns) in inputs.files.iter_mut().zip(&columns) {
         file.binding = plan.bind_readable(columns);
@@ -163,7 +174,8 @@ impl Inputs {
             let partitions = &file.input.partitions;
             let bound = plan.bind_at(&file.input.name(), &columns, partitions, mapped);
             let binding = bound.map_err(|error| {
-                Error::Usage(error.to_string()).at(excerpts::of_misfit(file, mapping, &error))
+                let hint = preamble::hint(&file.table);
+                Error::Usage(with_hint(&error, hint)).at(excerpts::of_misfit(file, mapping, &error))
             })?;
             file.wanted = wanted(&binding);
             file.binding = binding;
@@ -271,10 +283,21 @@ fn open_table(
                 decode::Error::Csv(csv::Error::TwoDelimiters { .. }) => {
                     Error::Usage(format!("{}: {error}", input.name()))
                 }
+                decode::Error::Csv(csv) => {
+                    let reason = with_hint(&csv, preamble::hint_of_unreadable(&csv));
+                    unreadable(input, &reason).at(excerpts)
+                }
                 _ => unreadable(input, &error).at(excerpts),
             }
         },
     )
+}
+
+fn with_hint(error: &dyn std::fmt::Display, hint: Option<String>) -> String {
+    match hint {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    }
 }
 
 /// Says how files are written where that was found and is not the usual.

@@ -221,3 +221,54 @@ fn workbooks_are_called_so() {
     lab.write("users.xlsx", "customer_id\nC01\n");
     assert!(!packed(&lab, &["users.xlsx"]).is_empty(), "what is a table inside is read as one");
 }
+
+#[test]
+fn a_first_line_that_is_no_header_is_told_with_the_flags_to_go_on() {
+    let lab = Lab::new();
+    lab.write("m.toml", "[columns]\ncustomer_id = {}\na = {}\n");
+    lab.write("plain.csv", "customer_id,a\nC01,2\n");
+    let plain = packed(&lab, &["plain.csv"]);
+    let sep = "tells Excel the delimiter and is no header: pass over it with";
+    let comment = "begins with `#`: if it is a comment, pass over it with";
+    for (text, code, hint, flags) in [
+        ("sep=;\r\ncustomer_id;a\r\nC01;2\r\n", 2, sep, "--skip-lines 1 --delimiter ';'"),
+        ("\u{feff}SEP=|\ncustomer_id|a\nC01|2\n", 2, sep, "--skip-lines 1 --delimiter '|'"),
+        ("\"sep=;\"\ncustomer_id;a\nC01;2\n", 2, sep, "--skip-lines 1 --delimiter ';'"),
+        ("sep=\t\ncustomer_id\ta\nC01\t2\n", 2, sep, "--skip-lines 1 --delimiter tab"),
+        // Its own delimiter makes two columns of it, and the second has no name.
+        ("sep=,\ncustomer_id,a\nC01,2\n", 4, sep, "--skip-lines 1 --delimiter ','"),
+        ("# made by hand, today\ncustomer_id,a\nC01,2\n", 2, comment, "--skip-lines 1"),
+        ("#,,\ncustomer_id,a\nC01,2\n", 4, comment, "--skip-lines 1"),
+        ("\n#a,#a\ncustomer_id,a\nC01,2\n", 4, comment, "--skip-lines 2"),
+        ("# the \"best\"\ncustomer_id,a\nC01,2\n", 4, comment, "--skip-lines 1"),
+    ] {
+        lab.write("u.csv", text);
+        for args in [&["u.csv"][..], &["u.csv", "--mapping", "m.toml"]] {
+            for command in [&["validate"][..], &["pack", "--out", "bodies"]] {
+                let ran = lab.run(&[command, args, &["--progress", "off"]].concat());
+                assert_eq!(ran.code, code, "{text}: {}", ran.stderr);
+                has(&ran.stderr, &[hint, flags, "u.csv: "]);
+            }
+        }
+        // What it says is what it takes.
+        let flags: Vec<_> = flags.split(' ').map(|flag| flag.trim_matches('\'')).collect();
+        let args = [&["u.csv"], flags.as_slice()].concat();
+        assert!(packed(&lab, &args) == plain, "{text}");
+        let said = lab.run(&[&["init", "--out", "-"], args.as_slice()].concat());
+        assert_eq!(said.code, 0, "{}", said.stderr);
+        assert!(!said.stderr.contains("pass over it"), "{}", said.stderr);
+    }
+    lab.write("u.csv", "sep=;\ncustomer_id;a\nC01;2\n");
+    let said = lab.run(&["init", "u.csv", "--out", "-"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    has(&said.stderr, &["u.csv: line 1 (`sep=;`)", sep]);
+    // Where the columns are there, nothing is amiss.
+    lab.write("u.csv", "#,customer_id,a\n7,C01,2\n");
+    let said = lab.run(&["validate", "u.csv", "--run-dir", "run"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(!said.stderr.contains("pass over it"), "{}", said.stderr);
+    lab.write("u.csv", "sep=x,a\n1,2\n");
+    let said = lab.run(&["validate", "u.csv", "--run-dir", "run"]);
+    assert_eq!(said.code, 2, "{}", said.stderr);
+    assert!(!said.stderr.contains("pass over it"), "{}", said.stderr);
+}

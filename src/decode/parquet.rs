@@ -28,7 +28,6 @@ use parquet::{
         metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData},
         reader::ChunkReader,
     },
-    schema::types::SchemaDescriptor,
 };
 
 mod codec;
@@ -42,6 +41,7 @@ mod int96;
 mod pages;
 mod schema;
 mod thrift;
+mod uuid;
 mod watch;
 
 use compact::BATCH_BYTES_MAX;
@@ -99,6 +99,8 @@ struct Inner {
     file: u32,
     bytes: u64,
     columns: Vec<Column>,
+    /// Which of them hold UUIDs, if any does.
+    uuids: Option<Vec<bool>>,
     /// The first row of every row group, from 0, and the end of the last.
     bounds: Vec<u64>,
     metadata: ArrowReaderMetadata,
@@ -204,8 +206,16 @@ impl ParquetFile {
         let schema::Loaded { metadata, seconds } = loaded;
         let bounds = bounds(metadata.metadata(), read.len())?;
         let fields = metadata.schema().fields();
+        let in_file = metadata.parquet_schema().root_schema().get_fields();
+        if in_file.len() != fields.len() {
+            return Err(Error::Footer { what: "a top-level group has no columns".to_owned() });
+        }
+        let uuids = in_file.iter().zip(fields);
+        let uuids = uuids.map(|(in_file, field)| uuid::is_uuid(in_file, field.data_type()));
+        let uuids: Vec<bool> = uuids.collect();
         let columns = fields.iter().enumerate().map(|(index, field)| {
             let data_type = match &seconds {
+                _ if uuids[index] => DataType::Utf8View,
                 Some(seconds) => {
                     let other = seconds.schema().field(index).data_type();
                     int96::joined_type(field.data_type(), other)
@@ -216,16 +226,14 @@ impl ParquetFile {
             Column { name: field.name().clone(), data_type, index, refusal }
         });
         let columns: Vec<_> = columns.collect();
-        if columns.len() != roots(metadata.parquet_schema()) {
-            return Err(Error::Footer { what: "a top-level group has no columns".to_owned() });
-        }
+        let uuids = uuids.contains(&true).then_some(uuids);
         check_names(&columns)?;
         let bytes = read.len();
         let start = Box::new(move |metadata: &ArrowReaderMetadata, stretch: Stretch| {
             stretch.start(read.clone(), metadata)
         });
         let inner =
-            Inner { file, bytes, columns, bounds, metadata, metadata_bytes, seconds, start };
+            Inner { file, bytes, columns, uuids, bounds, metadata, metadata_bytes, seconds, start };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -343,8 +351,10 @@ impl ParquetFile {
             Ok::<_, Error>(group::Watched { reader, watch })
         };
         let main = begin(&inner.metadata, &|column| columns.contains(&column))?;
+        let is_uuid = |column: usize| inner.uuids.as_ref().is_some_and(|uuids| uuids[column]);
         let is_int96 = |column: usize| {
             columns.contains(&column)
+                && !is_uuid(column)
                 && inner.metadata.schema().field(column).data_type()
                     != &inner.columns[column].data_type
         };
@@ -357,7 +367,11 @@ impl ParquetFile {
             _ => None,
         };
         let rows = first..first + end;
-        Ok(GroupRows::new(inner.file, group, rows, first + start, main, seconds))
+        let known = (0..inner.columns.len()).filter(|column| columns.contains(column));
+        let uuids: Vec<bool> = known.map(is_uuid).collect();
+        let uuids = uuids.contains(&true).then_some(uuids);
+        let readers = group::Readers { main, seconds, uuids };
+        Ok(GroupRows::new(inner.file, group, rows, first + start, readers))
     }
 }
 
@@ -398,10 +412,6 @@ fn check_names(columns: &[Column]) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-fn roots(schema: &SchemaDescriptor) -> usize {
-    schema.root_schema().get_fields().len()
 }
 
 /// The first row of every row group, from 0, and the end of the last.

@@ -14,6 +14,7 @@ mod stdin;
 #[expect(dead_code, reason = "other suites need more of it")]
 #[path = "../common/support.rs"]
 mod support;
+mod uuids;
 
 use std::{fs, io::Write, path::Path};
 

@@ -17,7 +17,7 @@ use super::{
     Error,
     compact::Parts,
     error::{panic_words, words},
-    int96,
+    int96, uuid,
     watch::Watch,
 };
 use crate::model::ArrowRows;
@@ -29,9 +29,12 @@ pub(super) struct Watched {
 }
 
 /// What reads a row group.
-struct Readers {
-    main: Watched,
-    seconds: Option<Seconds>,
+pub(super) struct Readers {
+    pub main: Watched,
+    /// What reads those of the columns that have INT96 timestamps once more.
+    pub seconds: Option<Seconds>,
+    /// Which of the columns hold UUIDs, if any does.
+    pub uuids: Option<Vec<bool>>,
 }
 
 /// The second reading of INT96 timestamps.
@@ -60,17 +63,15 @@ impl GroupRows {
         Self { file: 0, row_group: 0, rows: 0..0, from: 0, readers: None, parts: None }
     }
 
-    /// The rows of a group from `from` on, read with `main`; those of its columns that have INT96
-    /// timestamps are read with `seconds` too.
+    /// The rows of a group from `from` on.
     pub(super) fn new(
         file: u32,
         row_group: usize,
         rows: Range<u64>,
         from: u64,
-        main: Watched,
-        seconds: Option<Seconds>,
+        readers: Readers,
     ) -> Self {
-        Self { file, row_group, rows, from, readers: Some(Readers { main, seconds }), parts: None }
+        Self { file, row_group, rows, from, readers: Some(readers), parts: None }
     }
 
     /// The next rows, in a batch that is small enough.
@@ -105,13 +106,17 @@ impl GroupRows {
             // Dropped here, not with the iterator: it holds decoded pages.
             self.readers = None;
         }
-        let Readers { main, seconds } = self.readers.as_mut()?;
+        let Readers { main, seconds, uuids } = self.readers.as_mut()?;
         let mut read = || {
             let batch = main.next()?;
             let batch = match seconds {
                 Some(Seconds { reader, columns }) => {
                     join(&batch, &reader.next()?, columns).map_err(words)?
                 }
+                None => batch,
+            };
+            let batch = match uuids {
+                Some(uuids) => uuid::as_text(&batch, uuids).map_err(words)?,
                 None => batch,
             };
             match batch.num_rows() as u64 {

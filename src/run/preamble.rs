@@ -26,13 +26,17 @@ pub fn hint_of_unreadable(error: &csv::Error) -> Option<String> {
 fn named_delimiter(raw: &[u8]) -> Option<u8> {
     let line = raw.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(raw);
     match line {
-        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter] => Some(*delimiter),
+        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter] => {
+            // What a terminal obeys, or a shell takes for a quote, is not shown in a command.
+            let is_shown = delimiter.is_ascii_punctuation() && !b"'\"".contains(delimiter);
+            (*delimiter == b'\t' || is_shown).then_some(*delimiter)
+        }
         _ => None,
     }
 }
 
 fn hint_of(line: u64, raw: &[u8]) -> Option<String> {
-    if let Some(delimiter) = named_delimiter(raw).filter(u8::is_ascii) {
+    if let Some(delimiter) = named_delimiter(raw) {
         let (shown, given) = match delimiter {
             b'\t' => ("sep=(tab)".to_owned(), "tab".to_owned()),
             byte => (format!("sep={}", char::from(byte)), format!("'{}'", char::from(byte))),

@@ -267,8 +267,10 @@ fn a_first_line_that_is_no_header_is_told_with_the_flags_to_go_on() {
     let said = lab.run(&["validate", "u.csv", "--run-dir", "run"]);
     assert_eq!(said.code, 0, "{}", said.stderr);
     assert!(!said.stderr.contains("pass over it"), "{}", said.stderr);
-    lab.write("u.csv", "sep=x,a\n1,2\n");
-    let said = lab.run(&["validate", "u.csv", "--run-dir", "run"]);
-    assert_eq!(said.code, 2, "{}", said.stderr);
-    assert!(!said.stderr.contains("pass over it"), "{}", said.stderr);
+    for text in ["sep=x,a\n1,2\n", "sep=\u{1b}\na\n", "sep='\na\n"] {
+        lab.write("u.csv", text);
+        let said = lab.run(&["validate", "u.csv", "--run-dir", "run"]);
+        assert_eq!(said.code, 2, "{}", said.stderr);
+        assert!(!said.stderr.contains("pass over it"), "{}", said.stderr);
+    }
 }

@@ -2,58 +2,13 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Arg, ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{config::layers::Found, init::InitArgs};
 use crate::model::{Rate, TextEncoding};
 use crate::progress::Mode;
 use crate::run::RejectsMax;
 use crate::sandbox::{FaultRates, ScriptedAnswer};
-
-/// Switches that a file can turn on, as a setting or in its mapping: `--NAME=false` turns each off.
-const SWITCHES: [&str; 10] = [
-    "no_proxy",
-    "only_changed",
-    "no_header",
-    "lenient_quotes",
-    "strict_ids",
-    "strict",
-    "accept_inferred",
-    "rejects_safe",
-    "wait",
-    "update_existing_only",
-];
-
-/// The definition of the command line.
-pub fn command() -> clap::Command {
-    with_switches(Cli::command())
-}
-
-/// Whether an argument can be turned on and off.
-pub fn is_switch(name: &str) -> bool {
-    SWITCHES.contains(&name)
-}
-
-fn with_switches(command: clap::Command) -> clap::Command {
-    command.mut_args(switch).mut_subcommands(with_switches)
-}
-
-/// Lets a switch take `=true` and `=false`; alone it is true, as ever.
-fn switch(arg: Arg) -> Arg {
-    if !is_switch(arg.get_id().as_str()) {
-        return arg;
-    }
-    let is_off_by_default = matches!(arg.get_action(), ArgAction::SetTrue);
-    let arg = arg
-        .action(ArgAction::Set)
-        .num_args(0..=1)
-        .require_equals(true)
-        .default_missing_value("true")
-        .value_name("true|false")
-        .hide_possible_values(true)
-        .hide_default_value(true);
-    if is_off_by_default { arg.default_value("false") } else { arg }
-}
 
 /// Loads users, events and devices from large CSV, NDJSON, Parquet and Arrow files into MoEngage
 #[derive(Debug, Parser)]
@@ -693,11 +648,6 @@ fn parse_rejects(text: &str) -> Result<RejectsMax, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_definition_is_sound() {
-        command().debug_assert();
-    }
 
     #[test]
     fn values_are_read() {

@@ -6,7 +6,7 @@ use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::{args, exit::Exit, print};
+use super::{exit::Exit, print, switches};
 use crate::run::Error;
 
 /// Writes a shell's completions.
@@ -15,7 +15,7 @@ use crate::run::Error;
 /// stdout cannot be written to.
 pub fn completions(shell: Shell) -> Result<Exit, Error> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut args::command(), "moebulk", &mut script);
+    clap_complete::generate(shell, &mut switches::command(), "moebulk", &mut script);
     print(&script)
 }
 
@@ -24,7 +24,7 @@ pub fn completions(shell: Shell) -> Result<Exit, Error> {
 /// # Errors
 /// One cannot be written.
 pub fn manual(dir: Option<&Path>) -> Result<Exit, Error> {
-    let mut command = args::command();
+    let mut command = switches::command();
     command.build();
     let Some(dir) = dir else { return print(&page(command)?) };
     let output = |error| Error::Output { path: dir.display().to_string(), error };

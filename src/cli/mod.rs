@@ -18,6 +18,7 @@ mod runs;
 mod sandbox;
 mod state;
 mod status;
+mod switches;
 mod terminal;
 mod text;
 mod validate;

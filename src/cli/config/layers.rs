@@ -13,10 +13,7 @@ use std::{
 use clap::{Arg, ArgMatches, Command, FromArgMatches, parser::ValueSource};
 
 use super::file::{CONFIG_FILE, Config, Setting, without_values};
-use crate::cli::{
-    args::{self, Cli},
-    resolve,
-};
+use crate::cli::{args::Cli, resolve, switches};
 use crate::model::{Excerpt, ExcerptMark};
 use crate::run::Error;
 use crate::shape::mapping;
@@ -103,7 +100,7 @@ impl Parsed {
     /// # Errors
     /// See [`Failed`].
     pub fn new(arguments: Vec<OsString>) -> Result<Self, Failed> {
-        let (_, given) = leaf(args::command().try_get_matches_from(&arguments)?);
+        let (_, given) = leaf(switches::command().try_get_matches_from(&arguments)?);
         let file = match given.try_contains_id("config") {
             Ok(_) => find(&given)?,
             Err(_) => None,
@@ -120,7 +117,7 @@ impl Parsed {
     }
 
     fn with(arguments: Vec<OsString>, file: Option<Found>, held: Held) -> Result<Self, Failed> {
-        let (path, given) = leaf(args::command().try_get_matches_from(&arguments)?);
+        let (path, given) = leaf(switches::command().try_get_matches_from(&arguments)?);
         let goes_elsewhere = names_destination(&given);
         let mut defaults = Held::new();
         for setting in file.iter().flat_map(|file| &file.settings) {
@@ -141,13 +138,13 @@ impl Parsed {
         if resolve::has_key_in_environment() {
             defaults.remove("api_key_file");
         }
-        let command = with_defaults(args::command(), &path, &defaults);
+        let command = with_defaults(switches::command(), &path, &defaults);
         let innermost = path
             .iter()
             .fold(&command, |command, name| command.find_subcommand(name).unwrap_or(command));
         let names = names(innermost);
         let is_switch = |argument: &&Arg| {
-            !argument.get_action().takes_values() || args::is_switch(argument.get_id().as_str())
+            !argument.get_action().takes_values() || switches::is_switch(argument.get_id().as_str())
         };
         let switches = innermost.get_arguments().filter(is_switch);
         let switches = switches.map(|argument| argument.get_id().to_string()).collect();
@@ -208,7 +205,7 @@ impl Parsed {
             .filter_map(|(name, values)| match self.switches.contains(&name) {
                 true if values == ["true"] => Some((name, Vec::new())),
                 // One that can't be turned off is not named.
-                true if !args::is_switch(&name) => None,
+                true if !switches::is_switch(&name) => None,
                 _ => Some((name, values)),
             })
             .collect()
@@ -341,7 +338,7 @@ fn check(path: &Path, text: &str, setting: &Setting) -> Result<(), Error> {
     let flag = format!("--{}", name.replace('_', "-"));
     for value in values.iter().filter(|value| !is_switch(value)) {
         let line = ["moebulk".to_owned(), WIDEST.to_owned(), format!("{flag}={value}")];
-        if let Err(error) = args::command().try_get_matches_from(line) {
+        if let Err(error) = switches::command().try_get_matches_from(line) {
             let said = error.render().to_string();
             let said = said.strip_prefix("error: ").unwrap_or(&said);
             let said = said.split("\n\nFor more information").next().unwrap_or(said);

@@ -40,8 +40,11 @@ const PAIRS: [u16; 128] = {
     pairs
 };
 
-/// Four digits `0`.
-const ZEROS: u32 = u32::from_le_bytes(*b"0000");
+/// Eight digits `0`.
+const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
+
+/// Whole numbers below this have eight digits at most.
+const EIGHT_DIGITS_BELOW: u64 = 100_000_000;
 
 /// Powers of ten.
 const POWERS: [u64; PLACES_MAX + 1] = {
@@ -70,6 +73,15 @@ pub(super) fn put_i64(to: &mut Slot, value: i64) -> usize {
 /// Writes a whole number behind `at` bytes, at most one; where it ends.
 #[inline]
 pub(super) fn put_u64(to: &mut Slot, at: usize, value: u64) -> usize {
+    if value < EIGHT_DIGITS_BELOW {
+        // The first digit is the lowest byte; the last one stands, whatever it is.
+        let (high, low) = (value as u32 / 10_000, value as u32 % 10_000);
+        let digits = u64::from(four(high)) | u64::from(four(low)) << 32;
+        let zeros = ((digits ^ ZEROS) | 1 << 63).trailing_zeros() / 8;
+        let digits = digits >> (8 * zeros);
+        to[at..at + 8].copy_from_slice(&digits.to_le_bytes());
+        return at + 8 - zeros as usize;
+    }
     let mut buffer = itoa::Buffer::new();
     let digits = buffer.format(value).as_bytes();
     let end = at + digits.len();
@@ -128,7 +140,7 @@ fn put_amount(to: &mut Slot, at: usize, units: u64) -> usize {
     let digits = four(fraction);
     put_four(to, point + 1, digits);
     // The last digit is the highest byte.
-    let zeros = (digits ^ ZEROS).leading_zeros() as usize / 8;
+    let zeros = (digits ^ ZEROS as u32).leading_zeros() as usize / 8;
     point + 1 + AMOUNT_PLACES - zeros
 }
 

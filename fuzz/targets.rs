@@ -7,7 +7,7 @@ use moebulk::{
         arrow_ipc::ArrowFile,
         csv::{CsvReader, Dialect},
         ndjson::{self, NdjsonFile},
-        parquet::ParquetFile,
+        parquet::{PagePool, ParquetFile},
     },
     journal::{Binding, Journal, Plan, Snapshot},
     model::{
@@ -327,10 +327,11 @@ pub fn parquet(data: &[u8]) {
     let Ok(file) = ParquetFile::open(bytes::Bytes::copy_from_slice(data), 0) else { return };
     let kept = file.columns().iter().filter(|column| column.refusal.is_none());
     let wanted: Vec<usize> = kept.map(|column| column.index).collect();
+    let pool = PagePool::default();
     for group in 0..file.row_groups().min(4) {
         let all = file.row_group_rows(group);
         for (from, to) in [(0, u64::MAX), (all / 2, all / 2 + 10)] {
-            let Ok(batches) = file.read_group(group, &wanted, from..to) else {
+            let Ok(batches) = file.read_group(group, &wanted, from..to, &pool) else {
                 continue;
             };
             let mut next = file.first_row(group) + from.min(all);

@@ -39,6 +39,7 @@ mod group;
 mod header;
 mod int96;
 mod pages;
+mod pool;
 mod schema;
 mod thrift;
 mod uuid;
@@ -50,6 +51,7 @@ pub use error::Error;
 use error::{panic_words, words};
 pub use group::GroupRows;
 use pages::{Chunk, Pages};
+pub use pool::PagePool;
 pub use schema::refusal;
 use watch::{Allowance, Watch, value_bytes};
 
@@ -290,7 +292,8 @@ impl ParquetFile {
     ///
     /// Only the top-level columns in `columns` are decoded. They stand in the batches in
     /// the order of the schema, each once; an index beyond the schema is ignored. With
-    /// none the batches still have their rows.
+    /// none the batches still have their rows. `pool` has the memory of pages, for as many
+    /// row groups as it is given for.
     ///
     /// # Errors
     /// The group is none of the file's, a column lies outside of the file or in another
@@ -301,6 +304,7 @@ impl ParquetFile {
         group: usize,
         columns: &[usize],
         rows: Range<u64>,
+        pool: &PagePool,
     ) -> Result<GroupRows, Error> {
         let broken = |what| Error::Broken { row_group: group, what };
         let inner = &*self.0;
@@ -335,7 +339,7 @@ impl ParquetFile {
         let batch_rows = batch_rows(chunks(), self.row_group_rows(group));
         let begin = |metadata: &ArrowReaderMetadata, roots: &dyn Fn(usize) -> bool| {
             let allowance = Arc::clone(&allowance);
-            let watch = Arc::new(Watch::new(chunks(), batch_rows, allowance));
+            let watch = Arc::new(Watch::new(chunks(), batch_rows, allowance, pool.clone()));
             let known = (0..inner.columns.len()).filter(|&column| roots(column));
             let stretch = Stretch {
                 row_group: group,

@@ -9,7 +9,7 @@ use super::{
     arrow_ipc::{self, ArrowFile, BatchRows},
     csv::{self, CsvReader, Dialect, Splitter, Transcoder},
     ndjson::{self, NdjsonFile},
-    parquet::{self, GroupRows, ParquetFile},
+    parquet::{self, GroupRows, PagePool, ParquetFile},
 };
 use crate::model::{JsonRows, LinePlace, Position, Rows, TextEncoding, TextRows};
 use crate::source::{CheckedFile, CheckedReader, Fingerprint, Format, Place};
@@ -200,7 +200,10 @@ impl Table {
                 Source::Csv(Box::new(Splitter::open(file, *index, dialect)?))
             }
             Self::Ndjson(file) => Source::Ndjson(Box::new(file.reader(wanted))),
-            Self::Parquet(file) => Source::Parquet { file, wanted, group: 0, batches: None },
+            Self::Parquet(file) => {
+                let pool = PagePool::default();
+                Source::Parquet { file, wanted, group: 0, batches: None, pool }
+            }
             Self::Arrow(file) => {
                 let range = rows.start.saturating_sub(1)..rows.end.saturating_sub(1);
                 Source::Arrow { file, batches: Box::new(file.read(wanted, range)) }
@@ -279,6 +282,7 @@ enum Source<'a> {
         /// The next row group.
         group: usize,
         batches: Option<Box<GroupRows>>,
+        pool: PagePool,
     },
     Arrow {
         file: &'a ArrowFile,
@@ -371,7 +375,7 @@ impl TableReader<'_> {
                     ndjson::Next::End => return Ok(Next::End),
                 }
             },
-            Source::Parquet { file, wanted, group, batches } => loop {
+            Source::Parquet { file, wanted, group, batches, pool } => loop {
                 if let Some(rows) = batches.as_mut().and_then(Iterator::next) {
                     return Ok(Next::Rows(Rows::Arrow(rows?)));
                 }
@@ -387,6 +391,7 @@ impl TableReader<'_> {
                         *group,
                         wanted,
                         from - first..end - first,
+                        pool,
                     )?));
                 }
                 *group += 1;

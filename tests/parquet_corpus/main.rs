@@ -14,7 +14,7 @@ use std::{
 use arrow::array::Array;
 use bytes::Bytes;
 use moebulk::{
-    decode::parquet::ParquetFile,
+    decode::parquet::{PagePool, ParquetFile},
     shape::{arrow_cells::ArrowColumn, cell::Cell, json},
 };
 use serde_json::Value;
@@ -40,9 +40,11 @@ fn lines(path: &Path) -> Result<(u64, String, Vec<String>), String> {
         file.columns().iter().partition(|column| column.refusal.is_some());
     let wanted: Vec<usize> = kept.iter().map(|column| column.index).collect();
     let (mut rows, mut out, mut scratch) = (0, String::new(), String::new());
+    let pool = PagePool::default();
     for group in 0..file.row_groups() {
-        let batches =
-            file.read_group(group, &wanted, 0..u64::MAX).map_err(|error| error.to_string())?;
+        let batches = file
+            .read_group(group, &wanted, 0..u64::MAX, &pool)
+            .map_err(|error| error.to_string())?;
         for batch in batches {
             let batch = batch.map_err(|error| error.to_string())?.batch;
             let columns: Vec<_> = kept

@@ -168,24 +168,27 @@ impl<R: ChunkReader + 'static> Pages<R> {
             return Err(refused("the levels of a page are longer than it is"));
         }
         let (levels, bytes) = (levels as usize, bytes as usize);
-        let mut plain = Vec::new();
-        if self.codec != Compression::UNCOMPRESSED && compressed && bytes > levels {
-            plain.reserve_exact(bytes);
-            plain.extend_from_slice(&buf[..levels]);
-            codec::decompress(self.codec, &buf[levels..], &mut plain, bytes - levels)?;
-        } else if compressed && self.codec != Compression::UNCOMPRESSED {
-            // A page of levels alone has nothing that is compressed.
-            plain.extend_from_slice(&buf[..levels]);
-        } else if buf.len() == bytes {
-            // A copy, since the bytes may be a small part of what was read of the file.
-            plain.extend_from_slice(buf);
-        } else {
+        let is_compressed = compressed && self.codec != Compression::UNCOMPRESSED;
+        if !is_compressed && buf.len() != bytes {
             return Err(refused(&format!(
                 "a page has {} bytes where its header says {bytes}",
                 buf.len()
             )));
         }
-        *buf = plain.into();
+        *buf = self.watch.pool.page(bytes, |plain| {
+            if !is_compressed {
+                // A copy, since the bytes may be a small part of what was read of the file.
+                plain.copy_from_slice(buf);
+                return Ok(());
+            }
+            let (of_levels, of_values) = plain.split_at_mut(levels);
+            of_levels.copy_from_slice(&buf[..levels]);
+            match of_values {
+                // A page of levels alone has nothing that is compressed.
+                [] => Ok(()),
+                of_values => codec::decompress(self.codec, &buf[levels..], of_values),
+            }
+        })?;
         self.weigh(&page)?;
         Ok(page)
     }

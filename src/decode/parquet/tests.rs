@@ -30,7 +30,10 @@ fn sample() -> Bytes {
 }
 
 fn read(file: &ParquetFile, group: usize, columns: &[usize], rows: Range<u64>) -> Vec<ArrowRows> {
-    file.read_group(group, columns, rows).unwrap().map(Result::unwrap).collect()
+    file.read_group(group, columns, rows, &PagePool::default())
+        .unwrap()
+        .map(Result::unwrap)
+        .collect()
 }
 
 fn numbers(batches: &[ArrowRows]) -> Vec<i64> {
@@ -101,7 +104,7 @@ fn only_the_projected_columns_are_decoded() {
     bad[from as usize..(from + bytes) as usize].fill(0xff);
     let file = ParquetFile::open(Bytes::from(bad), 0).unwrap();
     assert!(numbers(&read(&file, 2, &[0, 2], 0..5_000)).into_iter().eq(20_000..25_000));
-    let damaged = file.read_group(2, &[1], 0..10);
+    let damaged = file.read_group(2, &[1], 0..10, &PagePool::default());
     assert!(damaged.and_then(|mut rows| rows.next().unwrap()).is_err());
 }
 
@@ -229,13 +232,16 @@ fn a_damaged_page_names_its_row_group_and_leaves_the_others() {
     let mut bad = good.to_vec();
     bad[chunk.0 as usize..(chunk.0 + chunk.1) as usize].fill(0xff);
     let file = ParquetFile::open(Bytes::from(bad), 0).unwrap();
-    let error = match file.read_group(1, &[0], 0..10_000) {
+    let error = match file.read_group(1, &[0], 0..10_000, &PagePool::default()) {
         Ok(mut batches) => batches.next().unwrap().unwrap_err(),
         Err(error) => error,
     };
     assert!(error.to_string().starts_with("row group 1 of the Parquet file is broken"), "{error}");
     assert_eq!(numbers(&read(&file, 2, &[0], 0..1)), [20_000]);
-    assert!(matches!(file.read_group(3, &[0], 0..1), Err(Error::Broken { row_group: 3, .. })));
+    assert!(matches!(
+        file.read_group(3, &[0], 0..1, &PagePool::default()),
+        Err(Error::Broken { row_group: 3, .. })
+    ));
 }
 
 #[test]
@@ -253,7 +259,9 @@ fn any_flipped_byte_gives_rows_or_an_error() {
                 continue;
             };
             for group in 0..file.row_groups() {
-                let Ok(batches) = file.read_group(group, &[0, 1], 0..u64::MAX) else {
+                let Ok(batches) =
+                    file.read_group(group, &[0, 1], 0..u64::MAX, &PagePool::default())
+                else {
                     continue;
                 };
                 let rows = batches.map_while(Result::ok).map(|rows| rows.batch.num_rows() as u64);
@@ -302,7 +310,12 @@ fn a_small_file_that_would_fill_the_memory_is_refused() {
     let bytes = lists(1, 4_500_000);
     assert!(bytes.len() < 10_000, "{}", bytes.len());
     let file = ParquetFile::open(bytes, 0).unwrap();
-    let error = file.read_group(0, &[0, 2], 0..1).unwrap().next().unwrap().unwrap_err();
+    let error = file
+        .read_group(0, &[0, 2], 0..1, &PagePool::default())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap_err();
     let text = error.to_string();
     assert!(text.contains("a page of column `list.list.item` takes"), "{text}");
     assert!(text.contains("for 4500000 values in lists"), "{text}");

@@ -8,7 +8,7 @@ use parquet::{
     file::metadata::ColumnChunkMetaData,
 };
 
-use super::{codec, header::Page};
+use super::{codec, header::Page, pool::PagePool};
 
 /// What reading a row group may hold at a time: the dictionaries of its columns, the pages
 /// and texts that a batch is made of, and the values of nested columns. Writers make pages
@@ -47,6 +47,8 @@ pub(super) struct Watch {
     pub(super) batch_rows: usize,
     held: Mutex<Held>,
     allowance: Arc<Allowance>,
+    /// What the pages are decompressed to.
+    pub(super) pool: PagePool,
 }
 
 /// A column chunk.
@@ -92,6 +94,7 @@ impl Watch {
         chunks: impl Iterator<Item = &'a ColumnChunkMetaData>,
         batch_rows: usize,
         allowance: Arc<Allowance>,
+        pool: PagePool,
     ) -> Self {
         let mut columns: Vec<_> = chunks
             .map(|chunk| {
@@ -108,7 +111,7 @@ impl Watch {
             .collect();
         columns.sort_by_key(|column| column.start);
         let held = Held { columns: vec![Open::default(); columns.len()], ..Held::default() };
-        Self { columns, batch_rows, held: held.into(), allowance }
+        Self { columns, batch_rows, held: held.into(), allowance, pool }
     }
 
     /// A batch begins; the one before is done with.

@@ -1,5 +1,7 @@
-//! The values of Arrow columns as cells; in `plain` those that are sent as they stand.
+//! The values of Arrow columns as cells; in `plain` those that are sent as they stand, in `known`
+//! their types without their texts.
 
+mod known;
 mod plain;
 
 use arrow::{

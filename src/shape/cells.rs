@@ -44,6 +44,29 @@ pub trait RowCells {
 
     /// Writes a typed cell that is no text as it is sent, without quotes.
     fn put(&self, column: usize, to: &mut Slot) -> Put;
+
+    /// What a typed file says of a cell's type.
+    #[inline(always)]
+    fn known(&self, _column: usize) -> Known {
+        Known::Nothing
+    }
+}
+
+/// What is known of the type of a cell before its text is made, which takes longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It has no value.
+    Absent,
+    /// It is true or false.
+    Bool,
+    /// It is a number that a double keeps.
+    Number,
+    /// It is a date or an instant.
+    Date,
+    /// It is a text, which may be a word for no value.
+    Text,
+    /// Its text has to be looked at.
+    Nothing,
 }
 
 /// No record has so many fields: its bytes are counted in as many bits.
@@ -255,5 +278,10 @@ impl RowCells for ArrowRow<'_> {
             Some(_) => Put::Declined,
             None => Put::Absent,
         }
+    }
+
+    #[inline(always)]
+    fn known(&self, column: usize) -> Known {
+        self.columns[column].as_ref().map_or(Known::Absent, |column| column.array.known(self.row))
     }
 }

@@ -4,7 +4,7 @@ use fearless_simd::{Level, Simd, dispatch};
 
 use super::{
     cell::Cell,
-    cells::{ArrowCells, Cells, RowCells, TextCells},
+    cells::{ArrowCells, Cells, Known, RowCells, TextCells},
     datetime::{self, DateFormat},
     encode::Span,
     json_cells::JsonCells,
@@ -154,23 +154,37 @@ impl Inference {
         settled: &[bool],
     ) {
         let mut scratch = String::new();
-        let can_be_plain = C::UNTYPED && plan.rules.null_values.is_empty();
+        let has_no_null_words = plan.rules.null_values.is_empty();
+        let can_be_plain = C::UNTYPED && has_no_null_words;
         let is_open = |&at: &usize| {
             plan.columns[at].inferred && !settled.get(at).copied().unwrap_or_default()
         };
-        let open: Vec<usize> = (0..plan.columns.len()).filter(is_open).collect();
+        let open = (0..plan.columns.len()).filter(is_open);
+        let mut open: Vec<(usize, Run)> = open.map(|column| (column, Run::default())).collect();
         for row in 0..rows.len() {
-            let at = rows.position(row);
             let spans = cells.row(row);
-            for &column in &open {
-                if let Some(cell) = spans.span(column).filter(|_| can_be_plain) {
+            for (column, run) in &mut open {
+                let column = *column;
+                if can_be_plain && let Some(cell) = spans.span(column) {
                     if cell.len == 0 {
                         continue;
                     }
                     if let Some(fit) = plain_type(simd, cell) {
-                        self.columns[column].add(fit, at);
+                        self.columns[column].add(fit, run, || rows.position(row));
                         continue;
                     }
+                }
+                let known = match spans.known(column) {
+                    Known::Absent => continue,
+                    Known::Bool => Some(Some(0)),
+                    Known::Number => Some(Some(1)),
+                    Known::Date => Some(Some(2)),
+                    Known::Text if has_no_null_words => Some(None),
+                    Known::Text | Known::Nothing => None,
+                };
+                if let Some(fit) = known {
+                    self.columns[column].add(fit, run, || rows.position(row));
+                    continue;
                 }
                 let cell = cells.cell(row, column, &mut scratch);
                 let fit = match cell {
@@ -186,10 +200,22 @@ impl Inference {
                     }
                     Cell::DateTime { .. } => Some(2),
                 };
-                self.columns[column].add(fit, at);
+                self.columns[column].add(fit, run, || rows.position(row));
             }
         }
+        for (column, run) in open {
+            self.columns[column].count(run);
+        }
     }
+}
+
+/// Values of a column, one after the other, of which nothing but their number is left to be noted:
+/// all fit the same type, and enough is known of where values do not fit the others.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    /// The type of [`NARROW`] that they fit, if any; `None` where there is no such run yet.
+    fit: Option<Option<usize>>,
+    values: u64,
 }
 
 impl ColumnStats {
@@ -200,17 +226,38 @@ impl ColumnStats {
         Some(NARROW[at])
     }
 
-    fn add(&mut self, fit: Option<usize>, at: Position) {
+    /// One more value. The rows of a block come in order.
+    #[inline(always)]
+    fn add(&mut self, fit: Option<usize>, run: &mut Run, at: impl Fn() -> Position) {
+        if run.fit == Some(fit) {
+            run.values += 1;
+        } else {
+            self.add_other(fit, run, at());
+        }
+    }
+
+    /// A value that is not one of a run, with which another run may begin.
+    #[inline(never)]
+    fn add_other(&mut self, fit: Option<usize>, run: &mut Run, at: Position) {
+        self.count(std::mem::take(run));
         self.values += 1;
+        let mut is_known = true;
         for (index, misfits) in self.misfits.iter_mut().enumerate() {
-            if fit == Some(index) {
-                continue;
-            }
-            if misfits.first.len() < FIRST_POSITIONS_MAX {
+            if fit != Some(index) {
                 misfits.add(at);
-            } else {
-                // The rows of a block come in order: this is none of the first.
-                misfits.count += 1;
+                is_known &= misfits.first.len() == FIRST_POSITIONS_MAX;
+            }
+        }
+        run.fit = is_known.then_some(fit);
+    }
+
+    /// Takes in a run. What of it does not fit is none of the first.
+    fn count(&mut self, run: Run) {
+        let Some(fit) = run.fit else { return };
+        self.values += run.values;
+        for (index, misfits) in self.misfits.iter_mut().enumerate() {
+            if fit != Some(index) {
+                misfits.count += run.values;
             }
         }
     }
@@ -227,7 +274,8 @@ fn plain_type<S: Simd>(simd: S, cell: Span<'_>) -> Option<Option<usize>> {
     let step = &lanes::step_of(&cell.bytes[cell.start..]);
     if lanes::is_number(simd, step, cell.len) {
         Some(Some(1))
-    } else if lanes::is_date(simd, step, cell.len) {
+    } else if lanes::is_date(simd, step, cell.len) || lanes::to_utc(simd, step, cell.len).is_some()
+    {
         Some(Some(2))
     } else if lanes::is_bool(step, cell.len) {
         Some(Some(0))
@@ -305,7 +353,7 @@ mod tests {
         fn bytes_tell_the_type_that_the_text_has(
             text in prop_oneof![
                 "[-]?[0-9]{1,3}\\.?[0-9]{0,16}",
-                "20[0-9]{2}-[01][0-9]-[0-3][0-9](T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\\.[0-9]{3})?Z)?",
+                "20[0-9]{2}-[01][0-9]-[0-3][0-9](T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\\.[0-9]{3})?(Z|[+-][0-2][0-9]:[0-5][0-9]))?",
                 "[tTfF.a-z éA-Z0-9]{1,6}",
                 "\\PC{1,8}",
             ]

@@ -1,15 +1,37 @@
 use std::sync::Arc;
 
 use arrow::{array::*, buffer::OffsetBuffer, datatypes::*};
+use proptest::prelude::{Strategy, any, prop_oneof, proptest};
 
 use super::*;
+use crate::shape::{
+    cells::Known,
+    number::{Fit, Number},
+};
 
-/// Every cell of a column, written down as `kind:text`.
+/// Every cell of a column, written down as `kind:text`; what is known of it is true.
 fn cells(array: &dyn Array) -> Vec<String> {
     let column = ArrowColumn::new(array).expect("a readable type");
     let mut scratch = "left over".to_owned();
-    (0..array.len())
-        .map(|row| match column.cell(row, &mut scratch) {
+    let cells = (0..array.len()).map(|row| {
+        let cell = column.cell(row, &mut scratch);
+        let known = column.known(row);
+        let is_so = match known {
+            Known::Nothing => true,
+            Known::Absent => matches!(cell, Cell::Absent | Cell::Text("")),
+            Known::Bool => matches!(cell, Cell::Bool(_)),
+            Known::Number => match cell {
+                Cell::Number { digits, binary } => {
+                    let number = Number::parse(digits);
+                    binary || number.is_some_and(|number| number.fit() == Fit::Exact)
+                }
+                _ => false,
+            },
+            Known::Date => matches!(cell, Cell::DateTime { .. }),
+            Known::Text => matches!(cell, Cell::Text(text) if !text.is_empty()),
+        };
+        assert!(is_so, "{known:?} of {cell:?}");
+        match cell {
             Cell::Absent => "absent".to_owned(),
             Cell::Text(text) => format!("text:{text}"),
             Cell::Number { digits, binary: false } => format!("exact:{digits}"),
@@ -22,8 +44,71 @@ fn cells(array: &dyn Array) -> Vec<String> {
                 format!("json:{json} {}", flaws.join(" ")).trim_end().to_owned()
             }
             Cell::Bad(code) => format!("bad:{code}"),
-        })
-        .collect()
+        }
+    });
+    cells.collect()
+}
+
+#[test]
+fn the_type_of_most_cells_is_known_without_their_text() {
+    let known = |array: &dyn Array| ArrowColumn::new(array).expect("readable").known(0);
+    let texts: [ArrayRef; 3] = [
+        Arc::new(StringArray::from(vec!["a"])),
+        Arc::new(StringViewArray::from(vec!["a"])),
+        Arc::new(Int32DictionaryArray::from_iter(["a"])),
+    ];
+    for text in texts {
+        assert_eq!(known(&text), Known::Text, "{}", text.data_type());
+    }
+    let numbers: [ArrayRef; 4] = [
+        Arc::new(Int64Array::from(vec![-999_999_999_999_999])),
+        Arc::new(UInt8Array::from(vec![255])),
+        Arc::new(Float32Array::from(vec![1e30])),
+        Arc::new(Decimal128Array::from(vec![150]).with_precision_and_scale(9, 2).unwrap()),
+    ];
+    for number in numbers {
+        assert_eq!(known(&number), Known::Number, "{}", number.data_type());
+    }
+    let dates: [ArrayRef; 3] = [
+        Arc::new(Date32Array::from(vec![-400_000])),
+        Arc::new(TimestampNanosecondArray::from(vec![i64::MIN])),
+        Arc::new(TimestampSecondArray::from(vec![252_999_999_999])),
+    ];
+    for date in dates {
+        assert_eq!(known(&date), Known::Date, "{}", date.data_type());
+    }
+    assert_eq!(known(&BooleanArray::from(vec![true])), Known::Bool);
+    assert_eq!(known(&BooleanArray::from(vec![None::<bool>])), Known::Absent);
+    assert_eq!(known(&StringArray::from(vec![""])), Known::Absent);
+}
+
+proptest! {
+    #[test]
+    fn what_is_known_of_a_number_or_a_date_is_true(
+        value in prop_oneof![
+            any::<i64>(),
+            (any::<i64>(), 0..64).prop_map(|(value, size)| value >> size),
+            -63_000_000_000_i64..254_000_000_000,
+            -63_000_000_000_000_i64..254_000_000_000_000,
+        ],
+        scale in -3_i8..15,
+    ) {
+        cells(&Int64Array::from(vec![value]));
+        cells(&UInt64Array::from(vec![value as u64]));
+        cells(&Float64Array::from(vec![f64::from_bits(value as u64), value as f64]));
+        cells(&Float32Array::from(vec![f32::from_bits(value as u32)]));
+        cells(&Date32Array::from(vec![value as i32, (value / 86_400) as i32]));
+        cells(&Date64Array::from(vec![value]));
+        cells(&TimestampSecondArray::from(vec![value]));
+        cells(&TimestampMillisecondArray::from(vec![value]));
+        cells(&TimestampMicrosecondArray::from(vec![value]));
+        cells(&TimestampNanosecondArray::from(vec![value]));
+        let digits = value % 1_000_000_000_000_000_000;
+        let decimal = Decimal128Array::from(vec![i128::from(digits)]);
+        cells(&decimal.with_precision_and_scale(18, scale).unwrap());
+        let decimal = Decimal64Array::from(vec![digits]);
+        cells(&decimal.with_precision_and_scale(18, scale).unwrap());
+    }
 }
 
 #[test]

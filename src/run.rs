@@ -36,6 +36,7 @@ mod check;
 mod deliver;
 mod doubt;
 mod dry;
+mod earlier;
 mod excerpts;
 mod failpoint;
 mod feed;

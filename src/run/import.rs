@@ -8,16 +8,17 @@ use super::{
     check::{self, Prepared},
     deliver,
     doubt::Doubt,
+    earlier::{Earlier, decided, known_failures, other_bodies},
     excerpts,
     failpoint::Failpoint,
-    findings::{BodyTotals, Checked, Failures},
+    findings::{BodyTotals, Checked},
     inputs::{self, Inputs},
-    rundir::{RunDir, spare_inputs},
+    rundir::{RunDir, Scratch, spare_inputs},
     spool::Spool,
     summary,
     turn::patiently,
 };
-use crate::journal::{self, Binding, Difference, InputBinding, Journal};
+use crate::journal::{self, Binding, InputBinding, Journal};
 use crate::model::{RowCounts, Summary};
 use crate::pack::{Limits, PACKING_VERSION};
 use crate::progress::Sent;
@@ -63,7 +64,12 @@ pub fn import(
         .as_ref()
         .map(|only| patiently(delivery.wait, around, || Changes::open(only, job, destination)))
         .transpose()?;
-    let earlier = earlier_run(&dir, delivery, job, changes.as_ref(), &mut binding)?;
+    let earlier = Earlier::of(&dir, delivery, job, changes.as_ref(), &mut binding)?;
+    let (earlier, aside) = match earlier {
+        Earlier::None => (None, None),
+        Earlier::Same(journal) => (Some(*journal), None),
+        Earlier::Replaced => (None, Some(dir.set_aside()?)),
+    };
     if let (Some(changes), Some(digest)) = (&mut changes, decided(earlier.as_ref())) {
         changes.resume(dir.path(), digest)?;
     }
@@ -79,12 +85,21 @@ pub fn import(
     let mut prepared = Prepared::new(job, inputs, plan, changes, limits, around)?;
     let failures = earlier.as_ref().map(known_failures).unwrap_or_default();
     let found = failures.len();
+    // What a complete run has left may have been mended since: it is looked at, not replaced.
+    let is_complete = earlier.as_ref().is_some_and(|journal| journal.snapshot().finished.is_some());
+    let apart = is_complete.then(|| dir.scratch()).transpose()?;
     let (mut checked, doubt) = prepared.first_check(
         &failures,
-        dir.path(),
+        apart.as_ref().map_or(dir.path(), Scratch::path),
         || Doubt::new(earlier.as_ref(), delivery.in_doubt),
         |doubt, body| doubt.note(&body),
     )?;
+    if let Some(apart) = &apart {
+        let rejects = checked.rejects.iter_mut().map(|file| &mut file.path);
+        for path in rejects.chain(&mut checked.damaged) {
+            *path = apart.settle(path)?;
+        }
+    }
     dir.write_mapping(&prepared.resolved_mapping())?;
     let summarise = |checked: &Checked, journal: Option<&Journal>| {
         let mut summary = summary::summarise("import", &prepared, checked);
@@ -118,10 +133,12 @@ pub fn import(
     {
         return finish(checked, Some(journal), None, End::Already(code));
     }
-    if let Some(error) = objection(&prepared, delivery, &checked, &dir, resumed) {
+    let proposed = summarise(&checked, earlier.as_ref());
+    let other = earlier.as_ref().and_then(|journal| other_bodies(journal, &proposed, &dir));
+    let objection = || objection(&prepared, delivery, &checked, &dir, resumed);
+    if let Some(error) = other.or_else(objection) {
         return finish(checked, earlier.as_ref(), None, End::Stopped(error));
     }
-    let proposed = summarise(&checked, earlier.as_ref());
     let unused = unused_columns(&prepared.inputs);
     let inferred = prepared.inferred();
     let in_doubt = (doubt.rows() > 0).then_some((doubt.rows(), delivery.in_doubt));
@@ -132,6 +149,10 @@ pub fn import(
     let mut journal = match earlier {
         Some(journal) => journal,
         None => {
+            // Not before this one is agreed to: until then the earlier one can be gone on with.
+            if let Some(aside) = aside {
+                aside.finish()?;
+            }
             if let Some(changes) = &prepared.changes {
                 binding.changes = changes.freeze(dir.path())?;
             }
@@ -244,67 +265,6 @@ fn objection(
     None
 }
 
-/// The run that this directory holds, if it is to be resumed or is this very import,
-/// complete. A finished run of anything else is moved aside.
-fn earlier_run(
-    dir: &RunDir,
-    delivery: &Delivery,
-    job: &Job,
-    changes: Option<&Changes>,
-    binding: &mut Binding,
-) -> Result<Option<Journal>, Error> {
-    if delivery.restart {
-        if dir.checkpoint().exists() {
-            dir.archive()?;
-        }
-        return Ok(None);
-    }
-    let Some(journal) = dir.earlier()? else { return Ok(None) };
-    let snapshot = journal.snapshot();
-    // Rates may change on resume; the cut counts that they gave do not move.
-    if job.cut_users.is_none() {
-        binding.cut_users = snapshot.binding.cut_users;
-    }
-    if job.cut_events.is_none() {
-        binding.cut_events = snapshot.binding.cut_events;
-    }
-    // What a state says now may be other rows than it said then.
-    let is_where_left = match (changes, &snapshot.binding.changes) {
-        (Some(changes), Some(digest)) => changes.is_where_left(dir.path(), digest),
-        _ => true,
-    };
-    match (snapshot.binding.difference(binding), snapshot.finished) {
-        (None, None) => Ok(Some(journal)),
-        (None, Some(_)) if is_where_left => Ok(Some(journal)),
-        (_, Some(_)) => {
-            drop(journal);
-            dir.archive()?;
-            binding.cut_users = job.cut_users.or(job.users.per_minute());
-            binding.cut_events = job.cut_events.or(job.events.per_minute());
-            Ok(None)
-        }
-        (Some(difference), None) => {
-            let progress = &snapshot.progress;
-            let text = format!(
-                "{} holds an unfinished import that this one would not continue: {difference}; restore it, \
-                 or begin anew with --restart, which discards the checkpoint of {} delivered rows (they \
-                 would be sent again)",
-                dir.path().display(),
-                progress.delivered
-            );
-            Err(match difference {
-                Difference::Inputs(_) | Difference::Mapping(_) => Error::Changed(text),
-                _ => Error::Usage(text),
-            })
-        }
-    }
-}
-
-/// The hash of what an unfinished run decided to send.
-fn decided(earlier: Option<&Journal>) -> Option<&str> {
-    earlier.and_then(|journal| journal.snapshot().binding.changes.as_deref())
-}
-
 fn binding(job: &Job, delivery: &Delivery, inputs: &Inputs) -> Result<Binding, Error> {
     let mapping = match &job.mapping {
         None => "none".to_owned(),
@@ -335,11 +295,6 @@ fn binding(job: &Job, delivery: &Delivery, inputs: &Inputs) -> Result<Binding, E
         changes: None,
         said: job.said.clone(),
     })
-}
-
-fn known_failures(journal: &Journal) -> Failures {
-    let failed = &journal.snapshot().progress.failed;
-    failed.iter().map(|row| (row.failure.position, row.failure.clone())).collect()
 }
 
 /// Adds what was sent to the counts of a check.

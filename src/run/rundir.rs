@@ -23,6 +23,12 @@ pub(super) const SANDBOX_SUFFIX: &str = "-sandbox";
 /// Where a run directory keeps the runs that another replaced.
 pub(super) const DONE: &str = "done";
 
+/// Where files are written that may not replace those of a run.
+const SCRATCH_DIR: &str = ".check";
+
+/// What a run goes on from.
+const RESUMED_BY: [&str; 3] = [CHECKPOINT_FILE, FROZEN_FILE, FROZEN_STAGED_FILE];
+
 /// Where a run directory keeps the state of an emulator of its own.
 pub(super) const STATE_DIR: &str = "state";
 
@@ -65,32 +71,31 @@ impl RunDir {
         }
     }
 
-    /// Moves what an earlier run left to `done/<UTC time>/`.
+    /// Moves what an earlier run wrote for people to `done/<UTC time>/`, so that this run can write
+    /// its own. What the earlier one goes on from stays until [`Aside::finish`].
     ///
     /// # Errors
     /// A file cannot be moved.
-    pub fn archive(&self) -> Result<(), Error> {
+    pub fn set_aside(&self) -> Result<Aside, Error> {
         let fail = |error| output(&self.path, error);
         let done = unused(&self.path.join(DONE), &utc_stamp());
         private::create_dir(&self.path.join(DONE)).map_err(fail)?;
         private::create_dir(&done).map_err(fail)?;
-        let mut files: Vec<PathBuf> = Vec::new();
-        for entry in fs::read_dir(&self.path).map_err(fail)? {
-            let path = entry.map_err(fail)?.path();
-            if is_ours(&path) && path.is_file() {
-                files.push(path);
-            }
-        }
-        // The checkpoint goes last: while it stands, the directory is still that run's.
-        files.sort_by_key(|path| path.ends_with(CHECKPOINT_FILE));
-        for path in files {
-            let name = path.file_name().unwrap_or_default();
-            fs::rename(&path, done.join(name)).map_err(fail)?;
-        }
-        for changed in [&done, &self.path.join(DONE), &self.path] {
-            private::sync_dir(changed).map_err(fail)?;
-        }
-        Ok(())
+        let aside = Aside { dir: self.path.clone(), done };
+        aside.take(|name| !RESUMED_BY.contains(&name)).map_err(fail)?;
+        Ok(aside)
+    }
+
+    /// A place for files that may not replace those of the run.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn scratch(&self) -> Result<Scratch, Error> {
+        let path = self.path.join(SCRATCH_DIR);
+        let scratch = Scratch { dir: self.path.clone(), path };
+        scratch.clear();
+        private::create_dir(&scratch.path).map_err(|error| output(&scratch.path, error))?;
+        Ok(scratch)
     }
 
     /// Writes the mapping as it is used.
@@ -109,6 +114,78 @@ impl RunDir {
     pub fn write_report(&self, summary: &Summary) -> Result<PathBuf, Error> {
         report::write_json(&self.path, summary)?;
         Ok(report::write_html(&self.path, summary)?)
+    }
+}
+
+/// A place for files that may not replace those of a run; it goes when this is dropped.
+#[derive(Debug)]
+pub struct Scratch {
+    dir: PathBuf,
+    path: PathBuf,
+}
+
+impl Scratch {
+    /// The place.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Moves one of its files to the run's, unless there is one of that name; the run's file.
+    ///
+    /// # Errors
+    /// It cannot be moved.
+    pub fn settle(&self, file: &Path) -> Result<PathBuf, Error> {
+        let target = self.dir.join(file.file_name().unwrap_or_default());
+        if !target.exists() {
+            fs::rename(file, &target).map_err(|error| output(&target, error))?;
+        }
+        Ok(target)
+    }
+
+    fn clear(&self) {
+        // Where it can't be removed now, the next run removes it.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// Where the files of an earlier run are moved to, which another one is about to replace.
+#[derive(Debug)]
+pub struct Aside {
+    dir: PathBuf,
+    done: PathBuf,
+}
+
+impl Aside {
+    /// Moves the rest of them: that run is over.
+    ///
+    /// # Errors
+    /// A file cannot be moved.
+    pub fn finish(self) -> Result<(), Error> {
+        // The checkpoint goes last: while it stands, the directory is still that run's.
+        let moved = self.take(|name| RESUMED_BY.contains(&name) && name != CHECKPOINT_FILE);
+        moved
+            .and_then(|()| self.take(|name| name == CHECKPOINT_FILE))
+            .map_err(|error| output(&self.dir, error))
+    }
+
+    fn take(&self, is_wanted: impl Fn(&str) -> bool) -> io::Result<()> {
+        for entry in fs::read_dir(&self.dir)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default();
+            if is_ours(&path) && is_wanted(&name.to_string_lossy()) && path.is_file() {
+                fs::rename(&path, self.done.join(name))?;
+            }
+        }
+        for changed in [&self.done, &self.dir.join(DONE), &self.dir] {
+            private::sync_dir(changed)?;
+        }
+        Ok(())
     }
 }
 

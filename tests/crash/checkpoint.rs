@@ -90,6 +90,21 @@ fn record(line: &[u8]) -> Option<Value> {
     Some(serde_json::from_str(json).expect("JSON under a right checksum"))
 }
 
+/// Replaces records, each under a checksum of its own; one at least.
+pub fn edit_records(path: &Path, edit: impl Fn(&str) -> Option<String>) {
+    let mut edited = 0;
+    let text = fs::read_to_string(path).expect("a checkpoint");
+    let lines = text.lines().map(|line| {
+        let json = line.split_once(' ').expect("a record").1;
+        let Some(json) = edit(json) else { return format!("{line}\n") };
+        edited += 1;
+        format!("{:016x} {json}\n", xxh3_64(json.as_bytes()))
+    });
+    let lines: String = lines.collect();
+    assert!(edited > 0, "{text}");
+    fs::write(path, lines).expect("an edited checkpoint");
+}
+
 fn whole_body(entry: &Value) -> u64 {
     assert_eq!((&entry["range"][0], &entry["range"][1]), (&Value::from(0), &entry["of"]));
     entry["body"].as_u64().expect("an ordinal")

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, edit_records};
 use crate::support::{Home, Run, Server, until, users_csv};
 
 /// One import of `users.csv`: ten users a body, three bodies a minute, so that it stops for a
@@ -207,6 +207,76 @@ fn restart_sends_an_unfinished_import_from_its_start() {
     let args = import.args(&[FAST, &["--restart"]].concat());
     assert_counts(&import.home.run(&args).report(0), ROWS, 0);
     assert_eq!(import.server.users(), 30 + ROWS);
+}
+
+#[test]
+fn a_finished_import_leaves_rejects_that_were_mended() {
+    let import = Import::new();
+    let rows = fs::read_to_string(import.home.path("users.csv")).expect("users.csv");
+    let fields = rows.lines().next().map_or(0, |header| header.split(',').count());
+    import.home.write("users.csv", format!("{rows}{}\n", vec!["null"; fields].join(",")));
+    let args = import.args(FAST);
+    import.home.run(&args).report(1);
+    let rejects = import.home.path("run/rejects.csv");
+    let mended = fs::read_to_string(&rejects).expect("rejects").replace("null", "u-61");
+    fs::write(&rejects, &mended).expect("mended");
+    let ended = import.home.run(&args);
+    let report = ended.report(1);
+    assert_eq!(
+        (&report["rows"]["rejected"], &report["rows"]["delivered"]),
+        (&1.into(), &60.into())
+    );
+    assert_eq!(fs::read_to_string(&rejects).expect("rejects"), mended);
+    // What is not there is written again, and nothing else is left.
+    fs::remove_file(&rejects).expect("removed");
+    import.home.run(&args).report(1);
+    assert!(fs::read_to_string(&rejects).expect("rejects").contains("null"));
+    assert!(!import.home.path("run/.check").exists());
+}
+
+/// A body has ten users: the limit is below it, and the import is refused when it was checked.
+const TOO_SLOW: &[&str] = &["--users-per-minute", "5"];
+
+#[test]
+fn a_restart_that_sends_nothing_leaves_the_checkpoint() {
+    let import = Import::interrupted(&[]);
+    let before = import.checkpoint();
+    let restart = import.args(&[TOO_SLOW, &["--restart"]].concat());
+    import.home.run(&restart).refused(2, &["5"]);
+    assert_eq!(import.checkpoint(), before);
+    import.assert_goes_on(&[]);
+}
+
+#[test]
+fn an_import_that_sends_nothing_does_not_replace_a_finished_one() {
+    let import = Import::new();
+    assert_counts(&import.home.run(&import.args(FAST)).report(0), ROWS, 0);
+    import.home.run(&import.args(&[TOO_SLOW, &["--strict"]].concat())).refused(2, &["5"]);
+    assert_counts(&import.home.run(&import.args(FAST)).report(0), ROWS, 0);
+    assert_eq!(import.server.users(), ROWS, "nobody is sent again");
+}
+
+#[test]
+fn other_bodies_of_the_same_rows_are_refused() {
+    let import = Import::interrupted(&[]);
+    let path = import.home.path("run/checkpoint");
+    let before = import.checkpoint();
+    // As if another version of the program had made other bodies of them.
+    edit_records(&path, |json| {
+        let at = json.find(r#""digest":""#)? + r#""digest":""#.len();
+        let other = if &json[at..=at] == "0" { "1" } else { "0" };
+        Some(format!("{}{other}{}", &json[..at], &json[at + 1..]))
+    });
+    let edited = import.checkpoint();
+    let ended = import.home.run(&import.args(&[]));
+    ended.refused(
+        2,
+        &["its rows gave 6 bodies", "the version of moebulk that began it", "--restart"],
+    );
+    assert_eq!(import.checkpoint(), edited);
+    assert_eq!(import.server.users(), 30, "nothing was sent");
+    fs::write(&path, before).expect("the checkpoint restored");
+    import.assert_goes_on(&[]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::{sync::Mutex, thread};
 
+use indicatif::HumanCount;
 use tokio::sync::mpsc;
 
 use super::{
@@ -193,16 +194,7 @@ impl send::Ledger for JournalLedger<'_, '_> {
             && !self.said_too_large
         {
             self.said_too_large = true;
-            let (count, what, flag) = if users > 0 {
-                (users, "users", "--users-per-minute")
-            } else {
-                (events, "events", "--events-per-minute")
-            };
-            self.around.progress.say(&format!(
-                "the server refused a body of {count} {what} for its rate although nothing else was sent for a \
-                 minute, so such bodies go in halves; if the account allows fewer a minute than was given, \
-                 stop with Ctrl-C and go on with the right {flag}"
-            ));
+            self.around.progress.say(&too_large(users, events));
         }
         let left = (self.totals.users + self.totals.events).saturating_sub(rows);
         // The budget that is used up comes free before the windows that are still needed.
@@ -225,6 +217,21 @@ impl send::Ledger for JournalLedger<'_, '_> {
     }
 }
 
+/// What is said of the first body of so many users and events that is larger than the account's limit.
+fn too_large(users: u64, events: u64) -> String {
+    let (count, what, flag) = if users > 0 {
+        (users, "users", "--users-per-minute")
+    } else {
+        (events, "events", "--events-per-minute")
+    };
+    format!(
+        "the server refused a body of {} {what} for its rate although nothing else was sent for a \
+         minute, so such bodies go in halves; if the account allows fewer a minute than was given, \
+         stop with Ctrl-C and go on with the right {flag}",
+        HumanCount(count)
+    )
+}
+
 impl JournalLedger<'_, '_> {
     fn wait(&self, waiting: Waiting) -> Wait {
         let seconds = |until_ms: u64| until_ms.saturating_sub(self.clock.now_ms()).div_ceil(1000);
@@ -235,5 +242,20 @@ impl JournalLedger<'_, '_> {
             }
             Waiting::BackOff { until_ms } => Wait::BackOff(seconds(until_ms)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_is_too_large_is_told_with_its_thousands_apart() {
+        let users = too_large(1_579, 0);
+        assert!(users.contains("a body of 1,579 users for its rate"), "{users}");
+        assert!(users.ends_with("the right --users-per-minute"), "{users}");
+        let events = too_large(0, 10_240);
+        assert!(events.contains("a body of 10,240 events for its rate"), "{events}");
+        assert!(events.ends_with("the right --events-per-minute"), "{events}");
     }
 }

@@ -1,6 +1,8 @@
 //! The run that a directory already holds: whether this one goes on with it, repeats it, or takes its
 //! place.
 
+use indicatif::HumanCount;
+
 use super::{Delivery, Error, Job, changes::Changes, findings::Failures, rundir::RunDir};
 use crate::journal::{Binding, Difference, Journal};
 use crate::model::Summary;
@@ -59,7 +61,7 @@ impl Earlier {
                      or begin anew with --restart, which discards the checkpoint of {} delivered rows (they \
                      would be sent again)",
                     dir.path().display(),
-                    progress.delivered
+                    HumanCount(progress.delivered)
                 );
                 Err(match difference {
                     Difference::Inputs(_) | Difference::Mapping(_) => Error::Changed(text),
@@ -84,9 +86,9 @@ pub fn other_bodies(journal: &Journal, now: &Summary, dir: &RunDir) -> Option<Er
          give {} others; go on with the version of moebulk that began it, or begin anew with --restart, which \
          discards the checkpoint of {} delivered rows (they would be sent again)",
         dir.path().display(),
-        plan.bodies,
-        now.bodies.count,
-        snapshot.progress.delivered
+        HumanCount(plan.bodies),
+        HumanCount(now.bodies.count),
+        HumanCount(snapshot.progress.delivered)
     )))
 }
 

@@ -30,6 +30,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
+use indicatif::HumanCount;
 use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
 
@@ -293,8 +294,9 @@ pub enum Error {
     },
     /// The server refuses too many rows.
     #[error(
-        "the server refused {failed} rows and took {delivered}, most often with `{words}`; mend \
-         the mapping rather than the rows, then start again"
+        "the server refused {} rows and took {}, most often with `{words}`; mend \
+         the mapping rather than the rows, then start again",
+        HumanCount(*failed), HumanCount(*delivered)
     )]
     Breaker {
         /// Rows refused.
@@ -306,8 +308,9 @@ pub enum Error {
     },
     /// A row that the budget never allows.
     #[error(
-        "a row of body {seq} counts as {users} users and {events} events, more than a minute \
-         allows; raise --users-per-minute or --events-per-minute"
+        "a row of body {seq} counts as {} users and {} events, more than a minute \
+         allows; raise --users-per-minute or --events-per-minute",
+        HumanCount(*users), HumanCount(*events)
     )]
     OverRate {
         /// The body.

@@ -16,6 +16,7 @@ use super::{
     interrupt, log, next, resolve, sandbox, say, text,
 };
 use crate::journal::{CHECKPOINT_FILE, Journal, Snapshot};
+use crate::model::shell_path;
 use crate::progress::Progress;
 use crate::run::{self, Delivery, End, Error, InDoubt, Job, Surroundings};
 use crate::sandbox::Sandbox;
@@ -109,7 +110,7 @@ pub fn run(args: ImportArgs) -> Result<Exit, Error> {
         _ if !outcome.rejects.is_empty() => {
             Some(next::import(&job.inputs, &outcome.rejects, typed, to_file))
         }
-        _ => Some(format!("moebulk status {}", next::path(&job.run_dir))),
+        _ => Some(format!("moebulk status {}", shell_path(&job.run_dir))),
     };
     let exit = conclude(&outcome, output, next.as_deref());
     drop(sandbox);

@@ -16,7 +16,7 @@ use super::{
     exit::Exit,
     interrupt, log, next, resolve, say,
 };
-use crate::model::{Rate, printable};
+use crate::model::{Rate, printable, shell_path};
 use crate::private;
 use crate::progress::Progress;
 use crate::run::{self, Described, Error, Form, Init, Job, RejectsMax, Surroundings, Window};
@@ -269,11 +269,11 @@ fn conclusion(found: &Described, out: &Path, form: Form, args: &InitArgs) -> Str
     }
     match form {
         Form::MoEngage if found.kind != crate::model::Kind::Users => {
-            command.push_str(&format!(" --kind {} --mapping {}", found.kind, next::path(out)));
+            command.push_str(&format!(" --kind {} --mapping {}", found.kind, shell_path(out)));
         }
         Form::Config => {}
         Form::Mapping | Form::MoEngage => {
-            command.push_str(&format!(" --mapping {}", next::path(out)));
+            command.push_str(&format!(" --mapping {}", shell_path(out)));
         }
     }
     let lead = if found.open.is_empty() { "next" } else { "then" };

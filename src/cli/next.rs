@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::config::layers::Held;
+use crate::model::{is_dashed, shell_path, shell_word};
 use crate::report::RejectsFile;
 use crate::source;
 
@@ -25,7 +26,7 @@ pub fn import(inputs: &[PathBuf], rejects: &[RejectsFile], typed: &Held, has_fil
         words.extend(flags(typed, |name| !LEFT_OUT.contains(&name)));
     } else {
         // Without the flags that its source was read with, a file would be read another way.
-        words.extend(rejects.iter().map(|file| path(&file.path)));
+        words.extend(rejects.iter().map(|file| shell_path(&file.path)));
         let left_out = |name: &str| LEFT_OUT.contains(&name) || NOT_OF_REJECTS.contains(&name);
         words.extend(flags(typed, |name| !left_out(name)));
     }
@@ -39,7 +40,7 @@ pub fn import(inputs: &[PathBuf], rejects: &[RejectsFile], typed: &Held, has_fil
 /// The import that goes on where one stopped: its checkpoint holds the rest.
 pub fn resume(run_dir: &Path, typed: &Held) -> String {
     let mut words = vec!["moebulk import --run-dir".to_owned()];
-    words.push(path(run_dir));
+    words.push(shell_path(run_dir));
     words.extend(flags(typed, |name| name == "config"));
     words.join(" ")
 }
@@ -55,8 +56,8 @@ fn flags(typed: &Held, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         for value in values {
             // A switch takes its value no other way, and any other flag takes it this way too.
             match is_dashed(value) || value == "false" {
-                true => words.push(format!("{flag}={}", quoted(value))),
-                false => words.extend([flag.clone(), quoted(value)]),
+                true => words.push(format!("{flag}={}", shell_word(value))),
+                false => words.extend([flag.clone(), shell_word(value)]),
             }
         }
     }
@@ -66,28 +67,7 @@ fn flags(typed: &Held, wanted: impl Fn(&str) -> bool) -> Vec<String> {
 /// An input as it was typed, but for the signature of a signed URL.
 pub fn input(named: &Path) -> String {
     let (typed, shown) = (named.to_string_lossy(), source::shown(named));
-    if typed == shown { path(named) } else { quoted(&format!("{shown}?…")) }
-}
-
-/// A path as a word of a command, which takes it for no flag.
-pub fn path(named: &Path) -> String {
-    let typed = named.to_string_lossy();
-    if is_dashed(&typed) { quoted(&format!("./{typed}")) } else { quoted(&typed) }
-}
-
-/// Whether a word would be a flag; `-` alone is the standard input.
-fn is_dashed(word: &str) -> bool {
-    word.starts_with('-') && word != "-"
-}
-
-/// A word as a shell takes it.
-pub fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=%+,@".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
+    if typed == shown { shell_path(named) } else { shell_word(&format!("{shown}?…")) }
 }
 
 #[cfg(test)]

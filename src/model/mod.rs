@@ -21,6 +21,7 @@ mod problem;
 mod row_set;
 mod rows;
 mod shaped;
+mod shell;
 mod summary;
 mod units;
 
@@ -44,6 +45,7 @@ pub use rows::{
     TextRecord, TextRows,
 };
 pub use shaped::{Element, Frequent, Reject, Shaped};
+pub use shell::{is_dashed, shell_path, shell_word};
 pub use summary::{
     BodyCounts, ChangeSummary, ColumnProfile, ElementCounts, FirstPlace, InputSummary, Mark,
     MarkKind, PlanSummary, ProblemSummary, Profile, RequestCounts, RowCounts, Summary, Throughput,

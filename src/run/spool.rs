@@ -24,6 +24,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Error, Job, Surroundings};
 use crate::journal::{CHECKPOINT_FILE, Journal, Snapshot};
+use crate::model::shell_path;
 use crate::private;
 use crate::progress::Phase;
 use crate::source::{
@@ -278,7 +279,7 @@ impl Spool {
                     "what came in on the standard input is no longer in {}; give the same again with \
                      `moebulk import - --run-dir {}`, or begin anew with --restart",
                     self.dir.display(),
-                    job.run_dir.display()
+                    shell_path(&job.run_dir)
                 )));
             };
             return self.ready(found, STDIN_NAME, Prints { found: file.clone(), file });
@@ -299,7 +300,7 @@ impl Spool {
                  it was; go on with `moebulk import --run-dir {}`, which has kept that, or begin anew with \
                  --restart",
                 job.run_dir.display(),
-                job.run_dir.display()
+                shell_path(&job.run_dir)
             )));
         }
         self.settle(STDIN_NAME, found, None, &file)?;

@@ -60,29 +60,35 @@ struct Stopped {
     lab: Lab,
     sandbox: Sandbox,
     text: String,
+    run_dir: &'static str,
 }
 
 impl Stopped {
     fn new() -> Self {
+        Self::within("run")
+    }
+
+    fn within(run_dir: &'static str) -> Self {
         let lab = Lab::new();
         let sandbox = Sandbox::start_with(&lab, &["--answer", "403=Account Suspended:1@1"]);
-        let stopped = Self { lab, sandbox, text: users(0, 2_000) };
+        let stopped = Self { lab, sandbox, text: users(0, 2_000), run_dir };
         let ran = stopped.import(&["-"], stopped.text.as_bytes());
         assert_eq!(ran.code, 3, "{}", ran.stderr);
-        assert_eq!(tree(&stopped.lab.path("run/spool")), ["stdin", "stdin.json"]);
+        assert_eq!(tree(&stopped.lab.path(run_dir).join("spool")), ["stdin", "stdin.json"]);
         assert!(ran.stderr.contains("stopped") || !ran.stdout.is_empty());
         stopped
     }
 
     fn import(&self, inputs: &[&str], bytes: &[u8]) -> Ran {
-        let to = ["--endpoint", &self.sandbox.url, "--app-id", "SANDBOX", "--run-dir", "run"];
+        let run_dir = format!("--run-dir={}", self.run_dir);
+        let to = ["--endpoint", &self.sandbox.url, "--app-id", "SANDBOX", &run_dir];
         let own = ["--connections", "1", "--progress", "off"];
         fed(&self.lab, &[["import"].as_slice(), inputs, &to, &own, &UNLIMITED].concat(), bytes)
     }
 
     fn is_complete(&self) {
         assert_eq!(self.sandbox.records().len(), 2_000);
-        assert!(!has_spool(&self.lab, "run"));
+        assert!(!has_spool(&self.lab, self.run_dir));
     }
 }
 
@@ -112,6 +118,20 @@ fn the_very_same_command_goes_on_with_the_same_data_alone() {
     let ran = stopped.import(&["-"], &gzip(stopped.text.as_bytes()));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     stopped.is_complete();
+}
+
+#[test]
+fn the_commands_that_are_named_can_be_typed_as_they_stand() {
+    let stopped = Stopped::within("-it's mine");
+    let ran = stopped.import(&["-"], users(5, 2_000).as_bytes());
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    let typed = r"`moebulk import --run-dir './-it'\''s mine'`";
+    assert!(ran.stderr.contains(typed), "{}", ran.stderr);
+    fs::write(stopped.lab.path("-it's mine/spool/stdin"), "customer_id\n").expect("written");
+    let ran = stopped.import(&[], b"");
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    let typed = r"`moebulk import - --run-dir './-it'\''s mine'`";
+    assert!(ran.stderr.contains(typed), "{}", ran.stderr);
 }
 
 #[test]

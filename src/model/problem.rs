@@ -133,6 +133,9 @@ codes! {
     /// Digits past milliseconds.
     DatetimePrecision = "datetime-precision", Warning,
         "digits past milliseconds were cut; the server keeps milliseconds";
+    /// A local time that a zone's clocks skip or show twice.
+    DatetimeClock = "datetime-clock", Reject,
+        "the local time is one that the clocks of its time zone skip or show twice; write it with its offset from UTC, or correct the timezone in the mapping";
     /// A date outside of the years that can be written.
     DatetimeRange = "datetime-range", Reject,
         "the date-time lies outside of the years 0000 to 9999, which its text form cannot hold";

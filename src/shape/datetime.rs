@@ -166,6 +166,10 @@ struct Time {
 pub enum DateError {
     /// It has another form, or names a day or time that does not exist.
     Invalid,
+    /// A local time that the zone's clocks skip, as in spring.
+    Skipped(Tz),
+    /// A local time that the zone's clocks show twice, as in autumn.
+    Twice(Tz),
     /// In UTC it lies outside of the years 0000 to 9999.
     Range,
 }
@@ -233,8 +237,10 @@ impl DateTime {
         use chrono::Datelike;
         let clock = date.and_hms_opt(time.hour, time.minute, time.second);
         let local = clock.ok_or(DateError::Invalid)?;
-        let LocalResult::Single(moment) = zone.from_local_datetime(&local) else {
-            return Err(DateError::Invalid);
+        let moment = match zone.from_local_datetime(&local) {
+            LocalResult::Single(moment) => moment,
+            LocalResult::None => return Err(DateError::Skipped(zone)),
+            LocalResult::Ambiguous(..) => return Err(DateError::Twice(zone)),
         };
         let utc = moment.naive_utc();
         if !(0..=9999).contains(&utc.year()) {
@@ -539,9 +545,8 @@ mod tests {
             ("2024-07-02", Ok("2024-07-02")),
             ("2024-07-02T00:30Z", Ok("2024-07-02T00:30:00Z")),
             ("2024-07-02T00:30+05:30", Ok("2024-07-01T19:00:00Z")),
-            // Skipped in spring, twice in autumn.
-            ("2024-03-31T02:30", Err(DateError::Invalid)),
-            ("2024-10-27T02:30", Err(DateError::Invalid)),
+            ("2024-03-31T02:30", Err(DateError::Skipped(Tz::Europe__Berlin))),
+            ("2024-10-27T02:30", Err(DateError::Twice(Tz::Europe__Berlin))),
             ("0000-01-01T00:10", Err(DateError::Range)),
         ] {
             assert_eq!(read(text), expected.map(str::to_owned), "{text}");

@@ -402,8 +402,8 @@ impl<'p> Encoder<'p> {
 
     /// Refuses a value for its type: the row is rejected, or on request only the
     /// attribute left out. Returns `false`: nothing was written.
-    fn refuse(&mut self, code: Code, at: usize, value: &str, expected: &str) -> bool {
-        self.value_problem(code, at, value, expected);
+    fn refuse(&mut self, code: Code, at: usize, value: &str, said: &str) -> bool {
+        self.value_problem(code, at, value, said);
         if self.plan.rules.omit_on_type_error
             && !self.plan.rules.strict
             && self.plan.columns[at].target == Target::Attribute
@@ -414,15 +414,12 @@ impl<'p> Encoder<'p> {
         false
     }
 
-    /// Notes a problem with a value, which its text names only where values may be shown.
-    fn value_problem(&mut self, code: Code, at: usize, value: &str, expected: &str) {
+    /// Notes a problem with a value, which its text names only where values may be shown. `said` is
+    /// what else it says, if anything.
+    fn value_problem(&mut self, code: Code, at: usize, value: &str, said: &str) {
         let show = self.plan.rules.show_values;
         self.problem(code, Some(at), || {
-            let mut detail = String::new();
-            if !expected.is_empty() {
-                detail.push_str("expected ");
-                detail.push_str(expected);
-            }
+            let mut detail = said.to_owned();
             if show {
                 let gap = if detail.is_empty() { "" } else { ", " };
                 detail.push_str(&format!("{gap}found {value:?}"));

@@ -239,7 +239,6 @@ fn a_datetime_without_a_format_is_iso_8601_in_utc() {
 
 #[test]
 fn a_datetime_of_a_zone_fits_where_its_clock_shows_it_once() {
-    let none = "type-datetime";
     hold(
         "{ type = \"datetime\", timezone = \"Europe/Berlin\" }",
         &[
@@ -252,8 +251,48 @@ fn a_datetime_of_a_zone_fits_where_its_clock_shows_it_once() {
             ("2024-03-31", "\"2024-03-31\""),
         ],
         &[],
-        &[("2024-03-31 02:30", none), ("2024-10-27 02:30", none)],
+        &[
+            ("2024-03-31 02:30", "datetime-clock"),
+            ("2024-10-27 02:30", "datetime-clock"),
+            ("2024-02-30 02:30", "type-datetime"),
+        ],
     );
+}
+
+#[test]
+fn a_local_time_that_is_no_moment_is_told_with_its_zone() {
+    const HELP: &str = "the local time is one that the clocks of its time zone skip or show twice; write \
+                        it with its offset from UTC, or correct the timezone in the mapping";
+    let lab = Lab::new();
+    let map = "timezone = \"America/New_York\"\n[columns]\ncustomer_id = {}\naction = {}\n\
+               user_time = {}\nv = { type = \"datetime\", timezone = \"Europe/Berlin\" }\n";
+    lab.write("map.toml", map);
+    lab.write(
+        "events.csv",
+        "customer_id,action,user_time,v\nuser-1,a,2026-03-08 02:30,\nuser-2,a,2026-11-01 01:30,\n\
+         user-3,a,2026-03-29 02:30,2026-03-29 02:30\nuser-4,a,2026-10-25 02:30,2026-10-25 02:30\n",
+    );
+    let args = ["events.csv", "--kind", "events", "--mapping", "map.toml"];
+    let report = lab.report(1, &[&["validate"], args.as_slice()].concat());
+    assert_eq!(report["rows"]["rejected"], 4, "{report}");
+    let file = format!("{}/rejects.csv", report["run_dir"].as_str().expect("a directory"));
+    let bytes = lab.read(&file);
+    let mut reader = csv::Reader::from_reader(bytes.as_slice());
+    let records = reader.deserialize().map(|record| record.expect("a record"));
+    let found: Vec<String> = records
+        .map(|record: BTreeMap<String, String>| record["_moebulk_message"].clone())
+        .collect();
+    let expected = [
+        ("user_time", "America/New_York skips it"),
+        ("user_time", "America/New_York has it twice"),
+        ("v", "Europe/Berlin skips it"),
+        ("v", "Europe/Berlin has it twice"),
+    ];
+    assert_eq!(found, expected.map(|(name, said)| format!("column `{name}`: {HELP} ({said})")));
+    // The summary shows the first of each in its place, with the zone beside it.
+    let shown = lab.run(&[&["validate"], args.as_slice(), &["--progress", "off"]].concat());
+    let shown = String::from_utf8(shown.stdout).expect("UTF-8");
+    assert!(shown.contains("America/New_York skips it"), "{shown}");
 }
 
 /// Each of MoEngage's 24 formats takes its own form, and no cell of another one.

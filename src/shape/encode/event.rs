@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Encoder, Layout, Row, cell_text};
+use super::{Encoder, Layout, Row, cell_text, value::date_problem};
 use crate::model::Code;
 use crate::shape::{
     cell::Cell,
@@ -98,11 +98,12 @@ impl Encoder<'_> {
                 };
                 match DateTime::parse(text, format, column.reading.zone) {
                     Ok(date) => return self.date(at, &date),
-                    Err(DateError::Range) => {
-                        self.value_problem(Code::DatetimeRange, at, text, "");
+                    Err(DateError::Invalid) => text,
+                    Err(error) => {
+                        let (code, said) = date_problem(error);
+                        self.value_problem(code, at, text, &said);
                         return false;
                     }
-                    Err(DateError::Invalid) => text,
                 }
             }
             Cell::Bad(code) => {

@@ -8,7 +8,7 @@ use crate::model::{Code, CodeSet, Kind};
 use crate::shape::{
     cell::Cell,
     cells::Cells,
-    datetime::{DateError, DateTime},
+    datetime::{DateError, DateFormat, DateTime},
     json, json_text, nested,
     number::{Fit, Number},
     plan::{Empty, Items, PlanColumn, Target, ValueType},
@@ -201,17 +201,21 @@ impl Encoder<'_> {
             (ValueType::DateTime(format), Cell::Text(text)) => {
                 match DateTime::parse(text, format, column.reading.zone) {
                     Ok(date) => self.date(at, &date),
-                    Err(DateError::Range) => self.refuse(Code::DatetimeRange, at, text, ""),
-                    Err(DateError::Invalid) => {
-                        self.refuse(Code::TypeDatetime, at, text, &format.to_string())
+                    Err(DateError::Invalid) => self.no_date(at, text, format),
+                    Err(error) => {
+                        let (code, said) = date_problem(error);
+                        self.refuse(code, at, text, &said)
                     }
                 }
             }
-            (ValueType::DateTime(format), cell) => {
-                self.refuse(Code::TypeDatetime, at, cell_text(cell), &format.to_string())
-            }
+            (ValueType::DateTime(format), cell) => self.no_date(at, cell_text(cell), format),
             (ValueType::Array(items), cell) => self.array(at, column, cell_text(cell), items),
         }
+    }
+
+    /// Refuses what has not the format of its column.
+    fn no_date(&mut self, at: usize, text: &str, format: DateFormat) -> bool {
+        self.refuse(Code::TypeDatetime, at, text, &format!("expected {format}"))
     }
 
     /// No value: on request the one that the user has is removed. Always `false`.
@@ -360,4 +364,14 @@ impl Encoder<'_> {
 /// Whether a text is written as MoEngage's imports write arrays.
 fn is_bracketed(text: &str) -> bool {
     text.len() >= 2 && text.starts_with('[') && text.ends_with(']')
+}
+
+/// The rule that a date-time breaks which is none in UTC, and what is said of it.
+pub(super) fn date_problem(error: DateError) -> (Code, String) {
+    match error {
+        DateError::Invalid => (Code::TypeDatetime, String::new()),
+        DateError::Range => (Code::DatetimeRange, String::new()),
+        DateError::Skipped(zone) => (Code::DatetimeClock, format!("{zone} skips it")),
+        DateError::Twice(zone) => (Code::DatetimeClock, format!("{zone} has it twice")),
+    }
 }

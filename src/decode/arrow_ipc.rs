@@ -84,7 +84,7 @@ impl ArrowFile {
     pub fn open(file: CheckedFile, index: u32) -> Result<Self, Error> {
         let messages = messages::find(&file)?;
         let columns = messages.schema.fields().iter().enumerate().map(|(index, field)| {
-            let data_type = rows::read_type(field.data_type());
+            let data_type = rows::read_type(field);
             let refusal = refusal(&data_type).map(str::to_owned);
             Column { name: field.name().clone(), data_type, index, refusal }
         });

@@ -13,5 +13,6 @@ pub mod csv;
 pub mod ndjson;
 pub mod parquet;
 mod table;
+mod uuid;
 
 pub use table::{Column, Cut, Error, Next, Scanned, Settled, Table, TableReader, batch_schema};

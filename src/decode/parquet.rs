@@ -42,7 +42,6 @@ mod pages;
 mod pool;
 mod schema;
 mod thrift;
-mod uuid;
 mod watch;
 
 use compact::BATCH_BYTES_MAX;
@@ -101,8 +100,8 @@ struct Inner {
     file: u32,
     bytes: u64,
     columns: Vec<Column>,
-    /// Which of them hold UUIDs, if any does.
-    uuids: Option<Vec<bool>>,
+    /// Which of them hold UUIDs.
+    uuids: Vec<bool>,
     /// The first row of every row group, from 0, and the end of the last.
     bounds: Vec<u64>,
     metadata: ArrowReaderMetadata,
@@ -205,30 +204,19 @@ impl ParquetFile {
         let loaded = catch_unwind(AssertUnwindSafe(|| schema::load(&read)))
             .unwrap_or_else(|panic| Err(ParquetError::General(panic_words(panic.as_ref()))))
             .map_err(|error| Error::Footer { what: words(error) })?;
-        let schema::Loaded { metadata, seconds } = loaded;
+        let schema::Loaded { metadata, seconds, types, uuids } = loaded;
         let bounds = bounds(metadata.metadata(), read.len())?;
         let fields = metadata.schema().fields();
         let in_file = metadata.parquet_schema().root_schema().get_fields();
         if in_file.len() != fields.len() {
             return Err(Error::Footer { what: "a top-level group has no columns".to_owned() });
         }
-        let uuids = in_file.iter().zip(fields);
-        let uuids = uuids.map(|(in_file, field)| uuid::is_uuid(in_file, field.data_type()));
-        let uuids: Vec<bool> = uuids.collect();
-        let columns = fields.iter().enumerate().map(|(index, field)| {
-            let data_type = match &seconds {
-                _ if uuids[index] => DataType::Utf8View,
-                Some(seconds) => {
-                    let other = seconds.schema().field(index).data_type();
-                    int96::joined_type(field.data_type(), other)
-                }
-                None => field.data_type().clone(),
-            };
+        let columns = types.iter().enumerate().map(|(index, field)| {
+            let data_type = field.data_type().clone();
             let refusal = refusal(&data_type).map(str::to_owned);
             Column { name: field.name().clone(), data_type, index, refusal }
         });
         let columns: Vec<_> = columns.collect();
-        let uuids = uuids.contains(&true).then_some(uuids);
         check_names(&columns)?;
         let bytes = read.len();
         let start = Box::new(move |metadata: &ArrowReaderMetadata, stretch: Stretch| {
@@ -355,12 +343,12 @@ impl ParquetFile {
             Ok::<_, Error>(group::Watched { reader, watch })
         };
         let main = begin(&inner.metadata, &|column| columns.contains(&column))?;
-        let is_uuid = |column: usize| inner.uuids.as_ref().is_some_and(|uuids| uuids[column]);
+        let nanos = inner.metadata.schema();
         let is_int96 = |column: usize| {
+            let seconds = inner.seconds.as_ref().map(|seconds| seconds.schema().field(column));
             columns.contains(&column)
-                && !is_uuid(column)
-                && inner.metadata.schema().field(column).data_type()
-                    != &inner.columns[column].data_type
+                && seconds
+                    .is_some_and(|seconds| seconds.data_type() != nanos.field(column).data_type())
         };
         let seconds = match &inner.seconds {
             Some(metadata) if (0..inner.columns.len()).any(is_int96) => {
@@ -372,9 +360,11 @@ impl ParquetFile {
         };
         let rows = first..first + end;
         let known = (0..inner.columns.len()).filter(|column| columns.contains(column));
-        let uuids: Vec<bool> = known.map(is_uuid).collect();
-        let uuids = uuids.contains(&true).then_some(uuids);
-        let readers = group::Readers { main, seconds, uuids };
+        let texts = known
+            .map(|column| inner.uuids[column].then(|| inner.columns[column].data_type.clone()));
+        let texts: Vec<_> = texts.collect();
+        let texts = texts.iter().any(Option::is_some).then_some(texts);
+        let readers = group::Readers { main, seconds, texts };
         Ok(GroupRows::new(inner.file, group, rows, first + start, readers))
     }
 }

@@ -17,7 +17,10 @@ use super::{
     messages::{Place, Walk, What},
     project,
 };
-use crate::decode::parquet::{Parts, part_rows};
+use crate::decode::{
+    parquet::{Parts, part_rows},
+    uuid,
+};
 use crate::model::ArrowRows;
 
 /// The rows of a range of a file; ends after the first error.
@@ -29,6 +32,8 @@ pub struct BatchRows {
     projection: Vec<usize>,
     /// The schema of these columns in the file.
     stored: Schema,
+    /// The types of these columns with UUIDs as text.
+    texts: Vec<DataType>,
     /// The schema of the batches that are handed out.
     schema: SchemaRef,
     /// The rows that are wanted, from 0.
@@ -57,9 +62,10 @@ impl BatchRows {
         projection.dedup();
         let stored = project(file.schema(), &projection);
         let fields = stored.fields().iter().map(|field| {
-            let data_type = read_type(field.data_type());
+            let data_type = read_type(field);
             Field::new(field.name(), data_type, true)
         });
+        let texts = stored.fields().iter().map(|field| uuid::text_type(field)).collect();
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         Self {
             walk: Walk::new(&file.0.file),
@@ -67,6 +73,7 @@ impl BatchRows {
             file,
             projection,
             stored,
+            texts,
             schema,
             rows,
             next: 0,
@@ -79,7 +86,7 @@ impl BatchRows {
             if let Some(batch) = &mut self.batch {
                 let row_group = batch.number;
                 let broken = |what| Error::Broken { batch: row_group, what };
-                if let Some(part) = batch.next_part(&self.schema).map_err(broken)? {
+                if let Some(part) = batch.next_part(&self.texts, &self.schema).map_err(broken)? {
                     let first_row = batch.row + 1;
                     batch.row += part.num_rows() as u64;
                     let file = self.file.0.index;
@@ -148,7 +155,11 @@ impl Iterator for BatchRows {
 }
 
 impl Batch {
-    fn next_part(&mut self, schema: &SchemaRef) -> Result<Option<RecordBatch>, String> {
+    fn next_part(
+        &mut self,
+        texts: &[DataType],
+        schema: &SchemaRef,
+    ) -> Result<Option<RecordBatch>, String> {
         loop {
             if let Some(parts) = &mut self.parts {
                 match parts.next()? {
@@ -160,7 +171,7 @@ impl Batch {
             if rows == 0 {
                 return Ok(None);
             }
-            let part = caught(|| own(&self.rest.slice(0, rows), schema))?;
+            let part = caught(|| own(&self.rest.slice(0, rows), texts, schema))?;
             self.rest = self.rest.slice(rows, self.rest.num_rows() - rows);
             self.parts = Some(Parts::of(part));
         }
@@ -169,9 +180,14 @@ impl Batch {
 
 /// Some rows of a batch in memory of their own, lest whoever keeps them keeps the whole batch, as the
 /// types that they are read as.
-fn own(part: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
-    let columns = part.columns().iter().zip(schema.fields()).map(|(column, field)| {
-        let column = copied(column)?;
+fn own(
+    part: &RecordBatch,
+    texts: &[DataType],
+    schema: &SchemaRef,
+) -> Result<RecordBatch, ArrowError> {
+    let columns = part.columns().iter().zip(texts).zip(schema.fields());
+    let columns = columns.map(|((column, text), field)| {
+        let column = uuid::as_text(&copied(column)?, text)?;
         match column.data_type() == field.data_type() {
             true => Ok(column),
             false => cast(&column, field.data_type()),
@@ -194,9 +210,10 @@ fn copied(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
 
 /// The type that a column is read as: as those of Parquet files are, so that a text that a dictionary
 /// holds once is in memory once, and lists have one form.
-pub(super) fn read_type(stored: &DataType) -> DataType {
-    let wanted = plain(stored);
-    if can_cast_types(stored, &wanted) { wanted } else { stored.clone() }
+pub(super) fn read_type(field: &Field) -> DataType {
+    let stored = uuid::text_type(field);
+    let wanted = plain(&stored);
+    if can_cast_types(&stored, &wanted) { wanted } else { stored }
 }
 
 fn plain(stored: &DataType) -> DataType {

@@ -8,7 +8,7 @@ use std::{
 
 use arrow::{
     array::{Array, ArrayRef, RecordBatch},
-    datatypes::{Field, Schema},
+    datatypes::{DataType, Field, Schema},
     error::ArrowError,
 };
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
@@ -17,9 +17,10 @@ use super::{
     Error,
     compact::Parts,
     error::{panic_words, words},
-    int96, uuid,
+    int96,
     watch::Watch,
 };
+use crate::decode::uuid;
 use crate::model::ArrowRows;
 
 /// A reader, and what watches its pages.
@@ -33,8 +34,8 @@ pub(super) struct Readers {
     pub main: Watched,
     /// What reads those of the columns that have INT96 timestamps once more.
     pub seconds: Option<Seconds>,
-    /// Which of the columns hold UUIDs, if any does.
-    pub uuids: Option<Vec<bool>>,
+    /// What the columns become that hold UUIDs, if any does.
+    pub texts: Option<Vec<Option<DataType>>>,
 }
 
 /// The second reading of INT96 timestamps.
@@ -106,7 +107,7 @@ impl GroupRows {
             // Dropped here, not with the iterator: it holds decoded pages.
             self.readers = None;
         }
-        let Readers { main, seconds, uuids } = self.readers.as_mut()?;
+        let Readers { main, seconds, texts } = self.readers.as_mut()?;
         let mut read = || {
             let batch = main.next()?;
             let batch = match seconds {
@@ -115,8 +116,8 @@ impl GroupRows {
                 }
                 None => batch,
             };
-            let batch = match uuids {
-                Some(uuids) => uuid::as_text(&batch, uuids).map_err(words)?,
+            let batch = match texts {
+                Some(texts) => uuid::batch_as_text(&batch, texts).map_err(words)?,
                 None => batch,
             };
             match batch.num_rows() as u64 {

@@ -18,7 +18,7 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_MILLI: i64 = 1_000;
 
 /// The type of a column that was read as both, when it is put together.
-pub(super) fn joined_type(nanos: &DataType, seconds: &DataType) -> DataType {
+fn joined_type(nanos: &DataType, seconds: &DataType) -> DataType {
     use DataType as T;
     let join = |a: &FieldRef, b: &FieldRef| -> FieldRef {
         let data_type = joined_type(a.data_type(), b.data_type());

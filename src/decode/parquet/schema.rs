@@ -10,7 +10,7 @@ use parquet::{
         ARROW_SCHEMA_META_KEY,
         arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions},
     },
-    basic::Type as PhysicalType,
+    basic::{LogicalType, Type as PhysicalType},
     errors::ParquetError,
     file::{
         metadata::{
@@ -21,6 +21,8 @@ use parquet::{
     },
     schema::types::SchemaDescriptor,
 };
+
+use crate::decode::uuid;
 
 /// The most that an embedded Arrow schema may take, each part as often as it is used, and
 /// the most parts that it may have.
@@ -35,6 +37,10 @@ pub(super) struct Loaded {
     pub metadata: ArrowReaderMetadata,
     /// The same with INT96 timestamps as whole seconds, where there are any.
     pub seconds: Option<ArrowReaderMetadata>,
+    /// What the columns are handed out as: INT96 timestamps put together, UUIDs as text.
+    pub types: Fields,
+    /// Which of them hold UUIDs.
+    pub uuids: Vec<bool>,
 }
 
 /// Parses the footer, and settles the Arrow type of every column.
@@ -103,18 +109,26 @@ fn settle(
     options: ArrowReaderOptions,
 ) -> Result<Loaded, ParquetError> {
     let natural = ArrowReaderMetadata::try_new(Arc::clone(metadata), options)?;
+    let walk = |int96_as, uuids_as_text| {
+        let parquet = natural.parquet_schema();
+        let mut leaves = Leaves { parquet, next: 0, int96: 0, int96_as, uuids_as_text };
+        let fields = natural.schema().fields().iter();
+        let fields: Fields = fields.map(|field| leaves.field(field)).collect();
+        (fields, leaves.int96)
+    };
     let with = |int96_as| {
-        let mut leaves = Leaves { parquet: natural.parquet_schema(), next: 0, int96: 0, int96_as };
-        let fields = natural.schema().fields();
-        let fields: Fields = fields.iter().map(|field| leaves.field(field)).collect();
+        let (fields, int96) = walk(int96_as, false);
         let schema = Schema::new_with_metadata(fields, natural.schema().metadata().clone());
         let options = ArrowReaderOptions::new().with_schema(schema.into());
         let settled = ArrowReaderMetadata::try_new(Arc::clone(metadata), options)?;
-        Ok::<_, ParquetError>((settled, leaves.int96))
+        Ok::<_, ParquetError>((settled, int96))
     };
     let (settled, int96) = with(TimeUnit::Nanosecond)?;
     let seconds = if int96 > 0 { Some(with(TimeUnit::Second)?.0) } else { None };
-    Ok(Loaded { metadata: settled, seconds })
+    let types = walk(TimeUnit::Microsecond, true).0;
+    let joined = walk(TimeUnit::Microsecond, false).0;
+    let uuids = types.iter().zip(&joined).map(|(a, b)| a.data_type() != b.data_type()).collect();
+    Ok(Loaded { metadata: settled, seconds, types, uuids })
 }
 
 /// Walks the Arrow types beside the leaves of the Parquet schema.
@@ -124,17 +138,18 @@ struct Leaves<'a> {
     /// INT96 timestamps so far.
     int96: usize,
     int96_as: TimeUnit,
+    uuids_as_text: bool,
 }
 
 impl Leaves<'_> {
     fn field(&mut self, field: &FieldRef) -> FieldRef {
-        let data_type = self.data_type(field.data_type());
-        Arc::new(field.as_ref().clone().with_data_type(data_type))
+        let data_type = self.data_type(field);
+        Arc::new(uuid::with_type(field, data_type))
     }
 
-    fn data_type(&mut self, natural: &DataType) -> DataType {
+    fn data_type(&mut self, field: &Field) -> DataType {
         use DataType as T;
-        match natural {
+        match field.data_type() {
             T::List(item) => T::List(self.field(item)),
             T::LargeList(item) => T::LargeList(self.field(item)),
             T::ListView(item) => T::ListView(self.field(item)),
@@ -144,10 +159,13 @@ impl Leaves<'_> {
             T::Struct(fields) => T::Struct(fields.iter().map(|field| self.field(field)).collect()),
             T::Map(entries, sorted) => T::Map(self.field(entries), *sorted),
             leaf => {
-                let physical =
-                    self.parquet.columns().get(self.next).map(|column| column.physical_type());
+                let column = self.parquet.columns().get(self.next);
+                let physical = column.map(|column| column.physical_type());
+                let logical = column.and_then(|column| column.logical_type_ref());
                 self.next += 1;
+                let is_uuid = logical == Some(&LogicalType::Uuid) || uuid::is_marked(field);
                 match leaf {
+                    stored if self.uuids_as_text && is_uuid && uuid::fits(stored) => uuid::TEXT,
                     // Row groups may add up to more values than narrow keys can number.
                     T::Dictionary(_, values) => text_as_view(values),
                     T::Timestamp(TimeUnit::Nanosecond, zone)

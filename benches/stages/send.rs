@@ -41,8 +41,11 @@ pub fn alone(c: &mut Criterion, bodies: &[Body]) {
         Settings::new(sink.url.clone(), "APP".to_owned(), key, Rate::Unlimited, Rate::Unlimited);
     let client = Client::new(&settings, &clock).expect("a client");
     let work = || -> Vec<Work> {
-        let work =
-            |body: &Body| Work { pending: vec![body.whole()], body: body.clone(), in_doubt: false };
+        let work = |body: &Body| Work {
+            pending: vec![body.whole()],
+            body: body.clone(),
+            in_doubt: Vec::new(),
+        };
         bodies.iter().map(work).collect()
     };
     let send = |work: Vec<Work>| {

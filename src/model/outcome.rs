@@ -10,7 +10,8 @@ use super::{Code, Position, RequestCounts};
 pub struct Turn {
     /// What became of stretches since the last turn.
     pub settlements: Vec<Settlement>,
-    /// The requests so far; `None` where none ended since the last turn.
+    /// The requests so far, those of the intents included; `None` where none ended since the last
+    /// turn and none leaves next.
     pub requests: Option<RequestCounts>,
     /// Stretches that leave next.
     pub intents: Vec<Intent>,

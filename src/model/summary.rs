@@ -185,9 +185,11 @@ pub struct PlanSummary {
 /// The requests of an import, over all of its runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RequestCounts {
-    /// Requests sent, retries included.
+    /// Requests sent, retries included, and those without an answer: what was under way when a run was
+    /// cut off may have been sent and counts.
     pub sent: u64,
-    /// Requests that sent a stretch again after a reply or failure that called for it.
+    /// Requests that sent a stretch again after a reply or failure that called for it, or because an
+    /// earlier run left some of it without an answer.
     pub retried: u64,
     /// Requests that sent part of a body to find the rows the server refuses.
     pub isolated: u64,
@@ -198,6 +200,17 @@ pub struct RequestCounts {
 }
 
 impl RequestCounts {
+    /// These without others that are among them.
+    pub fn minus(&self, other: &Self) -> Self {
+        Self {
+            sent: self.sent.saturating_sub(other.sent),
+            retried: self.retried.saturating_sub(other.retried),
+            isolated: self.isolated.saturating_sub(other.isolated),
+            http_429: self.http_429.saturating_sub(other.http_429),
+            http_5xx: self.http_5xx.saturating_sub(other.http_5xx),
+        }
+    }
+
     /// These and others together.
     pub fn plus(&self, other: &Self) -> Self {
         Self {

@@ -39,6 +39,8 @@ struct Stretch {
     range: Range<u32>,
     /// It comes from halving for [`Halving::Isolates`].
     is_half: bool,
+    /// An earlier run sent some of it and has no answer.
+    is_of_before: bool,
 }
 
 /// Why a stretch is sent in halves.
@@ -64,14 +66,18 @@ impl Job {
             .into_iter()
             .map(|range| range.start..range.end.min(whole.end))
             .filter(|range| range.start < range.end)
-            .map(|range| Stretch { range, is_half: false })
+            .map(|range| {
+                let overlaps = |sent: &Range<u32>| sent.start < range.end && range.start < sent.end;
+                let is_of_before = in_doubt.iter().any(overlaps);
+                Stretch { range, is_half: false, is_of_before }
+            })
             .collect();
         let is_done = stretches.is_empty();
         (!is_done).then_some(Self {
             body,
             stretches,
             failures: 0,
-            is_in_doubt: in_doubt,
+            is_in_doubt: !in_doubt.is_empty(),
             state: State::New,
             behind: Vec::new(),
         })
@@ -84,6 +90,12 @@ impl Job {
 
     pub fn is_half(&self) -> bool {
         self.stretches.front().is_some_and(|stretch| stretch.is_half)
+    }
+
+    /// Whether the stretch was sent before: its failures tell, or an earlier run.
+    pub fn is_again(&self) -> bool {
+        let is_of_before = self.stretches.front().is_some_and(|stretch| stretch.is_of_before);
+        self.failures > 0 || is_of_before
     }
 
     pub fn elements(&self) -> u32 {
@@ -271,8 +283,8 @@ impl Jobs {
         let middle = start + (end - start) / 2;
         let is_half = why == Halving::Isolates || job.is_half();
         job.stretches.pop_front();
-        job.stretches.push_front(Stretch { range: middle..end, is_half });
-        job.stretches.push_front(Stretch { range: start..middle, is_half });
+        job.stretches.push_front(Stretch { range: middle..end, is_half, is_of_before: false });
+        job.stretches.push_front(Stretch { range: start..middle, is_half, is_of_before: false });
         job.failures = 0;
         job.state = State::Due(0);
         true

@@ -151,8 +151,8 @@ pub struct Work {
     pub body: Body,
     /// Its elements that are still to be sent, in order.
     pub pending: Vec<Range<u32>>,
-    /// An earlier run sent some of them and got no answer.
-    pub in_doubt: bool,
+    /// Stretches that an earlier run sent and got no answer for.
+    pub in_doubt: Vec<Range<u32>>,
 }
 
 /// What the ledger could not do.

@@ -20,7 +20,7 @@ use super::breaker::Breaker;
 use super::budget::{Budget, ChargeId, Refused};
 use super::clock::Clock;
 use super::health::Health;
-use super::jobs::{Halving, Jobs};
+use super::jobs::{Halving, Job, Jobs};
 use super::ratelog::RateLog;
 use super::verdict::Outcome;
 use settle::landed;
@@ -74,6 +74,16 @@ enum Choice {
         weight: (u64, u64),
     },
     Nothing,
+}
+
+/// What a request counts as that sends the stretch of a job.
+fn counts_of(job: &Job) -> RequestCounts {
+    RequestCounts {
+        sent: 1,
+        retried: u64::from(job.is_again()),
+        isolated: u64::from(job.is_half()),
+        ..RequestCounts::default()
+    }
 }
 
 /// One run.
@@ -198,6 +208,7 @@ impl<'a, L: Ledger, T: Transport> Sender<'a, L, T> {
                         break;
                     };
                     turn.intents.extend(job.intent());
+                    self.counts = self.counts.plus(&counts_of(job));
                     let (bytes, range) = (job.bytes(), job.range());
                     let sent = log::Sent {
                         body: seq,
@@ -242,6 +253,9 @@ impl<'a, L: Ledger, T: Transport> Sender<'a, L, T> {
         if charged.is_err() {
             // What was answered is settled all the same.
             turn.intents.clear();
+        } else if !turn.intents.is_empty() {
+            // What leaves counts as sent before it leaves, lest a crash forgets it.
+            turn.requests = Some(self.counts);
         }
         if !turn.is_empty() {
             self.ledger.turn(turn).await.map_err(Error::Ledger)?;
@@ -335,15 +349,8 @@ impl<'a, L: Ledger, T: Transport> Sender<'a, L, T> {
                 if !self.flights.is_empty() && self.clock.now_ms() < ending.until_ms {
                     return None;
                 }
-                let mut error = ending.error.take();
-                if !self.flights.is_empty() {
-                    // What is still under way stays charged and in doubt.
-                    self.counts.sent += self.flights.len() as u64;
-                    let turn = Turn { requests: Some(self.counts), ..Turn::default() };
-                    let written = self.ledger.turn(turn).await.map_err(Error::Ledger);
-                    error = error.or(written.err());
-                }
-                if let Some(error) = error {
+                // What is still under way stays charged, counted as sent, and in doubt.
+                if let Some(error) = ending.error.take() {
                     return Some(Err(error));
                 }
                 // The stop came when everything was on its way.

@@ -38,6 +38,7 @@ fn killed() -> (Home, Server) {
     }]);
     assert_eq!(status["in_doubt"], expected);
     assert_eq!(status["rows"]["pending"], ROWS);
+    assert_eq!(status["requests"]["sent"], 1, "what was under way may have been sent");
     assert_eq!(status["finished"], json!(null));
     until("the emulator has taken it in", || server.users() == 10);
     (home, server)
@@ -51,6 +52,9 @@ fn rows_in_doubt_are_sent_again() {
     let words = "10 sent before without an answer; sent again, so some may arrive twice";
     assert!(ended.stderr.contains(words), "{}", ended.stderr);
     assert_eq!(server.users(), ROWS + 10, "what was in doubt arrived twice, nothing else did");
+    let requests = &ended.report(0)["requests"];
+    assert_eq!((&requests["sent"], &requests["retried"]), (&json!(4), &json!(1)));
+    assert_eq!(server.requests(), 4);
 }
 
 #[test]
@@ -60,6 +64,10 @@ fn rows_in_doubt_are_left_out_on_request_and_stand_in_the_rejects() {
     let rows = &report["rows"];
     assert_eq!((rows["delivered"].as_u64(), rows["failed"].as_u64()), (Some(20), Some(10)));
     assert_eq!(rows["pending"], 0);
+    assert_eq!(
+        (&report["requests"]["sent"], &report["requests"]["retried"]),
+        (&json!(3), &json!(0))
+    );
     assert_eq!(server.rows(), Vec::from_iter(1..=ROWS), "each row arrived once");
     let problem = &report["problems"][0];
     assert_eq!((&problem["code"], &problem["count"]), (&json!("in-doubt"), &json!(10)));

@@ -11,7 +11,7 @@ use crate::send::verdict::{Outcome, Refusal, Verdict, advice, judge};
 use crate::send::{Error, Ledger, Transport};
 use crate::wire::limits::{EVENTS_PER_MINUTE, USERS_PER_MINUTE};
 
-use super::{Flight, Landed, Sender, log};
+use super::{Flight, Landed, Sender, counts_of, log};
 
 /// Users of a body that is small enough for any account: a tenth of the usual limit. It is not halved
 /// for the rate, or a busy account would have it sent row by row.
@@ -156,16 +156,15 @@ impl<L: Ledger, T: Transport> Sender<'_, L, T> {
         }
     }
 
+    /// A request counts as sent since it was written down; here, what came of it.
     fn count(&mut self, seq: u64, outcome: &Outcome) {
-        if matches!(outcome, Outcome::NeverConnected(_) | Outcome::Untrusted(_)) {
-            return;
-        }
         let Some(job) = self.jobs.get(seq) else {
             return;
         };
-        self.counts.sent += 1;
-        self.counts.retried += u64::from(job.failures > 0);
-        self.counts.isolated += u64::from(job.is_half());
+        if matches!(outcome, Outcome::NeverConnected(_) | Outcome::Untrusted(_)) {
+            // It never left.
+            self.counts = self.counts.minus(&counts_of(job));
+        }
         if let Outcome::Answered(answer) = outcome {
             self.counts.http_429 += u64::from(answer.status == 429);
             self.counts.http_5xx += u64::from((500..=599).contains(&answer.status));

@@ -38,7 +38,7 @@ pub(super) fn elements(bytes: &[u8]) -> Vec<Element> {
 
 /// A whole body that nothing was sent of.
 pub(super) fn whole(body: Body) -> Work {
-    Work { pending: vec![body.whole()], body, in_doubt: false }
+    Work { pending: vec![body.whole()], body, in_doubt: Vec::new() }
 }
 
 /// Bodies as the packer cuts them at the default limits: three make a window.

@@ -122,7 +122,8 @@ impl Book {
                     _ => pending.push(index..index + 1),
                 }
             }
-            let in_doubt = body.whole().any(|index| self.in_doubt.contains(&(body.seq, index)));
+            let in_doubt = body.whole().filter(|index| self.in_doubt.contains(&(body.seq, *index)));
+            let in_doubt = in_doubt.map(|index| index..index + 1).collect();
             Work { body: body.clone(), pending, in_doubt }
         });
         work.collect()

@@ -75,8 +75,8 @@ fn document(snapshot: &Snapshot, run_dir: &Path) -> Value {
         json!({
             "body": seq,
             "elements": range.len(),
-            "first": place(*first),
-            "last": place(*last),
+            "first": place(first),
+            "last": place(last),
         })
     });
     let inputs =

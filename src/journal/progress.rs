@@ -70,11 +70,17 @@ impl Progress {
         seq < self.mark || self.bodies.get(&seq).is_some_and(covers)
     }
 
-    /// Stretches that may have reached the server and have no answer, by body: after a
-    /// crash only these can be sent twice. A stretch of which only a part was answered
-    /// is still listed whole.
-    pub fn in_doubt(&self) -> impl Iterator<Item = &Intent> {
-        self.bodies.values().flat_map(|body| body.in_doubt.iter().map(|entry| &entry.0))
+    /// Stretches that may have reached the server and have no answer, by body: after a crash only
+    /// these can be sent twice. No element is in two of them, or settled. Where a part was answered,
+    /// the checkpoint may not know the row at which the rest begins or ends; then the row is that of
+    /// the stretch as it was sent, which encloses it.
+    pub fn in_doubt(&self) -> impl Iterator<Item = Intent> {
+        self.bodies.values().flat_map(BodyProgress::doubts)
+    }
+
+    /// Those of one body.
+    pub fn in_doubt_of(&self, seq: u64) -> Vec<Intent> {
+        self.bodies.get(&seq).map(BodyProgress::doubts).unwrap_or_default()
     }
 
     /// Refuses a stretch that can't belong to its body.
@@ -154,6 +160,31 @@ impl BodyProgress {
         let new = self.settled.insert(range);
         self.in_doubt.retain(|entry| !self.settled.covers(&entry.0.range));
         new
+    }
+
+    /// What is in doubt, in order. A stretch and its halves are intents of their own, of which an
+    /// earlier one may still be without an answer when parts of it have one.
+    fn doubts(&self) -> Vec<Intent> {
+        let mut intents: Vec<_> = self.in_doubt.iter().map(|entry| &entry.0).collect();
+        intents.sort_by_key(|intent| (intent.range.start, intent.range.end));
+        // Those that overlap are one.
+        let mut sent: Vec<Range<u32>> = Vec::new();
+        for Intent { range, .. } in &intents {
+            match sent.last_mut() {
+                Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+                _ => sent.push(range.clone()),
+            }
+        }
+        let unsettled = sent.iter().flat_map(|range| self.settled.gaps(range));
+        let doubts = unsettled.filter_map(|range| {
+            let Range { start, end } = range;
+            // The tightest around it knows most of its rows.
+            let first = intents.iter().rfind(|one| one.range.contains(&start))?;
+            let around_end = intents.iter().filter(|one| one.range.contains(&(end - 1)));
+            let last = around_end.min_by_key(|one| one.range.end)?;
+            Some(Intent { range, last: last.last, ..Intent::clone(first) })
+        });
+        doubts.collect()
     }
 
     fn is_settled(&self) -> bool {

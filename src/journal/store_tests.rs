@@ -1,6 +1,9 @@
 //! Crashes, damage and compaction, each against a state that is known by other means.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use proptest::prelude::*;
 
@@ -93,6 +96,32 @@ fn a_run_reads_back_as_it_was() {
     assert_eq!(end.plan.as_ref().unwrap().bodies, 3);
     assert_eq!(&Journal::peek(&path).unwrap(), end);
     assert_eq!(Journal::open(&path).unwrap().snapshot(), end);
+}
+
+#[test]
+fn halves_that_are_answered_are_no_longer_in_doubt() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::create(&dir.path().join(CHECKPOINT_FILE), &binding()).unwrap();
+    let doubts =
+        |journal: &Journal| -> Vec<Intent> { journal.snapshot().progress.in_doubt().collect() };
+    // It went unanswered; then its halves went, since a row in it is refused.
+    journal.turn(intend(&[intent(3, 0..8, 8)])).unwrap();
+    journal.turn(intend(&[intent(3, 0..4, 8)])).unwrap();
+    assert_eq!(doubts(&journal), [intent(3, 0..8, 8)]);
+    let settlements = vec![settlement(3, 0..4, 8, delivered())];
+    let next = vec![intent(3, 4..6, 8)];
+    journal.turn(Turn { settlements, intents: next, ..Turn::default() }).unwrap();
+    assert_eq!(doubts(&journal), [intent(3, 4..8, 8)]);
+    journal.turn(settle(&[settlement(3, 4..6, 8, delivered())])).unwrap();
+    // Where the last two begin, nothing told.
+    let rest = Intent { first: at(301), ..intent(3, 6..8, 8) };
+    assert_eq!(doubts(&journal), [rest]);
+    journal.turn(intend(&[intent(3, 6..7, 8)])).unwrap();
+    journal.turn(settle(&[settlement(3, 6..7, 8, refused(307))])).unwrap();
+    let rest = Intent { first: at(301), ..intent(3, 7..8, 8) };
+    assert_eq!(doubts(&journal), [rest]);
+    journal.turn(settle(&[settlement(3, 7..8, 8, delivered())])).unwrap();
+    assert_eq!(doubts(&journal), []);
 }
 
 #[test]
@@ -324,12 +353,18 @@ impl Reference {
         let failed: Vec<_> = progress.failed.iter().map(|row| (row.body, row.element)).collect();
         assert_eq!(failed, self.failed);
         assert_eq!(progress.delivered as usize + failed.len(), self.settled.len());
-        let mut expected: Vec<_> =
-            self.in_doubt.iter().map(|(body, range)| (*body, range.clone())).collect();
-        expected.sort_by_key(|(body, _)| *body);
-        let in_doubt: Vec<_> =
-            progress.in_doubt().map(|intent| (intent.seq, intent.range.clone())).collect();
-        assert_eq!(in_doubt, expected);
+        let doubted = self.in_doubt.iter().flat_map(|(body, range)| {
+            range
+                .clone()
+                .map(|element| (*body, element))
+                .filter(|at| !self.settled.contains_key(at))
+        });
+        let expected: BTreeSet<_> = doubted.collect();
+        let listed: Vec<_> = progress
+            .in_doubt()
+            .flat_map(|Intent { seq, range, .. }| range.map(move |element| (seq, element)))
+            .collect();
+        assert_eq!(listed, Vec::from_iter(expected), "each once, in order");
     }
 }
 

@@ -465,7 +465,7 @@ impl<'j> Fates<'j> {
         let failed = progress.failed.iter().map(|row| (row.body, row.element));
         let mut in_doubt: HashMap<u64, Vec<Range<u32>>> = HashMap::new();
         for intent in progress.in_doubt() {
-            in_doubt.entry(intent.seq).or_default().push(intent.range.clone());
+            in_doubt.entry(intent.seq).or_default().push(intent.range);
         }
         Self { progress, failed: failed.collect(), in_doubt, overtaken }
     }

@@ -115,8 +115,7 @@ fn offer(
         return Ok(());
     }
     // The sender went away: it has an error of its own, or was interrupted.
-    let in_doubt = earlier.in_doubt().filter(|intent| intent.seq == body.seq);
-    let in_doubt = in_doubt.map(|intent| intent.range.clone()).collect();
+    let in_doubt = earlier.in_doubt_of(body.seq).into_iter().map(|intent| intent.range).collect();
     work.blocking_send(Work { body, pending, in_doubt }).map_err(|_| Error::Interrupted)
 }
 

@@ -23,15 +23,8 @@ impl Doubt {
     /// Looks at a body.
     pub fn note(&mut self, body: &Body) {
         let elements = body.whole().end;
-        let doubted: Vec<_> = self.earlier.in_doubt().filter(|at| at.seq == body.seq).collect();
-        if doubted.is_empty() {
-            return;
-        }
-        // A stretch in doubt may be answered for a part of it.
-        for index in self.earlier.pending(body.seq, elements).into_iter().flatten() {
-            if !doubted.iter().any(|intent| intent.range.contains(&index)) {
-                continue;
-            }
+        for index in self.earlier.in_doubt_of(body.seq).into_iter().flat_map(|intent| intent.range)
+        {
             self.rows += 1;
             if self.what == InDoubt::Skip {
                 let failure = RowFailure::in_doubt(body.parts[index as usize].position);

@@ -185,6 +185,18 @@ impl<'a> ArrowColumn<'a> {
         Ok(Self { nulls: array.nulls().filter(|nulls| nulls.null_count() > 0), values })
     }
 
+    /// The same column, whose values stand in so many objects of an attribute.
+    pub fn under(mut self, levels: usize) -> Self {
+        self.values = match self.values {
+            Values::Nested(nested) => Values::Nested(Box::new(nested.under(levels))),
+            Values::Dictionary { keys, values } => {
+                Values::Dictionary { keys, values: Box::new(values.under(levels)) }
+            }
+            flat => flat,
+        };
+        self
+    }
+
     /// The value of a row, which must lie in the column. Text is borrowed from the
     /// column; everything else is written to `scratch`, whose old content goes.
     pub fn cell<'c>(&'c self, row: usize, scratch: &'c mut String) -> Cell<'c> {

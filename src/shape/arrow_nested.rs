@@ -18,6 +18,8 @@ use crate::model::Code;
 #[derive(Debug)]
 pub(super) struct Nested<'a> {
     layout: Layout<'a>,
+    /// Objects of an attribute that the column's values stand in.
+    levels: usize,
     /// What a value of the column is written with; used by the outermost column alone.
     work: RefCell<Work>,
 }
@@ -117,7 +119,12 @@ impl<'a> Nested<'a> {
             }
             _ => return Ok(None),
         };
-        Ok(Some(Self { layout, work: RefCell::default() }))
+        Ok(Some(Self { layout, levels: 0, work: RefCell::default() }))
+    }
+
+    /// The same column, whose values stand in so many objects of an attribute.
+    pub fn under(self, levels: usize) -> Self {
+        Self { levels, ..self }
     }
 
     /// The value of a row that is not null, written to `scratch`.
@@ -125,7 +132,7 @@ impl<'a> Nested<'a> {
         let mut work = self.work.borrow_mut();
         let Work { buffers, scratch: inner } = &mut *work;
         let mut out = std::mem::take(scratch).into_bytes();
-        let mut sink = Sink::new(&mut out, buffers);
+        let mut sink = Sink::new(&mut out, buffers, self.levels);
         self.tell(row, &mut sink, inner);
         let flaws = match sink.finish() {
             Ok(flaws) => flaws,

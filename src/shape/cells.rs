@@ -196,6 +196,7 @@ impl<'a> ArrowCells<'a> {
                 let Some(array) = array else { return Ok(None) };
                 let array = ArrowColumn::new(array.as_ref())
                     .map_err(|error| format!("column `{}` {error}", column.source))?;
+                let array = array.under(column.objects_around());
                 let sent = array.sent(column.value);
                 let place = (sent != Sent::General).then_some(typed);
                 typed += usize::from(place.is_some());

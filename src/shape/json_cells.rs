@@ -91,11 +91,12 @@ impl<'a> JsonCells<'a> {
             || text.trim_ascii_start().starts_with(['{', '['])
     }
 
-    /// A value as a JSON document.
-    fn document<'c>(&self, text: &str, scratch: &'c mut String) -> Cell<'c> {
+    /// A value of a column as a JSON document.
+    fn document<'c>(&self, column: usize, text: &str, scratch: &'c mut String) -> Cell<'c> {
         let mut out = std::mem::take(scratch).into_bytes();
         out.clear();
-        let written = json_text::write(text, &mut out, &mut self.buffers.borrow_mut());
+        let levels = self.plan.columns[column].objects_around();
+        let written = json_text::write(text, &mut out, &mut self.buffers.borrow_mut(), levels);
         // Texts and digits are UTF-8, so their JSON is.
         *scratch = String::from_utf8(out).unwrap_or_default();
         match written {
@@ -115,7 +116,7 @@ impl Cells for JsonCells<'_> {
         match (member.kind, self.columns[column].form) {
             (JsonKind::Null, _) => Cell::Absent,
             (JsonKind::LoneSurrogate, _) => Cell::Bad(Code::JsonSurrogate),
-            (JsonKind::Nested, Form::Json) => self.document(text, scratch),
+            (JsonKind::Nested, Form::Json) => self.document(column, text, scratch),
             (JsonKind::String, Form::Json) if !self.may_hold_document(column, text) => {
                 Cell::Bad(Code::TypeNested)
             }

@@ -11,7 +11,8 @@ use crate::model::{Code, CodeSet};
 /// level costs a frame of the stack: without a bound a cell could end the program.
 const LEVELS_MAX: usize = 128;
 
-/// Writes the document to `out`; `None` where it is `null`, and nothing was written.
+/// Writes the document to `out`, where it stands in `levels` objects of an attribute; `None` where
+/// it is `null`, and nothing was written.
 ///
 /// # Errors
 /// The rule that the text breaks; nothing was written.
@@ -19,12 +20,13 @@ pub fn write(
     text: &str,
     out: &mut Vec<u8>,
     buffers: &mut Buffers,
+    levels: usize,
 ) -> Result<Option<CodeSet>, Code> {
     let start = out.len();
     let Ok(document) = serde_json::from_str::<&RawValue>(text) else {
         return Err(Code::TypeJson);
     };
-    let mut sink = Sink::new(out, buffers);
+    let mut sink = Sink::new(out, buffers, levels);
     if tell(document, &mut sink, LEVELS_MAX).is_err() {
         sink.refuse(Code::TypeJson);
     }
@@ -143,7 +145,7 @@ mod tests {
 
     fn written(text: &str) -> Result<Option<(String, Vec<&'static str>)>, Code> {
         let mut out = b"before".to_vec();
-        let flaws = write(text, &mut out, &mut Buffers::default());
+        let flaws = write(text, &mut out, &mut Buffers::default(), 0);
         let out = String::from_utf8(out).expect("UTF-8");
         let json = out.strip_prefix("before").expect("what stood there").to_owned();
         let flaws = flaws.inspect_err(|_| assert_eq!(json, "", "{text}"))?;

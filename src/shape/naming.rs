@@ -21,6 +21,7 @@ pub fn review(plan: &mut Plan) {
     let (mut attributes, mut objects) = (HashMap::new(), HashMap::new());
     for column in &mut plan.columns {
         column.remarks.clear();
+        let around = column.objects_around();
         let name = &column.path[0];
         // A user's identifiers stand among the attributes, and take up places there.
         if kind == Kind::Users && column.target == Target::Identifier {
@@ -54,11 +55,11 @@ pub fn review(plan: &mut Plan) {
             say(place >= limits::USER_ATTRIBUTES_MAX, Code::AttributeCount);
         }
         let can_hold_objects = column.value == ValueType::Json && !column.plain_lists;
-        if column.path.len() > 1 || can_hold_objects {
+        if around > 0 || can_hold_objects {
             let place = place_of(&mut objects, name);
             say(place >= objects_max, Code::ObjectAttributes);
         }
-        say(column.path.len() > limits::OBJECT_LEVELS_MAX + 1, Code::ObjectDepth);
+        say(around > limits::OBJECT_LEVELS_MAX, Code::ObjectDepth);
         let barred = |key: &String| key.contains(limits::OBJECT_KEY_CHARS_BARRED);
         say(column.path[1..].iter().any(barred), Code::ObjectKeyCharacters);
     }

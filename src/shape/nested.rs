@@ -78,19 +78,20 @@ pub struct Sink<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
     buffers: &'a mut Buffers,
-    /// Objects among the open ones.
+    /// Objects around what is written next: those that the value stands in, and the open ones.
     levels: usize,
     flaws: CodeSet,
     refused: Option<Code>,
 }
 
 impl<'a> Sink<'a> {
-    /// Begins a value at the end of `out`.
-    pub fn new(out: &'a mut Vec<u8>, buffers: &'a mut Buffers) -> Self {
+    /// Begins a value at the end of `out`, which stands in so many objects of an attribute: the
+    /// server counts its levels and bytes from the attribute on.
+    pub fn new(out: &'a mut Vec<u8>, buffers: &'a mut Buffers, levels: usize) -> Self {
         buffers.open.clear();
         buffers.keys.clear();
         let start = out.len();
-        Self { out, start, buffers, levels: 0, flaws: CodeSet::default(), refused: None }
+        Self { out, start, buffers, levels, flaws: CodeSet::default(), refused: None }
     }
 
     /// Ends the value. Nothing was written where it is null.

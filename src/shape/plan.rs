@@ -190,6 +190,11 @@ impl PlanColumn {
     pub fn name(&self) -> String {
         self.path.join(".")
     }
+
+    /// Objects of an attribute that its values stand in.
+    pub fn objects_around(&self) -> usize {
+        self.path.len().saturating_sub(1)
+    }
 }
 
 /// What an empty cell becomes.

@@ -4,6 +4,7 @@
 //!
 //! One test for each row of the reference's table.
 
+mod levels;
 mod names;
 mod scene;
 mod values;

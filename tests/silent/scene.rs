@@ -225,7 +225,7 @@ fn row_of(id: &str) -> u64 {
     id.strip_prefix("user-").and_then(|row| row.parse().ok()).unwrap_or_else(|| panic!("{id}"))
 }
 
-fn look(sandbox: &Sandbox, page: &str) -> Value {
+pub fn look(sandbox: &Sandbox, page: &str) -> Value {
     let host = sandbox.url().replace("http://", "");
     let mut stream = TcpStream::connect(&host).expect("a connection");
     let head =

@@ -151,6 +151,15 @@ fn an_object_in_a_cell_has_the_same_limits() {
     Case::of("v", &[sized(25_000)], &[sized(25_001)], "object-too-large", "object-bytes")
         .mapped(columns)
         .hold();
+    // Inside of another object only the outer one has a size, of which the key is a part.
+    let key = "{\"b\":}".len();
+    let (sound, broken) = ([sized(25_000 - key)], [sized(25_001 - key)]);
+    Case::of("v", &sound, &broken, "object-too-large", "object-bytes")
+        .mapped("v = { attribute = \"a.b\", type = \"json\" }")
+        .hold();
+    Case::of("v", &sound, &[sized(25_001)], "object-too-large", "object-bytes")
+        .mapped("v = { attribute = \"a.b\", type = \"json\" }")
+        .hold();
 }
 
 #[test]

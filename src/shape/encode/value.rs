@@ -231,7 +231,8 @@ impl Encoder<'_> {
 
     /// Writes the JSON document that a cell holds; `None` where it is `null`.
     fn json(&mut self, at: usize, text: &str) -> Option<bool> {
-        match json_text::write(text, &mut self.json, &mut self.buffers) {
+        let levels = self.column(at).objects_around();
+        match json_text::write(text, &mut self.json, &mut self.buffers, levels) {
             Ok(Some(flaws)) => {
                 self.flaws(at, flaws);
                 Some(true)
@@ -242,7 +243,9 @@ impl Encoder<'_> {
     }
 
     fn flaws(&mut self, at: usize, flaws: CodeSet) {
-        for code in flaws.iter() {
+        // What is said of the column's path already is not said again.
+        let remarks = &self.column(at).remarks;
+        for code in flaws.iter().filter(|code| !remarks.contains(code)) {
             self.problem(code, Some(at), String::new);
         }
     }

@@ -7,7 +7,7 @@ use super::*;
 fn written(tell: impl FnOnce(&mut Sink<'_>)) -> Result<(String, Vec<&'static str>), Code> {
     let mut out = b"before".to_vec();
     let mut buffers = Buffers::default();
-    let mut sink = Sink::new(&mut out, &mut buffers);
+    let mut sink = Sink::new(&mut out, &mut buffers, 0);
     tell(&mut sink);
     let flaws = sink.finish();
     let json = String::from_utf8(out).expect("UTF-8");
@@ -92,7 +92,7 @@ proptest! {
     fn no_order_of_calls_breaks_it(calls in prop::collection::vec(0..10, 0..40)) {
         let mut out = Vec::new();
         let mut buffers = Buffers::default();
-        let mut sink = Sink::new(&mut out, &mut buffers);
+        let mut sink = Sink::new(&mut out, &mut buffers, 0);
         let known = KnownKey::new("k");
         for call in calls {
             match call {

@@ -138,6 +138,38 @@ fn what_is_wrong_with_a_file_is_told_with_its_place() {
     assert!(missing.stderr.contains("--config none.toml: there is no such file"));
 }
 
+/// `--older-than 5` once meant five seconds, and removed the runs of somebody who meant days.
+#[test]
+fn a_time_has_a_unit() {
+    let lab = Lab::new();
+    lab.write("users.csv", "customer_id\na1\n");
+    assert_eq!(lab.run(&["validate", "users.csv", "--run-dir", "runs/one"]).code, 0);
+    let cases: [&[&str]; 5] = [
+        &["runs", "prune", "runs", "--older-than", "0"],
+        &["runs", "prune", "runs", "--older-than", "5"],
+        &["runs", "prune", "runs", "--older-than", "5", "--dry-run"],
+        &["import", "users.csv", "--sandbox", "--retry-for", "5"],
+        &["sandbox", "--slow", "2"],
+    ];
+    let says = "give a number with its unit: ms, s, m, h or d, as in 30d or 12h";
+    for args in cases {
+        let refused = lab.run(args);
+        assert_eq!(refused.code, 2, "{args:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains(says), "{args:?}: {}", refused.stderr);
+    }
+    assert!(lab.path("runs/one/report.json").is_file(), "nothing was removed");
+    let says = format!("limits.retry_for: invalid value '5' for '--retry-for <TIME>': {says}");
+    for value in ["5", "'5'"] {
+        lab.write("moebulk.toml", format!("[limits]\nretry_for = {value}\n"));
+        let refused = lab.run(&["validate", "users.csv"]);
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        assert!(refused.stderr.contains(&says), "{}", refused.stderr);
+        assert!(refused.stderr.contains("moebulk.toml:2:13"), "{}", refused.stderr);
+    }
+    assert_eq!(lab.run(&["runs", "prune", "runs", "--older-than", "0s"]).code, 0);
+    assert!(!lab.path("runs/one").exists());
+}
+
 #[test]
 fn the_mapping_of_a_file_is_a_mapping() {
     let lab = Lab::new();

@@ -618,13 +618,15 @@ fn parse_quote(text: &str) -> Result<Quote, String> {
     if text == "none" { Ok(Quote(None)) } else { parse_byte(text).map(|byte| Quote(Some(byte))) }
 }
 
+/// A number with its unit: of one alone nobody can tell whether seconds, hours or days are meant, and
+/// `runs prune` removes by it.
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "give a number with ms, s, m, h or d".to_owned();
+    let wrong = || "give a number with its unit: ms, s, m, h or d, as in 30d or 12h".to_owned();
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let unit_ms = match unit {
         "ms" => 1,
-        "" | "s" => 1_000,
+        "s" => 1_000,
         "m" | "min" => 60_000,
         "h" => 3_600_000,
         "d" => 86_400_000,
@@ -651,7 +653,8 @@ mod tests {
 
     #[test]
     fn values_are_read() {
-        assert_eq!(parse_duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
+        assert!(parse_duration("90").is_err() && parse_duration("0").is_err());
         assert_eq!(parse_duration("30m"), Ok(Duration::from_secs(1800)));
         assert_eq!(parse_duration("50ms"), Ok(Duration::from_millis(50)));
         assert!(parse_duration("1 h").is_err() && parse_duration("").is_err());

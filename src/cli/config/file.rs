@@ -64,7 +64,7 @@ pub struct Changes {
     pub state: Option<String>,
 }
 
-/// A number, or text such as `"unlimited"`, `"5%"` or `"30m"`.
+/// A number, or text such as `"unlimited"` or `"5%"`.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Amount {
@@ -95,6 +95,7 @@ pub struct Limits {
     /// Requests under way at a time.
     pub connections: Option<u64>,
     /// How long to try on without any success, such as "90s", "30m" or "1h".
+    #[schemars(with = "Option<String>")]
     pub retry_for: Option<Amount>,
 }
 

@@ -13,10 +13,11 @@ use indicatif::HumanCount;
 
 use super::{
     args::{CsvArgs, KindArg, LogArgs, ProgressArg},
+    config::file::CONFIG_FILE,
     exit::Exit,
     interrupt, log, next, resolve, say,
 };
-use crate::model::{Rate, printable, shell_path};
+use crate::model::{Rate, printable, shell_path, shell_word};
 use crate::private;
 use crate::progress::Progress;
 use crate::run::{self, Described, Error, Form, Init, Job, RejectsMax, Surroundings, Window};
@@ -232,6 +233,12 @@ fn write(out: &Path, force: bool, text: &str) -> Result<(), Error> {
     })
 }
 
+/// Whether a file is the configuration that a command finds here without being told.
+fn is_found(out: &Path) -> bool {
+    let found = fs::canonicalize(CONFIG_FILE).ok();
+    found.is_some() && fs::canonicalize(out).ok() == found
+}
+
 /// What was written, and what comes next.
 fn conclusion(found: &Described, out: &Path, form: Form, args: &InitArgs) -> String {
     let name = if out == Path::new("-") { "stdout".into() } else { out.display().to_string() };
@@ -269,9 +276,15 @@ fn conclusion(found: &Described, out: &Path, form: Form, args: &InitArgs) -> Str
     }
     match form {
         Form::MoEngage if found.kind != crate::model::Kind::Users => {
-            command.push_str(&format!(" --kind {} --mapping {}", found.kind, shell_path(out)));
+            // It has no place for either.
+            command.push_str(&format!(" --kind {}", found.kind));
+            if let Some(event) = &args.event {
+                command.push_str(&format!(" --event {}", shell_word(event)));
+            }
+            command.push_str(&format!(" --mapping {}", shell_path(out)));
         }
-        Form::Config => {}
+        Form::Config if is_found(out) => {}
+        Form::Config => command.push_str(&format!(" --config {}", shell_path(out))),
         Form::Mapping | Form::MoEngage => {
             command.push_str(&format!(" --mapping {}", shell_path(out)));
         }

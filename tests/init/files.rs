@@ -246,6 +246,52 @@ fn flags_of_the_reader_are_named_to_be_given_again() {
     assert_eq!(report["rows"]["accepted"], 3);
 }
 
+/// It named the inputs alone, and so left out a file that is not found by itself.
+#[test]
+fn the_command_to_type_next_uses_the_file() {
+    let dates = "customer_id,born\nc-1,01/02/1990\nc-2,03/04/1991\n";
+    let [clear, open] = ["customer_id,city\nc-1,Ulm\nc-2,Bonn\n", dates];
+    let cases: [(&str, &[&str], &str); 8] = [
+        (
+            "customer_id,price\nc-1,7\n",
+            &["--kind", "events", "--event", "a buy", "--format", "moengage"],
+            "next: moebulk validate in.csv --kind events --event 'a buy' --mapping mapping.json",
+        ),
+        (clear, &[], "next: moebulk validate in.csv"),
+        (clear, &["--out", "./moebulk.toml"], "next: moebulk validate in.csv"),
+        (clear, &["--out", "my.toml"], "next: moebulk validate in.csv --config my.toml"),
+        (
+            clear,
+            &["--out", "sub/moebulk.toml"],
+            "next: moebulk validate in.csv --config sub/moebulk.toml",
+        ),
+        (
+            clear,
+            &["--delimiter", ",", "--out", "my settings.toml"],
+            "next: moebulk validate in.csv --delimiter ',' --config 'my settings.toml'",
+        ),
+        (open, &["--out", "my.toml"], "then: moebulk validate in.csv --config my.toml"),
+        (clear, &["--format", "mapping"], "next: moebulk validate in.csv --mapping mapping.toml"),
+    ];
+    for (csv, flags, next) in cases {
+        let lab = Lab::new();
+        lab.write("in.csv", csv);
+        lab.write("sub/other.csv", "");
+        let ran = lab.run(&[&["init", "in.csv", "--progress", "off"], flags].concat());
+        assert_eq!(ran.code, 0, "{flags:?}: {}", ran.stderr);
+        assert_eq!(ran.stderr.lines().last(), Some(next), "{flags:?}");
+    }
+    // A file that is found already is not the one that was written.
+    let lab = Lab::new();
+    lab.write("in.csv", clear);
+    lab.write("moebulk.toml", "[rules]\nstrict = true\n");
+    let ran = lab.run(&["init", "in.csv", "--progress", "off", "--out", "my.toml"]);
+    let next = Some("next: moebulk validate in.csv --config my.toml");
+    assert_eq!(ran.stderr.lines().last(), next);
+    let ran = lab.run(&["validate", "in.csv", "--config", "my.toml", "--progress", "off"]);
+    assert_eq!((ran.code, ran.stderr.lines().next()), (0, Some("settings: my.toml")));
+}
+
 #[test]
 fn any_number_of_threads_writes_the_same() {
     let lab = Lab::new();

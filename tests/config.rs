@@ -4,7 +4,10 @@
 #[expect(dead_code, reason = "other suites need more of it")]
 mod support;
 
-use std::process::Command;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
 
 use serde_json::Value;
 use support::{Lab, Sandbox, UNLIMITED};
@@ -91,6 +94,44 @@ fn the_environment_s_key_goes_before_the_file_s() {
         let all = shown(&lab, &[("MOENGAGE_DATA_API_KEY", key)], &[]);
         assert_eq!(setting(&all, "connection", "key"), pair("set, not shown", origin), "{key}");
     }
+}
+
+/// An empty `MOENGAGE_APP_ID` once went before the file's id, and an import had none.
+#[test]
+fn an_empty_variable_is_one_that_is_not_set() {
+    let lab = Lab::new();
+    let empty = [("MOENGAGE_APP_ID", ""), ("MOENGAGE_DATA_API_ID", "")];
+    let ids = |environment: &[(&str, &str)]| {
+        let all = shown(&lab, environment, &[]);
+        ["app_id", "api_id"].map(|name| setting(&all, "connection", name))
+    };
+    assert_eq!(ids(&empty), [pair("-", "default"), pair("-", "default")]);
+    lab.write("moebulk.toml", "[connection]\napp_id = 'SANDBOX'\napi_id = 'NAME'\n");
+    assert_eq!(ids(&empty), [pair("SANDBOX", "file"), pair("NAME", "file")]);
+    let set = [("MOENGAGE_APP_ID", "A"), ("MOENGAGE_DATA_API_ID", "B")];
+    assert_eq!(ids(&set), [pair("A", "environment"), pair("B", "environment")]);
+
+    // What is shown is what is used, by the emulator too.
+    let sandbox = Sandbox::start(&lab);
+    let settings = format!("[connection]\nendpoint = '{}'\napp_id = 'SANDBOX'\n", sandbox.url);
+    lab.write("moebulk.toml", settings);
+    let check = lab.run_with(&["check"], Stdio::null(), &empty);
+    assert_eq!(check.code, 0, "{}", check.stderr);
+    for command in [&["check", "--help"][..], &["sandbox", "--help"]] {
+        let [with, without] = [&empty[..], &[]].map(|environment| {
+            String::from_utf8(lab.run_with(command, Stdio::null(), environment).stdout)
+                .expect("UTF-8")
+        });
+        let is_named = |help: &str| help.contains("[env: MOENGAGE_APP_ID]");
+        assert!(is_named(&with) && is_named(&without), "{with}\n{without}");
+    }
+    let mut emulator = lab.command();
+    let emulator = emulator.arg("sandbox").envs(empty).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut emulator = emulator.spawn().expect("the emulator");
+    let mut url = String::new();
+    let read = BufReader::new(emulator.stdout.take().expect("stdout")).read_line(&mut url);
+    emulator.kill().and_then(|()| emulator.wait()).expect("its end");
+    assert!(read.is_ok() && url.starts_with("http://127.0.0.1:"), "{url}");
 }
 
 #[test]

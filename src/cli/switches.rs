@@ -1,6 +1,9 @@
-//! Switches that a file can turn on and a flag off.
+//! The definition of the command line, with what clap's own derive has no words for: switches that a
+//! file can turn on and a flag off, and variables of the environment that are empty.
 
-use clap::{Arg, ArgAction, Command, CommandFactory};
+use std::env;
+
+use clap::{Arg, ArgAction, Command, CommandFactory, builder::Resettable};
 
 use super::args::Cli;
 
@@ -29,7 +32,19 @@ pub fn is_switch(name: &str) -> bool {
 }
 
 fn with_switches(command: Command) -> Command {
-    command.mut_args(switch).mut_subcommands(with_switches)
+    command.mut_args(|arg| switch(not_empty(arg))).mut_subcommands(with_switches)
+}
+
+/// Takes a variable that is empty for one that is not set, as it is for the key. The help names it
+/// all the same.
+fn not_empty(arg: Arg) -> Arg {
+    let Some(name) = arg.get_env() else { return arg };
+    if env::var_os(name).is_none_or(|value| !value.is_empty()) {
+        return arg;
+    }
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let help = format!("{help} [env: {}]", name.to_string_lossy());
+    arg.env(Resettable::Reset).help(help)
 }
 
 /// Lets a switch take `=true` and `=false`; alone it is true, as ever.

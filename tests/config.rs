@@ -161,6 +161,21 @@ fn what_is_wrong_with_a_file_is_told_with_its_place() {
         ("[limits]\nmax_reject = 5\n", "did you mean `max_rejects`?"),
         ("[limits]\nusers_per_minute = 'many'\n", "limits.users_per_minute: invalid value 'many'"),
         ("[limits]\nthreads = 0\n", "limits.threads: invalid value '0'"),
+        (
+            "[limits]\nusers_per_minute = -1\n",
+            "limits.users_per_minute: invalid value '-1' for '--users-per-minute <N>': give a whole \
+             number of 1 or more, or `unlimited`\n --> moebulk.toml:2:20\n",
+        ),
+        ("[limits]\nusers_per_minute = -1\n", "2 | users_per_minute = -1\n"),
+        ("[limits]\nusers_per_minute = 1.5\n", "invalid value '1.5' for '--users-per-minute"),
+        ("[limits]\nevents_per_minute = inf\n", "invalid value 'inf' for '--events-per-minute"),
+        ("[limits]\nevents_per_minute = 'true'\n", "limits.events_per_minute: invalid value"),
+        (
+            "[limits]\nevents_per_minute = true\n",
+            "line 2: invalid type: expected a number, or text",
+        ),
+        ("[limits]\nmax_rejects = 1.5\n", "give a number of rows, or a share such as 5%"),
+        ("[limits]\nthreads = -1\n", "integer `-1`, expected a whole number of 0 or more"),
         ("[rules]\nempty = 'keep'\n", "[possible values: omit, string, unset]"),
         ("[connection]\napi_key = 'k'\n", "unknown field `api_key`"),
         ("[connection]\ndata_center = '01'\nendpoint = 'http://localhost:1'\n", "keep one of them"),

@@ -3,7 +3,7 @@
 use std::{fs, io, path::Path};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::model::{Excerpt, ExcerptMark, masked_char};
@@ -66,12 +66,26 @@ pub struct Changes {
 
 /// A number, or text such as `"unlimited"` or `"5%"`.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "invalid type: expected a number, or text such as \"unlimited\" or \"5%\""
+)]
 pub enum Amount {
     /// A number.
     Number(u64),
     /// As the flag takes it.
     Text(String),
+    /// No flag takes one. It is read all the same, so that the flag says what it takes.
+    #[schemars(skip)]
+    Negative(i64),
+    /// The same of a fraction, and of what is no number.
+    #[schemars(skip)]
+    Fraction(#[serde(serialize_with = "as_text")] f64),
+}
+
+/// As text, since JSON has no infinity.
+fn as_text<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(number)
 }
 
 /// What is sent at a time, and how much is too much.
@@ -183,7 +197,9 @@ impl Config {
         match toml::from_str(&text) {
             Ok(config) => Ok(Some((config, text))),
             Err(error) => {
-                let fault = Fault::of(&error);
+                let mut fault = Fault::of(&error);
+                fault.reason =
+                    fault.reason.replace("expected u64", "expected a whole number of 0 or more");
                 let marks = fault.span.iter().map(|span| ExcerptMark::new(span.clone(), ""));
                 let marks = marks.collect();
                 let shown = shown(&text, &fault);

@@ -334,9 +334,8 @@ fn excerpts(path: &Path, text: &str, table: &str, names: &[&str]) -> Vec<Excerpt
 /// Holds a setting to what its flag takes.
 fn check(path: &Path, text: &str, setting: &Setting) -> Result<(), Error> {
     let Setting { table, name, values } = setting;
-    let is_switch = |value: &&String| matches!(value.as_str(), "true" | "false");
     let flag = format!("--{}", name.replace('_', "-"));
-    for value in values.iter().filter(|value| !is_switch(value)) {
+    for value in values {
         let line = ["moebulk".to_owned(), WIDEST.to_owned(), format!("{flag}={value}")];
         if let Err(error) = switches::command().try_get_matches_from(line) {
             let said = error.render().to_string();

@@ -174,7 +174,7 @@ pub enum Error {
     EmptyDirectory(String),
     /// A pipe, a socket, a device.
     #[error(
-        "{0}: not a regular file; inputs are read more than once, so save the data to a file first"
+        "{0}: not a regular file; inputs are read more than once, so save the data to a file first, or pipe it in and name it `-`"
     )]
     NotAFile(String),
     /// The same file twice.
@@ -251,6 +251,10 @@ pub fn find(names: &[PathBuf]) -> Result<Vec<Found>, Error> {
             let is_stdin = path == Path::new(STDIN);
             let canonical = match is_stdin {
                 true => path.clone(),
+                // A pipe of a shell, such as `<(…)`, has a name and no path of its own.
+                false if fs::metadata(&path).is_ok_and(|found| !found.is_file()) => {
+                    return Err(Error::NotAFile(path.display().to_string()));
+                }
                 false => fs::canonicalize(&path).map_err(|error| io_error(&path, error))?,
             };
             if !seen.insert(canonical) {

@@ -19,6 +19,26 @@ fn fed(lab: &Lab, args: &[&str], bytes: &[u8]) -> Ran {
     lab.run_with(args, Stdio::from(File::open(lab.path("in")).expect("a file")), &[])
 }
 
+/// What a shell makes of `<(…)` was "No such file or directory".
+#[test]
+#[cfg(target_os = "linux")]
+fn a_pipe_with_a_name_is_refused_with_what_to_do() {
+    let lab = Lab::new();
+    let made = Command::new("mkfifo").arg(lab.path("pipe")).status().expect("mkfifo runs");
+    assert!(made.success());
+    for (input, command) in
+        [("/dev/stdin", "validate"), ("/proc/self/fd/0", "init"), ("pipe", "validate")]
+    {
+        let refused = lab.run_with(&[command, input], Stdio::piped(), &[]);
+        assert_eq!(refused.code, 4, "{input}: {}", refused.stderr);
+        let says = format!(
+            "moebulk: {input}: not a regular file; inputs are read more than once, so save the data to a \
+             file first, or pipe it in and name it `-`\n"
+        );
+        assert_eq!(refused.stderr, says);
+    }
+}
+
 #[test]
 fn the_same_bodies_as_of_a_file_plain_or_compressed() {
     let lab = Lab::new();

@@ -12,7 +12,7 @@ mod resolved;
 
 use std::{collections::HashMap, ops::Range};
 
-use super::plan::{PlanColumn, Target};
+use super::plan::{PlanColumn, Target, ValueType};
 use crate::model::Kind;
 
 pub use own::File;
@@ -125,7 +125,7 @@ pub enum Error {
     },
     /// An attribute that is a value and an object at once.
     #[error(
-        "column `{value}` is mapped to `{attribute}` itself and column `{member}` to a part of it; an attribute is a value or an object"
+        "column `{value}` is mapped to `{attribute}` itself and column `{member}` to a part of it; an attribute is a value or an object{hint}"
     )]
     ValueAndObject {
         /// The attribute.
@@ -134,6 +134,8 @@ pub enum Error {
         value: String,
         /// The column of the member.
         member: String,
+        /// What was probably meant, where the value is a table of constants.
+        hint: String,
     },
     /// No customer_id.
     #[error("no column is mapped to the customer_id; {0}")]
@@ -189,6 +191,21 @@ fn is_toml_table(text: &str) -> bool {
     name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
+/// How to write the members of a constant that is a table: `adr.land = "DE"` is one in TOML, where the
+/// attribute `adr.land` is meant.
+fn quotes(constant: &PlanColumn) -> String {
+    let table = constant.constant.as_deref().filter(|_| constant.value == ValueType::Json);
+    let table: Option<serde_json::Map<_, _>> =
+        table.and_then(|table| serde_json::from_str(table).ok());
+    let Some(member) = table.as_ref().and_then(|table| table.keys().next()) else {
+        return String::new();
+    };
+    let name = format!("{}.{member}", constant.path.join("."));
+    format!(
+        ", and a table of constants is a value; for one part of it write \"{name}\" = … in quotes"
+    )
+}
+
 /// No source and no target twice, and somebody whom the rows are about.
 fn check(mapping: &Mapping) -> Result<(), Error> {
     let mut sources = HashMap::new();
@@ -216,6 +233,9 @@ fn check(mapping: &Mapping) -> Result<(), Error> {
                     attribute: outer.join("."),
                     value: (*value).to_owned(),
                     member: column.source.clone(),
+                    hint: sent()
+                        .find(|of| of.target == column.target && of.path == outer)
+                        .map_or_else(String::new, quotes),
                 });
             }
         }

@@ -547,6 +547,15 @@ mod tests {
                 &format!("{id}a = {{ attribute = \"x\" }}\nb = {{ attribute = \"x.y\" }}"),
                 "an attribute is a value or an object",
             ),
+            (
+                &format!("{id}a = {{ attribute = \"x.y\" }}\n[constants]\nx.z = \"DE\""),
+                "a value or an object, and a table of constants is a value; for one part of it write \
+                 \"x.z\" = … in quotes",
+            ),
+            (
+                &format!("{id}[constants]\nx = \"{{}}\"\n\"x.z\" = 1"),
+                "to a part of it; an attribute is a value or an object",
+            ),
             (&format!("{id}[constants]\nc = nan"), "no finite number"),
             (&format!("{id}[constants]\nc = 07:30:00"), "a time of day alone"),
             (&format!("{id}[constants]\nc = [{{ a = inf }}]"), "no finite number"),

@@ -227,6 +227,33 @@ fn a_time_has_a_unit() {
 }
 
 #[test]
+fn commands_without_settings_do_not_read_the_file() {
+    let lab = Lab::new();
+    lab.write("users.csv", "customer_id\na1\n");
+    assert_eq!(lab.run(&["validate", "users.csv", "--run-dir", "moebulk-runs/one"]).code, 0);
+    // `status` and `state` say that there is nothing to look at, as ever.
+    let cases: [(&[&str], i32); 9] = [
+        (&["man"], 0),
+        (&["completions", "bash"], 0),
+        (&["config", "schema"], 0),
+        (&["runs", "list"], 0),
+        (&["runs", "prune", "--dry-run"], 0),
+        (&["init", "users.csv", "--out", "-"], 0),
+        (&["status"], 2),
+        (&["state", "stats"], 2),
+        (&["import", "--help"], 0),
+    ];
+    for file in ["limits = 3\n", "no TOML", "[connection]\nendpoint = 'https://a.example'\n"] {
+        lab.write("moebulk.toml", file);
+        for (args, code) in cases {
+            let ran = lab.run(args);
+            assert_eq!(ran.code, code, "{args:?}: {}", ran.stderr);
+            assert!(!ran.stderr.contains("moebulk.toml"), "{args:?}: {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
 fn the_mapping_of_a_file_is_a_mapping() {
     let lab = Lab::new();
     lab.copy_samples();

@@ -32,9 +32,7 @@ pub(super) fn masked(words: &str, body: &[u8]) -> String {
 /// The values in a document, but for what says which kind of element it is.
 fn collect(value: &Value, values: &mut BTreeSet<String>) {
     match value {
-        Value::String(text) if text.chars().count() >= CHARS_MIN => {
-            values.insert(text.clone());
-        }
+        Value::String(text) => values.extend(forms(text)),
         Value::Number(number) => {
             let text = number.to_string();
             if text.len() >= CHARS_MIN {
@@ -46,8 +44,22 @@ fn collect(value: &Value, values: &mut BTreeSet<String>) {
             let members = members.iter().filter(|(name, _)| *name != "type");
             members.for_each(|(_, member)| collect(member, values));
         }
-        Value::String(_) | Value::Bool(_) | Value::Null => {}
+        Value::Bool(_) | Value::Null => {}
     }
+}
+
+/// How a server may quote a text: as it is, without the blanks around it, on one line, or as it
+/// stands in the document that it was sent.
+fn forms(text: &str) -> impl Iterator<Item = String> {
+    let trimmed = text.trim();
+    let is_on_one_line = !trimmed.contains(char::is_control);
+    let escaped = serde_json::to_string(trimmed).unwrap_or_default();
+    let escaped =
+        escaped.strip_prefix('"').and_then(|text| text.strip_suffix('"')).map(str::to_owned);
+    let one_line = (!is_on_one_line).then(|| trimmed.replace(char::is_control, " "));
+    let escaped = escaped.filter(|escaped| escaped != trimmed);
+    let forms = [Some(trimmed.to_owned()), one_line, escaped];
+    forms.into_iter().flatten().filter(|form| form.chars().count() >= CHARS_MIN)
 }
 
 /// Whether a text stands as a number in a document.
@@ -96,5 +108,19 @@ mod tests {
             assert_eq!(masked(words, BODY), expected);
         }
         assert_eq!(masked("not JSON: user-17", b"{"), "not JSON: user-17");
+    }
+
+    #[test]
+    fn a_text_is_found_however_it_is_quoted() {
+        let body = br#"{"elements":[{"street":" 1 Main St\nFlat \"B\"\n"}]}"#;
+        for quoted in [
+            " 1 Main St\nFlat \"B\"\n",
+            "1 Main St\nFlat \"B\"",
+            "1 Main St Flat \"B\"",
+            r#"1 Main St\nFlat \"B\""#,
+        ] {
+            let words = masked(&format!("`{quoted}` is no date"), body);
+            assert_eq!(words.replace([' ', '\n'], ""), "`…`isnodate", "{quoted:?}");
+        }
     }
 }

@@ -383,7 +383,7 @@ pub fn is_delivery(status: u16, body: &[u8]) -> bool {
     let body = verdict::AnswerBody::Whole(bytes::Bytes::copy_from_slice(body));
     let answer = verdict::Answer { status, retry_after: None, rate_limit_reset: None, body };
     matches!(
-        verdict::judge(&verdict::Outcome::Answered(answer), 0),
+        verdict::judge(&verdict::Outcome::Answered(answer), 0, str::to_owned),
         verdict::Verdict::Delivered { .. }
     )
 }

@@ -93,8 +93,9 @@ pub(super) enum Verdict {
     Distrust(String),
 }
 
-/// The verdict on an outcome; `wall_ms` is the time in milliseconds since 1970.
-pub(super) fn judge(outcome: &Outcome, wall_ms: u64) -> Verdict {
+/// The verdict on an outcome; `wall_ms` is the time in milliseconds since 1970. `hide` changes the
+/// server's words that the verdict repeats, before they are cut; it has no say in what the verdict is.
+pub(super) fn judge(outcome: &Outcome, wall_ms: u64, hide: impl Fn(&str) -> String) -> Verdict {
     let in_doubt = |cause: String| Verdict::Retry { cause, in_doubt: true };
     let answer = match outcome {
         Outcome::Answered(answer) => answer,
@@ -105,48 +106,35 @@ pub(super) fn judge(outcome: &Outcome, wall_ms: u64) -> Verdict {
         Outcome::Broken(why) => return in_doubt(why.clone()),
         Outcome::TimedOut => return in_doubt("no answer before the deadline".to_owned()),
     };
-    let (reply, cut) = match &answer.body {
-        AnswerBody::Whole(body) => (Reply::parse(answer.status, body), false),
-        AnswerBody::Cut => (Reply::parse(answer.status, b"the reply was cut short"), true),
-        AnswerBody::TooLong => (Reply::parse(answer.status, b"the reply is too long"), false),
+    let (body, cut): (&[u8], bool) = match &answer.body {
+        AnswerBody::Whole(body) => (body, false),
+        AnswerBody::Cut => (b"the reply was cut short", true),
+        AnswerBody::TooLong => (b"the reply is too long", false),
     };
+    let reply = Reply::parse(answer.status, body);
+    let class = class_of(&reply.kind);
+    let shown = || Reply::hiding(answer.status, body, &hide);
     match (answer.status, reply.state) {
         // Only a whole document that says so is a delivery; a proxy's page is none.
         (200..=299, State::Success) => Verdict::Delivered { request_id: reply.request_id },
-        (200..=299, State::Fail) => refused(reply),
-        (200..=299, State::Unclear) => in_doubt(said("a success without its document", &reply)),
+        (200..=299, State::Fail) => refused(class, shown()),
+        (200..=299, State::Unclear) => in_doubt(said("a success without its document", &shown())),
         // Without its type nobody can tell a bad row from a blocked account.
-        (400, _) if cut => in_doubt(said("the reply was cut short", &reply)),
-        (400, _) => refused(reply),
-        (413, _) => Verdict::Isolate(reply.into()),
+        (400, _) if cut => in_doubt(said("the reply was cut short", &shown())),
+        (400, _) => refused(class, shown()),
+        (413, _) => Verdict::Isolate(shown().into()),
         (429, _) => Verdict::Wait { asked_ms: asked_ms(answer, wall_ms) },
-        (408 | 500..=599, _) => in_doubt(said("the server is in trouble", &reply)),
+        (408 | 500..=599, _) => in_doubt(said("the server is in trouble", &shown())),
         // 401, 403, 409, 415, redirects, every other 4xx, and what HTTP doesn't know.
-        _ => Verdict::Stop(reply.into()),
+        _ => Verdict::Stop(shown().into()),
     }
 }
 
 /// A 400, or a success that says `fail`: its type tells whether a row or the request is meant.
-fn refused(reply: Reply) -> Verdict {
-    match class_of(&reply.kind) {
+fn refused(class: Option<Class>, reply: Reply) -> Verdict {
+    match class {
         Some(Class::Element) | None => Verdict::Isolate(reply.into()),
         Some(Class::Request | Class::RateLimit | Class::Server) => Verdict::Stop(reply.into()),
-    }
-}
-
-impl Verdict {
-    /// The same with its words changed.
-    pub fn with_words(self, change: impl Fn(&str) -> String) -> Self {
-        let of = |refusal: Refusal| {
-            let (kind, message) = (change(&refusal.kind), change(&refusal.message));
-            Refusal { kind, message, ..refusal }
-        };
-        match self {
-            Self::Isolate(refusal) => Self::Isolate(of(refusal)),
-            Self::Stop(refusal) => Self::Stop(of(refusal)),
-            Self::Retry { cause, in_doubt } => Self::Retry { cause: change(&cause), in_doubt },
-            Self::Delivered { .. } | Self::Wait { .. } | Self::Distrust(_) => self,
-        }
     }
 }
 

@@ -99,14 +99,22 @@ impl Reply {
     /// Reads a reply from its status and whole body. Never fails: what is not understood
     /// is [`State::Unclear`].
     pub fn parse(status: u16, body: &[u8]) -> Self {
+        Self::hiding(status, body, str::to_owned)
+    }
+
+    /// The same; `hide` is shown `kind` and `message` as the server wrote them, and what it leaves of
+    /// them is cut and cleaned: of a value that is cut or cleaned first, it would not know the rest.
+    pub fn hiding(status: u16, body: &[u8], hide: impl Fn(&str) -> String) -> Self {
+        let hidden = |text: &str| words(&hide(text));
         let Ok(Value::Object(document)) = serde_json::from_slice(body) else {
-            let message = words(&String::from_utf8_lossy(body));
+            let message = hidden(&String::from_utf8_lossy(body));
             let (state, kind) = (State::Unclear, String::new());
             return Self { status, state, kind, message, request_id: None, app_name: None };
         };
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(words);
         let error = document.get("error");
-        let error_text = |name| text(error.and_then(|error| error.get(name)));
+        let error_value = |name| error.and_then(|error| error.get(name));
+        let error_words = |name| error_value(name).and_then(Value::as_str).map(hidden);
         Self {
             status,
             state: match document.get("status").and_then(Value::as_str) {
@@ -114,11 +122,12 @@ impl Reply {
                 Some("fail") => State::Fail,
                 _ => State::Unclear,
             },
-            kind: error_text("type").unwrap_or_default(),
-            message: error_text("message")
-                .or_else(|| text(document.get("message")))
+            kind: error_words("type").unwrap_or_default(),
+            message: error_words("message")
+                .or_else(|| document.get("message").and_then(Value::as_str).map(hidden))
                 .unwrap_or_default(),
-            request_id: error_text("request_id").or_else(|| text(document.get("request_id"))),
+            request_id: text(error_value("request_id"))
+                .or_else(|| text(document.get("request_id"))),
             app_name: text(document.get("app_name")),
         }
     }

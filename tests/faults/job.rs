@@ -1,6 +1,12 @@
 //! The import that is put to the faults, and its lives.
 
-use std::{collections::BTreeSet, fs, process::Command, thread, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    process::Command,
+    thread,
+    time::Duration,
+};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -28,6 +34,8 @@ pub struct Job {
     pub poison: BTreeSet<u64>,
     /// Rows that are left out because they are in doubt.
     pub skipped_in_doubt: BTreeSet<u64>,
+    /// Notes of rows that are not the usual ones.
+    pub notes: BTreeMap<u64, String>,
     /// The rows of each body, in order.
     pub bodies: Vec<Vec<u64>>,
     pub flags: Vec<String>,
@@ -50,6 +58,7 @@ impl Job {
             rejected,
             poison: BTreeSet::new(),
             skipped_in_doubt: BTreeSet::new(),
+            notes: BTreeMap::new(),
             bodies,
             flags,
         }
@@ -90,7 +99,9 @@ impl Job {
             let is_rejected = self.rejected.contains(&n);
             let id = if is_rejected { "null".into() } else { format!("{DATA}-user-{n:06}") };
             let time = if self.is_events { ",2026-01-31T12:00:00Z" } else { "" };
-            format!("{id},{n},{DATA}-{n}{time}\n")
+            let note = self.notes.get(&n).map(|note| format!("\"{note}\""));
+            let note = note.unwrap_or_else(|| format!("{DATA}-{n}"));
+            format!("{id},{n},{note}{time}\n")
         };
         let time = if self.is_events { ",current_time" } else { "" };
         let rows: String = (1..=self.rows).map(row).collect();

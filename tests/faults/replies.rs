@@ -2,7 +2,7 @@
 //! middle of a run, poison rows, redirects.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, SystemTime},
 };
 
@@ -187,6 +187,35 @@ fn a_value_that_the_server_quotes_goes_nowhere() {
             _ => ended.stderr,
         };
         assert!(said.contains("…: `…` is no date"), "{said}");
+    }
+}
+
+#[test]
+fn a_quoted_value_of_several_lines_or_beyond_the_cut_goes_nowhere() {
+    let address = format!("{DATA} Street 7\n2nd floor\n{DATA}");
+    let long = DATA.repeat(16);
+    let notes = BTreeMap::from([(2, address), (13, long)]);
+    assert!(notes[&13].len() > 400, "longer than what is kept of a reply");
+    for (status, code) in [(400, 1), (401, 3), (503, 3)] {
+        for row in [2, 13] {
+            let note = notes[&row].clone();
+            let rules = Rules::act(move |_, rows| match rows.contains(&row) {
+                true => {
+                    Act::Refuse(Answer::fail_with(status, "TypeError", &format!("bad: {note}")))
+                }
+                false => Act::Take,
+            });
+            let poison = BTreeSet::from([row]);
+            let mut scene = Scene::new(Job { poison, notes: notes.clone(), ..Job::small() }, rules);
+            // Every output and file is searched for canaries after each life.
+            let ended = scene.live(&[], &["--log-level", "trace", "--retry-for", "1s"]);
+            assert_eq!(ended.code, Some(code), "{ended:?}");
+            let said = match status {
+                400 => std::fs::read_to_string(scene.lab.path("run/rejects.csv")).expect("rejects"),
+                _ => ended.stderr,
+            };
+            assert!(said.contains("bad: …"), "{said}");
+        }
     }
 }
 

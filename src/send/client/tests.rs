@@ -190,7 +190,7 @@ async fn a_chunked_reply_cut_short_is_no_reply_and_one_without_a_length_is_what_
     // Its end can't be told from a cut, so its document has to be whole.
     let half = "HTTP/1.1 200 OK\r\n\r\n{\"status\":\"success\"";
     let (outcome, _received) = send(Script::Reply(half.as_bytes().to_vec())).await;
-    let verdict = judge(&outcome, 0);
+    let verdict = judge(&outcome, 0, str::to_owned);
     assert!(matches!(verdict, Verdict::Retry { in_doubt: true, .. }), "{verdict:?}");
 }
 

@@ -53,14 +53,12 @@ impl<L: Ledger, T: Transport> Sender<'_, L, T> {
         log::landed(&flight.sent, &outcome, at_ms.saturating_sub(flight.sent_ms));
         self.count(seq, &outcome);
         self.book(&flight, &outcome, at_ms);
-        let mut verdict = judge(&outcome, self.clock.wall_ms());
+        let verdict = judge(&outcome, self.clock.wall_ms(), |words| match self.jobs.get(seq) {
+            Some(job) if !self.show_values => masked(words, &job.bytes()),
+            _ => words.to_owned(),
+        });
         if !matches!(verdict, Verdict::Wait { .. }) {
             self.other_ms = at_ms;
-        }
-        if !self.show_values && !matches!(verdict, Verdict::Delivered { .. } | Verdict::Wait { .. })
-        {
-            let body = self.jobs.get(seq)?.bytes();
-            verdict = verdict.with_words(|words| masked(words, &body));
         }
         let settled = match verdict {
             Verdict::Delivered { request_id } => {

@@ -9,7 +9,7 @@ fn answer(status: u16, body: AnswerBody) -> Answer {
 
 fn whole(status: u16, body: &str) -> Verdict {
     let body = AnswerBody::Whole(Bytes::copy_from_slice(body.as_bytes()));
-    judge(&Outcome::Answered(answer(status, body)), NOW_MS)
+    judge(&Outcome::Answered(answer(status, body)), NOW_MS, str::to_owned)
 }
 
 /// The name of a verdict, short enough for a table.
@@ -141,7 +141,8 @@ fn replies_that_are_not_whole() {
         (503, AnswerBody::Cut, "retry"),
     ];
     for (status, body, expected) in rows {
-        let verdict = judge(&Outcome::Answered(answer(status, body.clone())), NOW_MS);
+        let verdict =
+            judge(&Outcome::Answered(answer(status, body.clone())), NOW_MS, str::to_owned);
         assert_eq!(name(&verdict), expected, "{status} {body:?}");
     }
 }
@@ -149,9 +150,9 @@ fn replies_that_are_not_whole() {
 #[test]
 fn only_a_connection_never_made_is_surely_not_sent() {
     let never = Outcome::NeverConnected("connection refused".to_owned());
-    assert_eq!(name(&judge(&never, NOW_MS)), "retry, not sent");
-    assert_eq!(name(&judge(&Outcome::Broken("reset".to_owned()), NOW_MS)), "retry");
-    assert_eq!(name(&judge(&Outcome::TimedOut, NOW_MS)), "retry");
+    assert_eq!(name(&judge(&never, NOW_MS, str::to_owned)), "retry, not sent");
+    assert_eq!(name(&judge(&Outcome::Broken("reset".to_owned()), NOW_MS, str::to_owned)), "retry");
+    assert_eq!(name(&judge(&Outcome::TimedOut, NOW_MS, str::to_owned)), "retry");
 }
 
 #[test]
@@ -186,7 +187,7 @@ fn waits_are_the_larger_of_what_the_server_names() {
             rate_limit_reset: reset.map(str::to_owned),
             body: AnswerBody::Cut,
         };
-        let verdict = judge(&Outcome::Answered(answer), NOW_MS);
+        let verdict = judge(&Outcome::Answered(answer), NOW_MS, str::to_owned);
         assert_eq!(verdict, Verdict::Wait { asked_ms: expected }, "{retry_after:?} {reset:?}");
     }
     assert!(wait_ms(&"9".repeat(400), NOW_MS).is_some_and(|ms| ms > ASKED_MS_MAX));
@@ -213,4 +214,27 @@ fn the_advice_never_tells_to_make_a_new_key() {
         }
     }
     assert!(advice(401, "").contains("check"));
+}
+
+#[test]
+fn words_are_hidden_before_they_are_cut_and_the_verdict_is_of_those_that_came() {
+    let long = "x".repeat(400);
+    let hide = |words: &str| words.replace(&long, "…").replace("Main St\nBerlin", "…");
+    for kind in ["TypeError", "Blacklisted"] {
+        let message = format!("Main St\nBerlin\n: {long}");
+        let body =
+            serde_json::json!({"status": "fail", "error": {"type": kind, "message": message}});
+        let body = AnswerBody::Whole(body.to_string().into());
+        let verdict = judge(&Outcome::Answered(answer(400, body)), NOW_MS, hide);
+        let (Verdict::Isolate(refusal) | Verdict::Stop(refusal)) = verdict else {
+            panic!("{verdict:?}")
+        };
+        assert_eq!(refusal.message, "… : …");
+    }
+    let blocked = br#"{"status":"fail","error":{"type":"Blacklisted","message":"Blacklisted"}}"#;
+    let body = AnswerBody::Whole(Bytes::from_static(blocked));
+    let hide = |words: &str| words.replace("Blacklisted", "…");
+    let verdict = judge(&Outcome::Answered(answer(400, body)), NOW_MS, hide);
+    let Verdict::Stop(refusal) = verdict else { panic!("{verdict:?}") };
+    assert_eq!((refusal.kind.as_str(), refusal.message.as_str()), ("…", "…"));
 }

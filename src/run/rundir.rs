@@ -175,8 +175,10 @@ impl Aside {
     }
 
     fn take(&self, is_wanted: impl Fn(&str) -> bool) -> io::Result<()> {
-        for entry in fs::read_dir(&self.dir)? {
-            let path = entry?.path();
+        // Listed before any is moved: what a directory that changes lists meanwhile is anybody's guess.
+        let files: Vec<PathBuf> =
+            fs::read_dir(&self.dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+        for path in files {
             let name = path.file_name().unwrap_or_default();
             if is_ours(&path) && is_wanted(&name.to_string_lossy()) && path.is_file() {
                 fs::rename(&path, self.done.join(name))?;

@@ -1,5 +1,6 @@
-//! Memory to use again, by the thread that used it before: what one core has written another has to
-//! fetch before it can write there, which takes longer than to write it.
+//! Memory to use again, by the thread that used it before where that can be: what one core has written
+//! another has to fetch before it can write there. That takes longer than to write it, and less than
+//! to set aside new memory.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -18,8 +19,7 @@ impl<T> PerThread<T> {
         Self((0..=pool.current_num_threads()).map(|_| Mutex::default()).collect())
     }
 
-    /// The last thing that this thread has kept, or one of another: to fetch it takes less than
-    /// to make it.
+    /// The last thing that this thread has kept, or one of another.
     pub fn take(&self) -> Option<T> {
         let own = self.own()?.pop();
         own.or_else(|| self.0.iter().find_map(|other| lock(other).pop()))

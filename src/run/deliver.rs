@@ -51,7 +51,7 @@ pub fn deliver(
         events_per_minute = %events,
         "sending"
     );
-    let (work, bodies) = mpsc::channel(connections * 2);
+    let (work, bodies) = mpsc::channel(settings.ready());
     let stop = around.stop.sender.clone();
     let failure = Mutex::new(None);
     let sent = thread::scope(|scope| {

@@ -15,9 +15,18 @@ use crate::wire::envelope;
 
 use super::Work;
 
-/// Bodies that may be open for each connection: some wait for a retry, or for another body, which
-/// holds none.
-const OPEN_PER_CONNECTION: usize = 2;
+/// Open bodies beyond the connections, at most: they wait for a retry, or for another body, and hold
+/// no connection.
+const WAITING_MAX: usize = 64;
+
+/// How far a body may be ahead of the first open one. Those in between are settled one by one, and
+/// each is remembered until the first is too: by the checkpoint, and by whoever reads it.
+const AHEAD_MAX: u64 = 16_384;
+
+/// Bodies that are kept ready, or wait, beside those under way on so many connections.
+pub(super) fn waiting_max(connections: usize) -> usize {
+    connections.min(WAITING_MAX) + 2
+}
 
 /// One body on its way.
 #[derive(Debug)]
@@ -134,6 +143,8 @@ pub(super) struct Jobs {
     open: BTreeMap<u64, Job>,
     /// The last open body that holds a user.
     holders: HashMap<u64, u64, BuildHasherDefault<AsItIs>>,
+    /// The ordinal of the body that came last.
+    newest: Option<u64>,
     open_max: usize,
 }
 
@@ -157,8 +168,8 @@ impl Hasher for AsItIs {
 
 impl Jobs {
     pub fn new(connections: usize) -> Self {
-        let open_max = connections * OPEN_PER_CONNECTION + OPEN_PER_CONNECTION;
-        Self { open: BTreeMap::new(), holders: HashMap::default(), open_max }
+        let open_max = connections + waiting_max(connections);
+        Self { open: BTreeMap::new(), holders: HashMap::default(), newest: None, open_max }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -167,7 +178,13 @@ impl Jobs {
 
     /// Whether the next body should be fetched.
     pub fn wants_work(&self) -> bool {
-        self.open.len() < self.open_max && self.next_new().is_none()
+        self.open.len() < self.open_max && !self.is_far_ahead() && self.next_new().is_none()
+    }
+
+    /// Whether the next body would be too far ahead of the first open one.
+    fn is_far_ahead(&self) -> bool {
+        let ends = self.open.first_key_value().zip(self.newest);
+        ends.is_some_and(|((first, _), newest)| newest - first >= AHEAD_MAX)
     }
 
     /// Takes the next body; one with nothing left to send is dropped.
@@ -176,6 +193,7 @@ impl Jobs {
             return;
         };
         let seq = job.body.seq;
+        self.newest = Some(seq);
         for key in job.body.parts.iter().filter_map(|part| part.key) {
             // Whoever holds the user last waits for those who did before.
             if let Some(before) = self.holders.insert(key, seq)
@@ -290,3 +308,6 @@ impl Jobs {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,6 +142,12 @@ impl Settings {
             .reduce(f64::min)
             .map_or(CONNECTIONS_UNLIMITED, |bodies| (bodies as usize).clamp(1, CONNECTIONS_MAX))
     }
+
+    /// Bodies that the channel to the sender holds, at most: so many that no connection waits for
+    /// the packer.
+    pub fn ready(&self) -> usize {
+        jobs::waiting_max(self.connections())
+    }
 }
 
 /// One body to send, or what an earlier run left of it.

@@ -117,6 +117,9 @@ fn obey(mut parsed: Parsed) -> Result<Exit, Error> {
         // What decides from a file that nobody named is said.
         say(&format!("settings: {}", file.path.display()));
     }
+    if let Some(line) = next::taken_over(&parsed.taken_over()) {
+        say(&line);
+    }
     match parsed.cli.command {
         Command::Import(args) => import::run(*args),
         Command::Validate(args) => validate::run(*args),

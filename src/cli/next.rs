@@ -45,6 +45,13 @@ pub fn resume(run_dir: &Path, typed: &Held) -> String {
     words.join(" ")
 }
 
+/// What is said of flags that an import takes over from the run with which it goes on.
+pub fn taken_over(held: &Held) -> Option<String> {
+    let words = flags(held, |_| true).join(" ");
+    (!words.is_empty())
+        .then(|| format!("as the unfinished run: {words}; --restart begins anew without them"))
+}
+
 /// Flags as they are typed; a switch has no values.
 fn flags(typed: &Held, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let mut words = Vec::new();

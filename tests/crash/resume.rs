@@ -67,12 +67,18 @@ impl Import {
 
     /// An import that was interrupted after half of its rows.
     fn interrupted(flags: &[&str]) -> Self {
+        let (import, report) = Self::stopped(flags);
+        assert_counts(&report, 30, 30);
+        import
+    }
+
+    /// The same after 30 rows, and the report of that run.
+    fn stopped(flags: &[&str]) -> (Self, Value) {
         let import = Self::new();
         let run = import.half(flags);
         run.signal("INT");
         let report = run.wait().report(130);
-        assert_counts(&report, 30, 30);
-        import
+        (import, report)
     }
 
     fn checkpoint(&self) -> Vec<u8> {
@@ -314,6 +320,25 @@ fn another_mapping_is_refused() {
     import.assert_refuses(&[], 4, &["mapping"]);
     import.home.write("mapping.json", mapping("shop"));
     import.assert_goes_on(&[]);
+}
+
+#[test]
+fn flags_that_only_the_unfinished_run_had_are_named() {
+    let (import, _) = Import::stopped(&["--limit", "50", "--strict-ids"]);
+    let ended = import.home.run(&import.args(FAST));
+    let rows = &ended.report(0)["rows"];
+    assert_eq!((&rows["read"], &rows["delivered"]), (&50.into(), &50.into()), "{rows}");
+    let line = "as the unfinished run: --limit 50 --strict-ids; --restart begins anew without them";
+    assert!(ended.stderr.contains(line), "{}", ended.stderr);
+}
+
+#[test]
+fn nothing_is_named_where_all_is_typed_again() {
+    let (import, _) = Import::stopped(&["--limit", "50"]);
+    let flags = [FAST, &["--limit", "50"]].concat();
+    let ended = import.home.run(&import.args(&flags));
+    assert_eq!(ended.report(0)["rows"]["delivered"], 50);
+    assert!(!ended.stderr.contains("as the unfinished run"), "{}", ended.stderr);
 }
 
 #[test]

@@ -194,14 +194,28 @@ impl Parsed {
     /// where a run goes on, those of its first command that the file does not say. A switch that is
     /// on has no values.
     pub fn typed(&self) -> Held {
-        let is_needed = |name: &&String| match self.origin(name) {
+        self.given(|name| match self.origin(name) {
             Origin::Flag => true,
             Origin::Checkpoint => !self.file_says_the_same(name),
             Origin::Environment | Origin::File | Origin::Default => false,
-        };
-        let needed = self.names.iter().filter(is_needed);
-        let given = needed.map(|name| (name.clone(), self.values(name)));
-        given
+        })
+    }
+
+    /// The arguments that only the run says with which an import goes on, where its inputs are typed
+    /// once more: whoever typed them may mean all of them, without the flags of before.
+    pub fn taken_over(&self) -> Held {
+        if self.origin("inputs") != Origin::Flag {
+            return Held::new();
+        }
+        let is_of_run = |name: &str| self.origin(name) == Origin::Checkpoint;
+        self.given(|name| is_of_run(name) && !self.file_says_the_same(name))
+    }
+
+    /// Those of the arguments that are wanted, with their values; a switch that is on has none.
+    fn given(&self, wanted: impl Fn(&str) -> bool) -> Held {
+        let names = self.names.iter().filter(|name| wanted(name));
+        names
+            .map(|name| (name.clone(), self.values(name)))
             .filter_map(|(name, values)| match self.switches.contains(&name) {
                 true if values == ["true"] => Some((name, Vec::new())),
                 // One that can't be turned off is not named.

@@ -7,6 +7,7 @@
 mod body;
 mod code_set;
 mod diagnostic;
+mod duration;
 mod encoding;
 mod guard;
 mod histogram;
@@ -28,6 +29,7 @@ mod units;
 pub use body::{Body, Part};
 pub use code_set::CodeSet;
 pub use diagnostic::{Diagnostic, Excerpt, Mark as ExcerptMark, advice, visible};
+pub use duration::{push_duration, push_fraction};
 pub use encoding::{TextEncoding, escape};
 pub use guard::{GUARD, GUARDED_COLUMN, needs_guard, unguarded};
 pub use histogram::Histogram;

@@ -19,6 +19,7 @@ mod json;
 mod json_rows;
 mod message;
 mod parquet_rows;
+mod parquet_types;
 mod rejects;
 mod staged;
 mod text;

@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use arrow::{
     array::{ArrayRef, RecordBatch, StringArray, UInt32Array, UInt64Array},
-    compute::{cast, take_record_batch},
+    compute::take_record_batch,
     datatypes::{DataType, Field, FieldRef, Schema, SchemaRef},
 };
 use parquet::{
     arrow::ArrowWriter,
     basic::Compression,
     errors::{ParquetError, Result},
-    file::properties::WriterProperties,
+    file::properties::{EnabledStatistics, WriterProperties},
 };
 
-use super::staged::Staged;
+use super::{
+    parquet_types::{stored, stored_field},
+    staged::Staged,
+};
 use crate::model::ArrowRows;
 
 /// Rows of a row group in the rejects, and rows held back before they are encoded.
@@ -66,7 +69,7 @@ impl ParquetRows {
     pub fn begin(to: Staged, kept: &Schema, given: &[String], columns: [&str; 5]) -> Result<Self> {
         let types =
             [DataType::Utf8, DataType::UInt64, DataType::UInt32, DataType::Utf8, DataType::Utf8];
-        let mut fields: Vec<FieldRef> = kept.fields().iter().map(plain_text).collect();
+        let mut fields: Vec<FieldRef> = kept.fields().iter().map(stored_field).collect();
         fields.extend(given.iter().map(|name| Arc::new(Field::new(name, DataType::Utf8, true))));
         fields.extend(
             columns.iter().zip(types).map(|(&name, kind)| Arc::new(Field::new(name, kind, false))),
@@ -74,6 +77,8 @@ impl ParquetRows {
         let schema = Arc::new(Schema::new(fields));
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
+            // Nobody searches in rejects, and of long texts they would be several copies.
+            .set_statistics_enabled(EnabledStatistics::None)
             .set_max_row_group_row_count(Some(GROUP_ROWS_MAX))
             .set_max_row_group_bytes(Some(GROUP_BYTES_MAX))
             .build();
@@ -162,13 +167,8 @@ impl Held {
             Arc::new(StringArray::from(codes)),
             Arc::new(StringArray::from(messages)),
         ];
-        let kept = taken.columns().iter().zip(schema.fields()).map(|(column, field)| {
-            if column.data_type() == field.data_type() {
-                Ok(Arc::clone(column))
-            } else {
-                cast(column, field.data_type())
-            }
-        });
+        let columns = taken.columns().iter().zip(schema.fields());
+        let kept = columns.map(|(column, field)| stored(column, field.data_type()));
         let given = given.iter().map(|value| -> ArrayRef {
             Arc::new(StringArray::from_iter(std::iter::repeat_n(value.as_deref(), count)))
         });
@@ -178,19 +178,4 @@ impl Held {
             .collect::<std::result::Result<_, _>>()?;
         Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
     }
-}
-
-/// A field with its texts as plain strings: views are how they are read here, and other
-/// readers need not know the type.
-fn plain_text(field: &FieldRef) -> FieldRef {
-    use DataType as T;
-    let data_type = match field.data_type() {
-        T::Utf8View => T::Utf8,
-        T::List(item) => T::List(plain_text(item)),
-        T::LargeList(item) => T::LargeList(plain_text(item)),
-        T::Struct(fields) => T::Struct(fields.iter().map(plain_text).collect()),
-        T::Map(entries, sorted) => T::Map(plain_text(entries), *sorted),
-        other => other.clone(),
-    };
-    Arc::new(field.as_ref().clone().with_data_type(data_type))
 }

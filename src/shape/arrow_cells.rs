@@ -22,13 +22,13 @@ use arrow::{
 use super::{
     arrow_nested::Nested,
     arrow_text::{
-        OutOfRange, push, push_date, push_decimal, push_decimal256, push_duration, push_f64,
-        push_instant, push_time,
+        OutOfRange, push, push_date, push_decimal, push_decimal256, push_f64, push_instant,
+        push_time,
     },
     cell::Cell,
     nested::Sink,
 };
-use crate::model::Code;
+use crate::model::{Code, push_duration};
 use plain::Views;
 pub(super) use plain::{Put, Sent, Written};
 

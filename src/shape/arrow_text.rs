@@ -1,11 +1,13 @@
-//! The exact text of single Arrow values: numbers, decimals, dates, instants,
-//! times of day and durations.
+//! The exact text of single Arrow values: numbers, decimals, dates, instants and
+//! times of day.
 //!
 //! Every function appends to a string of the caller's and allocates nothing else.
 
 use std::fmt::{Display, Write};
 
 use arrow::datatypes::i256;
+
+use crate::model::push_fraction;
 
 const SECONDS_PER_DAY: i64 = 86_400;
 const NANOS_PER_SECOND: u32 = 1_000_000_000;
@@ -138,32 +140,6 @@ pub(super) fn push_time(
     Ok(())
 }
 
-/// Appends an ISO 8601 duration, as java.time writes one of mixed signs: `PT-1.5S`,
-/// `P1Y-2M3DT0.001S`. The number of units is what stands beside months and days.
-pub(super) fn push_duration(
-    out: &mut String,
-    months: i32,
-    days: i32,
-    value: i64,
-    units_per_second: u32,
-) {
-    out.push('P');
-    for (amount, letter) in [(months / 12, 'Y'), (months % 12, 'M'), (days, 'D')] {
-        if amount != 0 {
-            let _ = write!(out, "{amount}{letter}");
-        }
-    }
-    if value == 0 && (months, days) != (0, 0) {
-        return;
-    }
-    let units = u64::from(units_per_second);
-    let (size, sign) = (value.unsigned_abs(), if value < 0 { "-" } else { "" });
-    let _ = write!(out, "T{sign}{}", size / units);
-    // Below one second, so below 10^9 units: neither the cast nor the product can overflow.
-    push_fraction(out, (size % units) as u32 * (NANOS_PER_SECOND / units_per_second));
-    out.push('S');
-}
-
 /// Nanoseconds since the last whole second.
 fn subsecond_nanos(value: i64, units_per_second: u32) -> u32 {
     // Below one second, so below 10^9: neither the cast nor the product can overflow.
@@ -173,13 +149,6 @@ fn subsecond_nanos(value: i64, units_per_second: u32) -> u32 {
 fn push_clock(out: &mut String, second_of_day: i64) {
     let (minutes, second) = (second_of_day / 60, second_of_day % 60);
     let _ = write!(out, "{:02}:{:02}:{second:02}", minutes / 60, minutes % 60);
-}
-
-fn push_fraction(out: &mut String, nanos: u32) {
-    if nanos > 0 {
-        let _ = write!(out, ".{nanos:09}");
-        out.truncate(out.trim_end_matches('0').len());
-    }
 }
 
 /// Year, month and day of a number of days since 1970-01-01 in the proleptic

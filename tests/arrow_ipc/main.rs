@@ -3,6 +3,7 @@
 
 mod broken;
 mod dictionaries;
+mod mended;
 #[expect(dead_code, reason = "other suites need more of it")]
 #[path = "../common/support.rs"]
 mod support;

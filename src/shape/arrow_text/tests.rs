@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::push_duration;
 
 fn text(write: impl FnOnce(&mut String)) -> String {
     let mut out = String::new();

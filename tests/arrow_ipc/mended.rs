@@ -106,7 +106,7 @@ fn what_is_mended_is_sent_as_its_source_would_have_been() {
     let ids = ["user-1", "user-2"];
     let lab = Lab::new();
     let (sound, broken) = (rows(ids), rows(["x", "y"]));
-    lab.write("sound.arrow", file(&sound.schema(), &[sound.clone()], options(None)));
+    lab.write("sound.arrow", file(&sound.schema(), std::slice::from_ref(&sound), options(None)));
     lab.write("broken.arrow", file(&broken.schema(), &[broken], options(None)));
     let (_, expected) = lab.pack(0, &["sound.arrow"]);
     let sent = expected[0].get("attributes");
@@ -136,7 +136,7 @@ fn objects_without_members_keep_no_row_from_the_rejects() {
     ])
     .expect("a batch");
     let lab = Lab::new();
-    lab.write("rows.arrow", file(&batch.schema(), &[batch.clone()], options(None)));
+    lab.write("rows.arrow", file(&batch.schema(), std::slice::from_ref(&batch), options(None)));
     let (report, elements) = lab.pack(1, &["rows.arrow"]);
     assert_eq!((elements.len(), &report["rows"]["rejected"]), (1, &1.into()));
     let path = format!("{}/rejects.parquet", report["run_dir"].as_str().expect("a directory"));

@@ -17,7 +17,7 @@ fn work(seq: u64) -> Work {
     };
     let bytes = Bytes::from_static(b"{}");
     let body = Body { seq, bytes, parts: vec![part], users: 0, events: 1 };
-    Work { body, pending: vec![0..1], in_doubt: Vec::new() }
+    Work { pending: vec![body.whole()], body, in_doubt: Vec::new() }
 }
 
 #[test]

@@ -445,7 +445,8 @@ fn what_is_said_on_resume_goes_before_the_checkpoint() {
     assert!(other.stderr.contains("--limit was 2, now 3"), "{}", other.stderr);
     let none = lab.run(&["import", "--run-dir", "elsewhere"]);
     assert_eq!(none.code, 2);
-    assert!(none.stderr.contains("name what to read"), "{}", none.stderr);
+    let words = "--run-dir elsewhere: there is no import to go on with; name what to read";
+    assert!(none.stderr.contains(words), "{}", none.stderr);
 }
 
 #[test]

@@ -53,10 +53,14 @@ pub fn quiet_job(args: JobArgs) -> Result<Job, Error> {
         )));
     }
     if args.inputs.is_empty() {
-        return Err(Error::Usage(
-            "name what to read: each INPUT is a file, glob or directory, as in `moebulk import users.csv`"
-                .into(),
-        ));
+        let nothing = args
+            .run_dir
+            .as_ref()
+            .map(|dir| format!("--run-dir {}: there is no import to go on with; ", dir.display()));
+        return Err(Error::Usage(format!(
+            "{}name what to read: each INPUT is a file, glob or directory, as in `moebulk import users.csv`",
+            nothing.unwrap_or_default()
+        )));
     }
     let asked = args.kind.map(kind);
     let mapping = mapping(&args, asked)?;

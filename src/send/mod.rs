@@ -301,7 +301,8 @@ pub enum Error {
     /// The server refuses too many rows.
     #[error(
         "the server refused {} rows and took {}, most often with `{words}`; mend \
-         the mapping rather than the rows, then start again",
+         the mapping rather than the rows and import with --restart, which sends those that were \
+         taken once more, or go on with the rest as it is",
         HumanCount(*failed), HumanCount(*delivered)
     )]
     Breaker {

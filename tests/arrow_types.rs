@@ -6,7 +6,10 @@ use arrow::{
     array::new_empty_array,
     datatypes::{DataType, Field, Fields, IntervalUnit, TimeUnit},
 };
-use moebulk::{decode::parquet::refusal, shape::arrow_cells::ArrowColumn};
+use moebulk::{
+    decode::parquet::refusal,
+    shape::arrow_cells::{ArrowColumn, declared},
+};
 
 #[test]
 fn a_column_is_refused_exactly_where_it_has_no_cells() {
@@ -49,5 +52,8 @@ fn a_column_is_refused_exactly_where_it_has_no_cells() {
     for data_type in flat {
         let array = new_empty_array(&data_type);
         assert_eq!(refusal(&data_type).is_none(), ArrowColumn::new(&array).is_ok(), "{data_type}");
+        let is_flat = data_type != DataType::Null && !data_type.is_nested();
+        let has_type = is_flat && refusal(&data_type).is_none();
+        assert_eq!(declared(&data_type).is_some(), has_type, "{data_type}");
     }
 }

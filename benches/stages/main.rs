@@ -21,6 +21,7 @@ use moebulk::pack::{Limits, Packer};
 use moebulk::progress::{Mode, Progress};
 use moebulk::run::{self, Job, RejectsMax, Stop, Surroundings, Window};
 use moebulk::shape::{
+    arrow_cells::declared,
     encode::{self, Spare, View},
     infer::Inference,
     plan::{Binding, Plan, Rules, SourceColumn},
@@ -66,6 +67,7 @@ impl Bench {
             float: column.float,
             nested: column.nested,
             plain_lists: column.plain_lists,
+            declared: column.data_type.as_ref().and_then(declared),
         };
         let columns: Vec<SourceColumn> = table.columns().into_iter().map(column).collect();
         let planned = Plan::by_name(Kind::Users, [columns.as_slice()]);

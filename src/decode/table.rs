@@ -47,6 +47,8 @@ pub struct Column {
     pub nested: bool,
     /// Whether they are lists, with no struct or map in them.
     pub plain_lists: bool,
+    /// The type that the file declares; `None` where each value has its own, or none.
+    pub data_type: Option<DataType>,
 }
 
 /// An opened input. It can be read any number of times.
@@ -116,6 +118,7 @@ impl Table {
                     float: false,
                     nested: false,
                     plain_lists: false,
+                    data_type: None,
                 })
                 .collect(),
             Self::Ndjson(file) => file
@@ -128,6 +131,7 @@ impl Table {
                     float: false,
                     nested: column.is_nested(),
                     plain_lists: column.is_plain_lists(),
+                    data_type: None,
                 })
                 .collect(),
             Self::Parquet(file) => file.columns().iter().map(Column::of_typed).collect(),
@@ -230,6 +234,7 @@ impl Column {
             float: column.data_type.is_floating(),
             nested: is_nested(&column.data_type),
             plain_lists: is_plain_list(&column.data_type),
+            data_type: Some(column.data_type.clone()),
         }
     }
 }

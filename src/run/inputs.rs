@@ -9,7 +9,8 @@ use super::{
 use crate::decode::{self, Table, csv, parquet::METADATA_BYTES_MAX};
 use crate::model::{Rows, TextEncoding, printable};
 use crate::progress::Phase;
-use crate::shape::plan::{Binding, OWN_COLUMN_PREFIX, Plan, SourceColumn};
+use crate::shape::arrow_cells::declared;
+use crate::shape::plan::{Binding, OWN_COLUMN_PREFIX, Plan, SourceColumn, declared_by_both};
 use crate::source::{Fingerprint, Format, Input, Place};
 
 /// The inputs of an import.
@@ -112,7 +113,7 @@ pub fn open(
 
 /// Opens every input with all of its columns, whatever they are. Returns them as a plan of
 /// attributes whose types are open, and each as the inputs have it: what one of them refuses, or
-/// has nested, is so in all.
+/// has nested, is so in all; a type that they declare is so where they agree.
 ///
 /// # Errors
 /// The first input that cannot be used.
@@ -137,6 +138,7 @@ pub fn open_all(
         known.float |= column.float;
         known.nested |= column.nested;
         known.plain_lists &= column.plain_lists;
+        known.declared = declared_by_both(known.declared, column.declared);
     }
     // Whatever the columns are called, they can be proposed.
     let expected = expected_names(None);
@@ -198,6 +200,7 @@ fn source_columns(table: &Table) -> Vec<SourceColumn> {
         float: column.float,
         nested: column.nested,
         plain_lists: column.plain_lists,
+        declared: column.data_type.as_ref().and_then(declared),
     };
     table.columns().into_iter().map(source).collect()
 }

@@ -26,7 +26,9 @@ use super::{
         push_time,
     },
     cell::Cell,
+    datetime::DateFormat,
     nested::Sink,
+    plan::ValueType,
 };
 use crate::model::{Code, push_duration};
 use plain::Views;
@@ -42,6 +44,28 @@ const NANOS_PER_SECOND: u32 = 1_000_000_000;
     "holds values of type {0}, which have no JSON form here; turn the column into text or numbers at the source, or leave it out of the mapping"
 )]
 pub struct Unreadable(pub DataType);
+
+/// The type of the values that a column of an Arrow type has, where they are flat; `None` for a
+/// column of nulls, which has none, and for what is nested or has no cells.
+pub fn declared(data_type: &DataType) -> Option<ValueType> {
+    match data_type {
+        DataType::Null => None,
+        DataType::Boolean => Some(ValueType::Bool),
+        data_type if data_type.is_numeric() => Some(ValueType::Number),
+        DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => {
+            Some(ValueType::DateTime(DateFormat::Iso))
+        }
+        DataType::Utf8
+        | DataType::LargeUtf8
+        | DataType::Utf8View
+        | DataType::Time32(_)
+        | DataType::Time64(_)
+        | DataType::Duration(_)
+        | DataType::Interval(_) => Some(ValueType::Text),
+        DataType::Dictionary(_, values) => declared(values),
+        _ => None,
+    }
+}
 
 /// A view of one column of a batch; made once a batch, so that a cell costs no
 /// downcast and no allocation.

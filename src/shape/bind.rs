@@ -121,6 +121,8 @@ pub struct SourceColumn {
     pub nested: bool,
     /// Whether they are lists, with no struct or map in them.
     pub plain_lists: bool,
+    /// The type of its values where its file declares one: what it is as long as it has none.
+    pub declared: Option<ValueType>,
 }
 
 impl SourceColumn {
@@ -132,7 +134,17 @@ impl SourceColumn {
             float: false,
             nested: false,
             plain_lists: false,
+            declared: None,
         }
+    }
+}
+
+/// The type that two files declare of one column, each where it declares any; text where they do
+/// not agree.
+pub fn declared_by_both(one: Option<ValueType>, other: Option<ValueType>) -> Option<ValueType> {
+    match (one, other) {
+        (Some(one), Some(other)) if one != other => Some(ValueType::Text),
+        (one, other) => one.or(other),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Column types from all values of all inputs, where no mapping gives them.
+//! Column types from all values of all inputs, where no mapping gives them. A column without a value
+//! keeps the type that its file declares.
 
 use fearless_simd::{Level, Simd, dispatch};
 
@@ -112,7 +113,8 @@ impl Inference {
     /// Whether the values give every inferred column the type that it has in a plan.
     pub fn gives(&self, plan: &Plan) -> bool {
         plan.columns.iter().zip(&self.columns).all(|(column, stats)| {
-            !column.inferred || stats.narrow().unwrap_or(ValueType::Text) == column.value
+            let has_none = !column.inferred || stats.values == 0;
+            has_none || stats.narrow().unwrap_or(ValueType::Text) == column.value
         })
     }
 
@@ -125,9 +127,8 @@ impl Inference {
             }
             let fewest = NARROW.iter().zip(&stats.misfits).min_by_key(|(_, misfits)| misfits.count);
             let Some((&narrower, misfits)) = fewest else { continue };
-            if let Some(narrow) = stats.narrow() {
-                column.value = narrow;
-            } else if misfits.count * MINORITY_SHARE <= stats.values {
+            column.value = stats.narrow().unwrap_or(ValueType::Text);
+            if stats.narrow().is_none() && misfits.count * MINORITY_SHARE <= stats.values {
                 minorities.push(Minority {
                     column: at as u32,
                     narrower,

@@ -10,7 +10,7 @@ use super::{
 use crate::model::{Code, Kind};
 use crate::wire::{limits, names};
 
-pub use super::bind::{Binding, Error, Given, Partitions, SourceColumn};
+pub use super::bind::{Binding, Error, Given, Partitions, SourceColumn, declared_by_both};
 
 /// Columns of a rejects file that the program itself added; ignored on import.
 pub const OWN_COLUMN_PREFIX: &str = "_moebulk_";
@@ -148,7 +148,8 @@ pub struct PlanColumn {
     pub value: ValueType,
     /// How its cells are read.
     pub reading: Reading,
-    /// Whether the type is left to inference.
+    /// Whether the type is left to inference; `value` is then the one that holds as long as there are
+    /// no values.
     pub inferred: bool,
     /// Whether its values are known to be lists, with no object in them.
     pub plain_lists: bool,
@@ -291,7 +292,8 @@ impl Plan {
     /// not nested.
     pub fn open(kind: Kind, sources: &[SourceColumn], rules: Rules) -> Self {
         let columns = sources.iter().map(|source| {
-            let value = if source.nested { ValueType::Json } else { ValueType::Text };
+            let declared = source.declared.unwrap_or(ValueType::Text);
+            let value = if source.nested { ValueType::Json } else { declared };
             let mut column = PlanColumn::new(&source.name, Target::Attribute, &source.name, value);
             column.inferred = !source.nested;
             column
@@ -322,21 +324,25 @@ impl Plan {
         files: impl IntoIterator<Item = &'a [SourceColumn]>,
     ) -> Vec<PlanColumn> {
         let mut columns: Vec<PlanColumn> = Vec::new();
-        let mut seen = HashMap::new();
+        let mut seen: HashMap<&str, (usize, Option<ValueType>)> = HashMap::new();
         for column in files.into_iter().flatten() {
             let name = column.name.as_str();
             if name.starts_with(OWN_COLUMN_PREFIX) {
                 continue;
             }
-            if let Some(&at) = seen.get(name) {
+            if let Some((at, declared)) = seen.get_mut(name) {
                 // Nested in one file, nested in all.
-                let known: &mut PlanColumn = &mut columns[at];
+                let known: &mut PlanColumn = &mut columns[*at];
                 if column.nested && known.target == Target::Attribute {
                     (known.value, known.inferred) = (ValueType::Json, false);
                 }
+                *declared = declared_by_both(*declared, column.declared);
+                if known.inferred {
+                    known.value = declared.unwrap_or(ValueType::Text);
+                }
                 continue;
             }
-            seen.insert(name, columns.len());
+            seen.insert(name, (columns.len(), column.declared));
             let target = own_field(kind, name).unwrap_or(Target::Attribute);
             let fixed = match kind {
                 _ if column.nested && target == Target::Attribute => Some(ValueType::Json),
@@ -348,8 +354,11 @@ impl Plan {
                 Kind::Devices if names::DEVICE_ATTRIBUTES.contains(&name) => Some(ValueType::Text),
                 Kind::Events | Kind::Devices => None,
             };
-            let mut planned = PlanColumn::new(name, target, name, fixed.unwrap_or(ValueType::Text));
-            planned.inferred = target == Target::Attribute && fixed.is_none();
+            let inferred = target == Target::Attribute && fixed.is_none();
+            let declared = column.declared.filter(|_| inferred);
+            let value = fixed.or(declared).unwrap_or(ValueType::Text);
+            let mut planned = PlanColumn::new(name, target, name, value);
+            planned.inferred = inferred;
             columns.push(planned);
         }
         columns

@@ -2,6 +2,7 @@
 //! are cut short or say what is not so.
 
 mod broken;
+mod declared;
 mod dictionaries;
 mod mended;
 #[expect(dead_code, reason = "other suites need more of it")]

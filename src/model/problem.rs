@@ -157,6 +157,9 @@ codes! {
     /// Epoch milliseconds where seconds are meant.
     EventTimeMilliseconds = "event-time-milliseconds", Reject,
         "the event's time looks like epoch milliseconds; the API takes seconds: divide by 1000";
+    /// A date without separators where epoch seconds could be meant.
+    EventTimeDate = "event-time-date", Reject,
+        "the event's time looks like a date without separators (YYYYMMDD), which no format reads; as epoch seconds it would lie in August 1970: write it as YYYY-MM-DD, or in another format and name that in the mapping";
     /// An offset out of range.
     TimezoneOffset = "timezone-offset", Reject,
         "user_timezone_offset is not a number of seconds from -54000 to 54000";

@@ -380,6 +380,7 @@ fn event_time(column: &Column, cell: &Cell, state: &mut Row1<'_>) -> Option<Json
         return Some(date);
     }
     match text.parse::<f64>() {
+        Ok(_) if format.is_empty() && is_day(&text) => state.reject("event-time-date", source),
         Ok(seconds) if format.is_empty() && (0.0..1e11).contains(&seconds) => {
             return Some(Json::Number(text));
         }
@@ -389,6 +390,14 @@ fn event_time(column: &Column, cell: &Cell, state: &mut Row1<'_>) -> Option<Json
         _ => state.reject("event-time", source),
     }
     None
+}
+
+/// `YYYYMMDD`, from 1900 to 2100, where the calendar has it.
+fn is_day(text: &str) -> bool {
+    text.len() == 8
+        && text.is_ascii()
+        && ("1900".."2101").contains(&&text[..4])
+        && date(&format!("{}-{}-{}", &text[..4], &text[4..6], &text[6..]), "").is_some()
 }
 
 fn attribute(column: &Column, cell: &Cell, state: &mut Row1<'_>) -> Option<Json> {

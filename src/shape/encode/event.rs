@@ -1,5 +1,6 @@
 //! One action of an event: its name, attributes and own fields (Data API, U: event element).
 
+use chrono::NaiveDate;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Encoder, Layout, Row, cell_text, value::date_problem};
@@ -16,6 +17,9 @@ use crate::wire::limits;
 
 /// Epoch values from here on are milliseconds: as seconds they lie beyond the year 5000.
 pub(in crate::shape) const EPOCH_SECONDS_MAX: f64 = 1e11;
+
+/// Years whose dates, written `YYYYMMDD`, are not taken for epoch seconds of August 1970.
+const DATE_YEARS: std::ops::RangeInclusive<u32> = 1900..=2100;
 
 impl Encoder<'_> {
     /// Writes `{"action":…,"attributes":{…},…}`; gives the hash of the action's name.
@@ -120,6 +124,7 @@ impl Encoder<'_> {
         );
         let seconds = digits.trim().parse::<f64>().unwrap_or(f64::NAN);
         let code = match number {
+            Some(_) if allowed && is_date(seconds) => Code::EventTimeDate,
             Some(number) if allowed && (0.0..EPOCH_SECONDS_MAX).contains(&seconds) => {
                 number.write_json(&mut self.json);
                 return true;
@@ -142,4 +147,14 @@ impl Encoder<'_> {
             }
         }
     }
+}
+
+/// Whether a number is a day of the calendar, written `YYYYMMDD`.
+fn is_date(number: f64) -> bool {
+    // Anything that is no such number ends up in no year of these.
+    let digits = number as u32;
+    let (year, month, day) = (digits / 10_000, digits / 100 % 100, digits % 100);
+    number.fract() == 0.0
+        && DATE_YEARS.contains(&year)
+        && NaiveDate::from_ymd_opt(year as i32, month, day).is_some()
 }

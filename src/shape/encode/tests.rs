@@ -163,6 +163,23 @@ fn an_event_with_all_of_its_fields() {
 }
 
 #[test]
+fn an_event_at_a_date_without_separators_is_not_of_1970() {
+    let time = PlanColumn::new("t", Target::UserTime, "user_time", ValueType::Text);
+    let columns = || vec![id(), time.clone()];
+    let rules = || Rules { event: Some("Viewed".into()), ..Rules::default() };
+    for text in ["20240229", "19000101", "21001231", "20240229.0", " 20240229"] {
+        let (_, rejects) = shaped(Kind::Events, columns(), rules(), &[&["USER1", text]]);
+        assert_eq!(rejects, [(0, vec!["event-time-date"])], "{text}");
+    }
+    // No day of the calendar, or none of these years; or no whole number.
+    for text in ["20230229", "20241301", "20240100", "18991231", "21010101", "20240229.5", "0"] {
+        let (elements, rejects) = shaped(Kind::Events, columns(), rules(), &[&["USER1", text]]);
+        assert_eq!(rejects, [], "{text}");
+        assert!(elements[0].ends_with(&format!(r#""user_time":{text}}}]}}"#)), "{elements:?}");
+    }
+}
+
+#[test]
 fn an_event_without_a_name_is_rejected() {
     let columns = vec![id(), PlanColumn::new("action", Target::Action, "action", ValueType::Text)];
     let (_, rejects) = shaped(Kind::Events, columns, Rules::default(), &[&["USER1", ""]]);

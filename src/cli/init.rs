@@ -23,7 +23,7 @@ use crate::progress::Progress;
 use crate::run::{self, Described, Error, Form, Init, Job, RejectsMax, Surroundings, Window};
 use crate::shape::plan::Rules;
 use crate::source;
-use crate::wire::{api::Api, limits};
+use crate::wire::{api::Api, ids::is_blank, limits};
 
 /// `init`
 #[derive(Debug, Args)]
@@ -115,7 +115,7 @@ pub fn run(args: InitArgs) -> Result<Exit, Error> {
 }
 
 fn job(args: &InitArgs) -> Result<Job, Error> {
-    if args.event.as_deref() == Some("") {
+    if args.event.as_deref().is_some_and(is_blank) {
         return Err(Error::Usage("--event is empty; name the action".into()));
     }
     if args.event.is_some() && args.kind.is_some_and(|kind| !matches!(kind, KindArg::Events)) {

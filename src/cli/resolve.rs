@@ -21,7 +21,7 @@ use crate::pack;
 use crate::run::{Error, Job, MappingFile, OnlyChanged, Window};
 use crate::shape::mapping::RESOLVED_FILE;
 use crate::shape::plan::{Empty, Rules};
-use crate::wire::api::Api;
+use crate::wire::{api::Api, ids::is_blank};
 
 /// The environment variable that holds the Data API key.
 pub const KEY_VARIABLE: &str = "MOENGAGE_DATA_API_KEY";
@@ -92,7 +92,7 @@ pub fn quiet_job(args: JobArgs) -> Result<Job, Error> {
     if args.event.is_some() && kind != Kind::Events {
         return Err(Error::Usage("--event names the action of events; add --kind events".into()));
     }
-    if args.event.as_deref() == Some("") {
+    if args.event.as_deref().is_some_and(is_blank) {
         return Err(Error::Usage("--event is empty; name the action".into()));
     }
     let smallest = pack::body_bytes_of_one(BODY_BYTES_MIN);

@@ -102,6 +102,13 @@ fn is_float(id: &str) -> bool {
         }
 }
 
+/// Whether a name or an id is made of blanks alone: it names nothing, as an empty one does.
+#[inline]
+pub fn is_blank(text: &str) -> bool {
+    // Most are told by their first byte.
+    !text.as_bytes().first().is_some_and(u8::is_ascii_graphic) && text.trim().is_empty()
+}
+
 /// Judges a customer_id by the letter of the rule.
 pub fn judge(id: &str) -> IdVerdict {
     if id.is_empty() {

@@ -162,10 +162,11 @@ impl Source {
         }
     }
 
+    /// Any text that names something: blanks alone are none, as an event's action or a device's id.
     pub fn word(&mut self) -> String {
         loop {
             let text = self.text();
-            if !text.is_empty() {
+            if !text.trim().is_empty() {
                 return text;
             }
         }

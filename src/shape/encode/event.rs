@@ -3,7 +3,10 @@
 use chrono::NaiveDate;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Encoder, Layout, Row, cell_text, value::date_problem};
+use super::{
+    Encoder, Layout, Row, cell_text,
+    value::{MADE_OF_BLANKS, date_problem},
+};
 use crate::model::Code;
 use crate::shape::{
     cell::Cell,
@@ -13,7 +16,7 @@ use crate::shape::{
     number::Number,
     plan::{Target, ValueType},
 };
-use crate::wire::limits;
+use crate::wire::{ids::is_blank, limits};
 
 /// Epoch values from here on are milliseconds: as seconds they lie beyond the year 5000.
 pub(in crate::shape) const EPOCH_SECONDS_MAX: f64 = 1e11;
@@ -75,6 +78,10 @@ impl Encoder<'_> {
             (Cell::Absent, Some(event)) => event.as_str(),
             (cell, _) => cell_text(cell),
         };
+        if is_blank(name) {
+            self.problem(Code::ActionMissing, column, || MADE_OF_BLANKS.to_owned());
+            return None;
+        }
         json::write_string(&mut self.json, name);
         if let Some(code) = naming::name_code(name) {
             self.problem(code, column, String::new);

@@ -34,6 +34,10 @@ impl Encoder<'_> {
         for &at in &layout.identifiers {
             match row.value(at, scratch) {
                 Cell::Absent => {}
+                Cell::Text(text) if ids::is_blank(text) => {
+                    self.blank(Code::IdMissing, at);
+                    return None;
+                }
                 cell => return Some(self.named(super::cell_text(cell).as_bytes())),
             }
         }
@@ -117,6 +121,10 @@ impl Encoder<'_> {
         let cell = row.value(at, scratch);
         if cell == Cell::Absent {
             self.problem(Code::DeviceIdMissing, Some(at), String::new);
+            return None;
+        }
+        if matches!(cell, Cell::Text(text) if ids::is_blank(text)) {
+            self.blank(Code::DeviceIdMissing, at);
             return None;
         }
         let key = self.named(super::cell_text(cell).as_bytes());

@@ -187,6 +187,42 @@ fn an_event_without_a_name_is_rejected() {
 }
 
 #[test]
+fn names_and_ids_of_blanks_alone_are_none() {
+    let action = || PlanColumn::new("action", Target::Action, "action", ValueType::Text);
+    let given = Rules { event: Some("Viewed".into()), ..Rules::default() };
+    for rules in [Rules::default(), given] {
+        for blanks in [" ", "  ", "\t", "\u{a0}"] {
+            let (_, rejects) =
+                shaped(Kind::Events, vec![id(), action()], rules.clone(), &[&["USER1", blanks]]);
+            assert_eq!(rejects, [(0, vec!["action-missing", "event-no-time"])], "{blanks:?}");
+        }
+    }
+    let device = r#"
+        kind = "devices"
+        [columns]
+        u = { to = "customer_id" }
+        d = { to = "device_id" }
+        token = { to = "push_id" }
+        [constants]
+        platform = "iOS"
+    "#;
+    let records: &[&[&str]] = &[&["USER1", " ", "\t"], &["USER2", " d", "t "]];
+    let (elements, rejects) = mapped(device, Rules::default(), records);
+    assert_eq!(rejects, [(0, vec!["device-id-missing", "push-id-missing"])]);
+    assert!(elements[0].contains(r#""device_id":" d""#), "what has a name stays: {elements:?}");
+    let resolved = "[columns]\nmobile = { identifier = \"moe_mobile\" }";
+    let (_, rejects) = mapped(resolved, Rules::default(), &[&["  "], &["+47 1"]]);
+    assert_eq!(rejects, [(0, vec!["id-missing"])]);
+    // By the letter of the rule a customer_id of two blanks is one (Data API, S).
+    let ids: &[&[&str]] = &[&[" "], &["  "]];
+    let (_, rejects) = shaped(Kind::Users, vec![id()], Rules::default(), ids);
+    assert_eq!(rejects, [(0, vec!["id-too-short"])]);
+    let strict = Rules { strict_ids: true, ..Rules::default() };
+    let (_, rejects) = shaped(Kind::Users, vec![id()], strict, ids);
+    assert_eq!(rejects, [(0, vec!["id-too-short"]), (1, vec!["id-lookalike"])]);
+}
+
+#[test]
 fn ids_by_the_letter_and_lookalikes_on_request() {
     let records: &[&[&str]] = &[&[""], &["x"], &["null"], &["NULL"], &["guest"], &["user"]];
     let (elements, rejects) = shaped(Kind::Users, vec![id()], Rules::default(), records);

@@ -13,7 +13,10 @@ use crate::shape::{
     number::{Fit, Number},
     plan::{Empty, Items, PlanColumn, Target, ValueType},
 };
-use crate::wire::limits;
+use crate::wire::{ids::is_blank, limits};
+
+/// What is said of a name or an id that is no more than blanks.
+pub(super) const MADE_OF_BLANKS: &str = "it is made of blanks";
 
 impl Encoder<'_> {
     /// Writes `{"name":value,…}`, the end of which may be staged, and notes which attributes are to
@@ -135,6 +138,7 @@ impl Encoder<'_> {
             },
             Target::PushId => match row.value(at, scratch) {
                 Cell::Absent => self.missing(Code::PushIdMissing, at),
+                Cell::Text(text) if is_blank(text) => self.blank(Code::PushIdMissing, at),
                 cell => self.text_attribute(at, cell),
             },
             Target::PushOpted => match row.value(at, scratch) {
@@ -155,6 +159,12 @@ impl Encoder<'_> {
 
     fn missing(&mut self, code: Code, at: usize) -> bool {
         self.problem(code, Some(at), String::new);
+        false
+    }
+
+    /// What is required and made of blanks alone. Always `false`.
+    pub(super) fn blank(&mut self, code: Code, at: usize) -> bool {
+        self.problem(code, Some(at), || MADE_OF_BLANKS.to_owned());
         false
     }
 

@@ -12,6 +12,7 @@ use crate::shape::{
     plan::{Items, PlanColumn, Reading, Target, ValueType, own_field},
     suggest::did_you_mean,
 };
+use crate::wire::ids::is_blank;
 
 const NOT_FINITE: &str = "it is no finite number, or has one in it";
 const TYPES: &str = "string, double, bool, datetime, array and json";
@@ -168,7 +169,7 @@ fn read(file: File, text: &str, flag: Option<Kind>) -> Result<Mapping, Error> {
     if file.event.is_some() && kind != Kind::Events {
         return wrong("event", "`event` names the action of events; set kind = \"events\"");
     }
-    if file.event.as_deref() == Some("") {
+    if file.event.as_deref().is_some_and(is_blank) {
         return wrong("event", "`event` is empty; name the action");
     }
     if file.update_existing_only && kind != Kind::Users {

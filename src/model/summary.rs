@@ -291,6 +291,8 @@ pub struct ColumnProfile {
 /// How sending went in one run, from its start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Throughput {
+    /// Milliseconds that sending took. The last bucket of `delivered` mostly reaches beyond them.
+    pub sending_ms: u64,
     /// Rows delivered over time; `width` in milliseconds.
     pub delivered: Histogram,
     /// Budget of these rows; `null` = unlimited.

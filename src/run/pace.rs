@@ -29,7 +29,13 @@ impl Pace {
             delivered: 0,
             http_429: 0,
             pause_until_ms: 0,
-            throughput: Throughput { delivered, per_minute, marks: Vec::new(), marks_left_out: 0 },
+            throughput: Throughput {
+                sending_ms: 0,
+                delivered,
+                per_minute,
+                marks: Vec::new(),
+                marks_left_out: 0,
+            },
         }
     }
 
@@ -64,7 +70,8 @@ impl Pace {
 
     /// How it went, until now.
     pub fn finish(mut self, now_ms: u64) -> Throughput {
-        self.throughput.delivered.reach(now_ms.saturating_sub(self.start_ms));
+        self.throughput.sending_ms = now_ms.saturating_sub(self.start_ms);
+        self.throughput.delivered.reach(self.throughput.sending_ms);
         self.throughput
     }
 
@@ -97,8 +104,9 @@ mod tests {
         pace.refusals(3_700, 2);
         pace.progress(8_600, &at(500, Some(Waiting::Budget { until_ms: 60_000 })));
         pace.progress(9_000, &at(500, Some(Waiting::BackOff { until_ms: 10_000 })));
-        let Throughput { delivered, per_minute, marks, marks_left_out } = pace.finish(11_000);
-        assert_eq!(per_minute, Some(600));
+        let Throughput { sending_ms, delivered, per_minute, marks, marks_left_out } =
+            pace.finish(11_000);
+        assert_eq!((sending_ms, per_minute), (10_000, Some(600)));
         assert_eq!((delivered.width, delivered.counts.len()), (1_875, 6));
         assert_eq!((delivered.counts[0], delivered.counts[4]), (400, 100));
         assert_eq!(delivered.counts.iter().sum::<u64>(), 500);

@@ -143,6 +143,11 @@ fn an_import_marks_each_refusal_for_the_rate() {
     assert_eq!(kinds, ["http429", "server-asked"], "{throughput}");
     assert_eq!((&marks[0]["replies"], &marks[1]["replies"]), (&1.into(), &0.into()));
     assert!(marks[1]["pause_ms"].as_u64().is_some_and(|ms| ms > 0), "{throughput}");
+    // The server was asked to wait a second or more, and a bucket is 1.875 s.
+    let sending_ms = throughput["sending_ms"].as_u64().expect("a time");
+    assert!(sending_ms >= marks[1]["pause_ms"].as_u64().expect("a time"), "{throughput}");
+    let told = report["timing"]["seconds"].as_f64().expect("seconds");
+    assert!(sending_ms as f64 / 1e3 <= told, "{sending_ms} ms of sending in {told} s");
     let delivered = throughput["delivered"]["counts"].as_array().expect("counts");
     assert_eq!(delivered.iter().filter_map(serde_json::Value::as_u64).sum::<u64>(), 50);
     assert_eq!(throughput["per_minute"], serde_json::Value::Null);

@@ -175,24 +175,24 @@ pub(super) fn mix(column: &ColumnProfile) -> io::Result<String> {
     })
 }
 
-/// Rows delivered in the minute before each bucket's end, by the end in milliseconds.
-pub(super) fn per_minute(delivered: &Histogram) -> Vec<(u64, u64)> {
-    let Histogram { width, counts } = delivered;
+/// Rows delivered in the minute before each bucket's end, by the end in milliseconds: of the last one
+/// the end of sending.
+pub(super) fn per_minute(found: &Throughput) -> Vec<(u64, u64)> {
+    let Histogram { width, counts } = &found.delivered;
     let buckets = (WINDOW_MS / width).max(1) as usize;
     let ends = (1..=counts.len()).map(|end| {
         let rows: u64 = counts[end.saturating_sub(buckets)..end].iter().sum();
         // Buckets longer than a minute hold several of them.
         let minutes = width.div_ceil(WINDOW_MS).max(1);
-        (end as u64 * width, rows / minutes)
+        ((end as u64 * width).min(found.sending_ms), rows / minutes)
     });
     ends.collect()
 }
 
 /// Rows a minute against the budget, with refusals for the rate and pauses.
 pub(super) fn throughput(found: &Throughput, description: &str) -> io::Result<Chart> {
-    let points = per_minute(&found.delivered);
-    let width_ms = found.delivered.width;
-    let end_ms = points.last().map_or(1, |&(end, _)| end);
+    let points = per_minute(found);
+    let end_ms = found.sending_ms.max(1);
     let most = points.iter().map(|&(_, rows)| rows).chain(found.per_minute).max().unwrap_or(0);
     let top = most.max(1) + most.div_ceil(6).max(1);
     // Axes have round numbers: of seconds, minutes or hours.
@@ -229,9 +229,11 @@ pub(super) fn throughput(found: &Throughput, description: &str) -> io::Result<Ch
                 let to = time(mark.at_ms.saturating_add(mark.pause_ms));
                 Rectangle::new([(time(mark.at_ms), 0), (to, top)], Class::Pause.fill())
             }))?;
+            let from = (0..).step_by(found.delivered.width as usize);
             let steps = points
                 .iter()
-                .flat_map(|&(to, rows)| [(time(to - width_ms), rows), (time(to), rows)]);
+                .zip(from)
+                .flat_map(|(&(to, rows), from)| [(time(from), rows), (time(to), rows)]);
             let area = AreaSeries::new(steps, 0, Class::AccentFlow.color());
             chart.draw_series(area.border_style(Class::Accent.line(2)))?;
             if let Some(budget) = found.per_minute {
@@ -271,9 +273,16 @@ mod tests {
 
     #[test]
     fn a_minute_is_looked_back_on_or_shared_among() {
-        let found = Histogram { width: 30_000, counts: vec![5, 7, 1] };
-        assert_eq!(per_minute(&found), [(30_000, 5), (60_000, 12), (90_000, 8)]);
-        let found = Histogram { width: 120_000, counts: vec![10, 6] };
-        assert_eq!(per_minute(&found), [(120_000, 5), (240_000, 3)]);
+        let found = |sending_ms, width, counts| Throughput {
+            sending_ms,
+            delivered: Histogram { width, counts },
+            per_minute: None,
+            marks: Vec::new(),
+            marks_left_out: 0,
+        };
+        let short = found(75_000, 30_000, vec![5, 7, 1]);
+        assert_eq!(per_minute(&short), [(30_000, 5), (60_000, 12), (75_000, 8)]);
+        let long = found(240_000, 120_000, vec![10, 6]);
+        assert_eq!(per_minute(&long), [(120_000, 5), (240_000, 3)]);
     }
 }

@@ -546,11 +546,17 @@ fn along(rejected: &Histogram, inputs: &[InputSummary]) -> io::Result<Option<Dra
         1 => "Each bar is one row, in the order of the import.".to_owned(),
         rows => format!("Each bar is {} rows, in the order of the import.", thousands(rows)),
     };
-    if rejected.width > 1 && most.saturating_mul(rejected.counts.len() as u64) < all * 2 {
-        about.push_str(" They are spread over all of it.");
-    } else if rejected.width > 1 {
-        let (most, all) = (thousands(most), thousands(all));
-        about.push_str(&format!(" Most are among rows {}: {most} of {all}.", range(at)));
+    if rejected.width > 1 {
+        let bars = rejected.counts.len() as u64;
+        let filled = rejected.counts.iter().filter(|&&count| count > 0).count() as u64;
+        let (rows, some) = (range(at), format!("{} of {}", thousands(most), thousands(all)));
+        if most > all / 2 {
+            about.push_str(&format!(" Most are among rows {rows}: {some}."));
+        } else if most.saturating_mul(bars) < all * 2 {
+            about.push_str(" They are spread over all of it.");
+        } else if most.saturating_mul(filled) >= all * 2 {
+            about.push_str(&format!(" The highest is rows {rows}, with {some}."));
+        }
     }
     if inputs.len() > 1 {
         about.push_str(" A thin line stands where the next file begins.");
@@ -591,17 +597,16 @@ fn fill(summary: &Summary) -> io::Result<Option<Drawing>> {
 }
 
 fn throughput(found: &Throughput) -> io::Result<Drawing> {
-    let points = charts::per_minute(&found.delivered);
+    let points = charts::per_minute(found);
     let most = points.iter().map(|&(_, rows)| rows).max().unwrap_or(0);
     let budget = match found.per_minute {
         Some(budget) => format!("the budget is {} a minute", thousands(budget)),
         None => "there is no budget".to_owned(),
     };
-    let end = points.last().map_or(0, |&(end, _)| end);
     let about = format!(
         "Rows delivered in the minute before each moment, over {} of sending in this run; at most {}, \
          and {budget}. Refusals for the rate (429) and pauses: {}.",
-        duration(end as f64 / 1_000.0),
+        duration(found.sending_ms as f64 / 1_000.0),
         thousands(most),
         thousands(found.marks.len() as u64 + found.marks_left_out)
     );

@@ -69,6 +69,7 @@ fn summary() -> Summary {
             }],
         },
         throughput: Some(Throughput {
+            sending_ms: 75_400,
             delivered: Histogram { width: 30_000, counts: vec![900, 100, 760] },
             per_minute: Some(1_000),
             marks: vec![
@@ -113,9 +114,25 @@ fn figures_stand_in_the_page() {
             "<td class=\"number\">87.5 %</td>",
             "75 % text, 25 % number",
             "<th scope=\"row\">90 to 100 %</th><td class=\"number\">46</td><td class=\"number\">97.9 %</td>",
-            "Each bar is 256 rows, in the order of the import. Most are among rows 10,241 to 10,496: 30 of 1,200.",
+            "Each bar is 256 rows, in the order of the import.</",
         ],
     );
+}
+
+#[test]
+fn where_rejected_rows_stand_is_said_as_it_is() {
+    let about = |counts: Vec<u64>| {
+        let rejected_at = Histogram { width: 256, counts };
+        let text = page(&Summary { rejected_at, ..summary() });
+        let (_, rest) = text.split_once("in the order of the import.").expect("a chart");
+        rest.split_once('<').expect("an end").0.trim().to_owned()
+    };
+    let with = |most: u64, others: u64| [vec![0; 10], vec![most], vec![others; 30]].concat();
+    assert_eq!(about(with(31, 1)), "Most are among rows 2,561 to 2,816: 31 of 61.");
+    assert_eq!(about(with(30, 1)), "The highest is rows 2,561 to 2,816, with 30 of 60.");
+    // One in each of so many says nothing of any.
+    assert_eq!(about(with(1, 1)), "They are spread over all of it.");
+    assert_eq!(about([vec![1; 30], vec![0; 60]].concat()), "");
 }
 
 #[test]
@@ -124,9 +141,9 @@ fn an_imports_pace_is_told_with_every_mark() {
     assert_has(
         &text,
         &[
-            "over 1 min 30 s of sending in this run; at most 1,000, and the budget is 1,000 a minute",
+            "over 1 min 15 s of sending in this run; at most 1,000, and the budget is 1,000 a minute",
             "Refusals for the rate (429) and pauses: 42.",
-            "<th scope=\"row\">1:30</th><td class=\"number\">760</td><td class=\"number\">860</td>",
+            "<th scope=\"row\">1:15</th><td class=\"number\">760</td><td class=\"number\">860</td>",
             "<td>1:01</td><td>refused for the rate (429)</td><td>2</td>",
             "<td>the server asked for a pause</td><td></td><td>7.0 s</td>",
             "and 40 more",
@@ -367,6 +384,7 @@ fn however_many_problems_columns_and_files_the_page_stays_small() {
         (0..3_000).map(|at| ColumnProfile { column: long(at), ..held.clone() }).collect();
     summary.rejected_at = Histogram { width: 1 << 20, counts: vec![104_167; 96] };
     summary.throughput = Some(Throughput {
+        sending_ms: 2_880_000,
         delivered: Histogram { width: 30_000, counts: vec![900; 96] },
         per_minute: Some(1_000),
         marks: vec![

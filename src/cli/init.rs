@@ -17,7 +17,7 @@ use super::{
     exit::Exit,
     interrupt, log, next, resolve, say,
 };
-use crate::model::{Rate, printable, shell_path, shell_word};
+use crate::model::{Rate, printable, shell_path};
 use crate::private;
 use crate::progress::Progress;
 use crate::run::{self, Described, Error, Form, Init, Job, RejectsMax, Surroundings, Window};
@@ -159,6 +159,7 @@ fn job(args: &InitArgs) -> Result<Job, Error> {
 fn flags(csv: &CsvArgs) -> String {
     let byte = |byte: u8| match byte {
         b'\t' => "tab".to_owned(),
+        b'\'' => "\"'\"".to_owned(),
         byte => format!("'{}'", char::from(byte)),
     };
     let mut flags = Vec::new();
@@ -279,7 +280,7 @@ fn conclusion(found: &Described, out: &Path, form: Form, args: &InitArgs) -> Str
             // It has no place for either.
             command.push_str(&format!(" --kind {}", found.kind));
             if let Some(event) = &args.event {
-                command.push_str(&format!(" --event {}", shell_word(event)));
+                command.push_str(&format!(" {}", next::with_value("--event", event)));
             }
             command.push_str(&format!(" --mapping {}", shell_path(out)));
         }
@@ -288,6 +289,11 @@ fn conclusion(found: &Described, out: &Path, form: Form, args: &InitArgs) -> Str
         Form::Mapping | Form::MoEngage => {
             command.push_str(&format!(" --mapping {}", shell_path(out)));
         }
+    }
+    if form == Form::MoEngage {
+        // Nor for these.
+        let nulls = args.csv.null_value.iter().map(|text| next::with_value("--null-value", text));
+        command.extend(nulls.map(|flag| format!(" {flag}")));
     }
     let lead = if found.open.is_empty() { "next" } else { "then" };
     lines.push(format!("{lead}: {command}"));

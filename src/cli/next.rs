@@ -60,15 +60,16 @@ fn flags(typed: &Held, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         if values.is_empty() {
             words.push(flag.clone());
         }
-        for value in values {
-            // A switch takes its value no other way, and any other flag takes it this way too.
-            match is_dashed(value) || value == "false" {
-                true => words.push(format!("{flag}={}", shell_word(value))),
-                false => words.extend([flag.clone(), shell_word(value)]),
-            }
-        }
+        words.extend(values.iter().map(|value| with_value(&flag, value)));
     }
     words
+}
+
+/// A flag with its value, which is taken for no flag.
+pub fn with_value(flag: &str, value: &str) -> String {
+    // A switch takes its value no other way, and any other flag takes it this way too.
+    let between = if is_dashed(value) || value == "false" { '=' } else { ' ' };
+    format!("{flag}{between}{}", shell_word(value))
 }
 
 /// An input as it was typed, but for the signature of a signed URL.

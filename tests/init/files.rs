@@ -1,5 +1,7 @@
 //! The samples, several files, the file that is written, and what it may hold of the rows.
 
+use std::path::Path;
+
 use crate::{comment, init, pack, support::Lab};
 
 /// Each sample, how it is packed without what `init` writes, and what it counts.
@@ -246,12 +248,41 @@ fn flags_of_the_reader_are_named_to_be_given_again() {
     assert_eq!(report["rows"]["accepted"], 3);
 }
 
+/// Types a command that is printed into a shell; its exit code.
+fn typed(lab: &Lab, command: &str) -> i32 {
+    let binary = Path::new(env!("CARGO_BIN_EXE_moebulk"));
+    let directory = binary.parent().expect("a directory").to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths([directory].into_iter().chain(std::env::split_paths(&path)));
+    let shell = std::process::Command::new("sh")
+        .args(["-c", command])
+        .current_dir(lab.path(""))
+        .env("PATH", path.expect("a path"))
+        .env_remove("MOENGAGE_APP_ID")
+        .output()
+        .expect("a shell");
+    shell.status.code().expect("an exit code")
+}
+
 /// It named the inputs alone, and so left out a file that is not found by itself.
 #[test]
 fn the_command_to_type_next_uses_the_file() {
     let dates = "customer_id,born\nc-1,01/02/1990\nc-2,03/04/1991\n";
     let [clear, open] = ["customer_id,city\nc-1,Ulm\nc-2,Bonn\n", dates];
-    let cases: [(&str, &[&str], &str); 8] = [
+    let bare = "customer_id,price\nc-1,7\n";
+    let cases: [(&str, &[&str], &str); 11] = [
+        (
+            bare,
+            &["--kind", "events", "--event=-x", "--format", "moengage", "--out=-m.json"],
+            "next: moebulk validate in.csv --kind events --event=-x --mapping ./-m.json",
+        ),
+        (
+            bare,
+            &["--format", "moengage", "--null-value=-1", "--null-value", "-", "n/a"],
+            "next: moebulk validate in.csv --mapping mapping.json --null-value=-1 --null-value - \
+             --null-value n/a",
+        ),
+        (clear, &["--quote", "'"], r#"next: moebulk validate in.csv --quote "'""#),
         (
             "customer_id,price\nc-1,7\n",
             &["--kind", "events", "--event", "a buy", "--format", "moengage"],
@@ -280,6 +311,9 @@ fn the_command_to_type_next_uses_the_file() {
         let ran = lab.run(&[&["init", "in.csv", "--progress", "off"], flags].concat());
         assert_eq!(ran.code, 0, "{flags:?}: {}", ran.stderr);
         assert_eq!(ran.stderr.lines().last(), Some(next), "{flags:?}");
+        if let Some(command) = next.strip_prefix("next: ") {
+            assert_eq!(typed(&lab, command), 0, "{command}");
+        }
     }
     // A file that is found already is not the one that was written.
     let lab = Lab::new();

@@ -244,7 +244,9 @@ fn is_found(out: &Path) -> bool {
 fn conclusion(found: &Described, out: &Path, form: Form, args: &InitArgs) -> String {
     let name = if out == Path::new("-") { "stdout".into() } else { out.display().to_string() };
     let rejected = match found.rejected {
+        _ if !found.unreadable.is_empty() => ", none of which can be read".into(),
         None => String::new(),
+        Some(0) if found.rows == 0 => ": there is no row to look at".into(),
         Some(0) if found.rows == 1 => ", which can be sent".into(),
         Some(0) => ", all of which can be sent".into(),
         Some(1) if found.rows == 1 => ", which would be rejected".into(),
@@ -258,11 +260,21 @@ fn conclusion(found: &Described, out: &Path, form: Form, args: &InitArgs) -> Str
         found.columns,
         if found.columns == 1 { "column" } else { "columns" }
     )];
+    for (code, count) in &found.unreadable {
+        lines.push(format!("{} × {code}: {}", HumanCount(*count), code.help()));
+    }
     for (column, question) in &found.open {
         let question = question.split_inclusive('?').next().unwrap_or_default();
         let column = column.as_deref().map(|name| format!("`{}`: ", printable(name)));
         let column = column.unwrap_or_default();
         lines.push(format!("to decide: {column}{question}"));
+    }
+    if !found.unreadable.is_empty() {
+        lines.push(match out == Path::new("-") {
+            true => "next: mend that, and run init again".to_owned(),
+            false => "next: mend that, and run init again with --force".to_owned(),
+        });
+        return lines.join("\n");
     }
     if out == Path::new("-") {
         return lines.join("\n");

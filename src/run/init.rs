@@ -10,7 +10,7 @@ use super::{
     inputs, pipeline, rundir,
     spool::{Spool, is_spooled},
 };
-use crate::model::{Kind, RowCounts, Rows, Tally};
+use crate::model::{Code, Kind, RowCounts, Rows, Tally};
 use crate::progress::Phase;
 use crate::shape::{
     mapping,
@@ -61,6 +61,8 @@ pub struct Described {
     pub rows: u64,
     /// Rows that would be rejected, where a check could be made.
     pub rejected: Option<u64>,
+    /// The rules that rows break which cannot be read, with how many of them, where that is every row.
+    pub unreadable: Vec<(Code, u64)>,
     /// Columns.
     pub columns: usize,
     /// What is to be decided: the column, where it is about one, and the question.
@@ -131,8 +133,12 @@ pub fn init(asked: &Init, around: &Surroundings) -> Result<Described, Error> {
     Ok(Described {
         text,
         kind: proposal.kind,
-        rows: profile.rows + profile.damaged,
+        rows: profile.rows_read(),
         rejected: checked.map(|(counts, _)| counts.rejected),
+        unreadable: match profile.is_unreadable() {
+            true => profile.damaged.into_iter().collect(),
+            false => Vec::new(),
+        },
         columns: sources.len(),
         open: open.collect(),
     })

@@ -10,7 +10,7 @@ mod dates;
 mod distinct;
 mod examples;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -22,7 +22,7 @@ use super::{
     number::Number,
     plan::{Binding, Plan},
 };
-use crate::model::Rows;
+use crate::model::{Code, Rows};
 use crate::wire::ids::{self, IdVerdict};
 
 pub use dates::{Dates, Span, Verdict};
@@ -54,8 +54,8 @@ const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 pub struct Profile {
     /// Sound rows.
     pub rows: u64,
-    /// Damaged stretches, each of which counts as one rejected row.
-    pub damaged: u64,
+    /// Damaged stretches, each of which counts as one rejected row, by the rule that they break.
+    pub damaged: BTreeMap<Code, u64>,
     /// By column of the plan.
     pub columns: Vec<Column>,
     /// Their types.
@@ -144,7 +144,7 @@ impl Profile {
         let columns = plan.columns.len();
         Self {
             rows: 0,
-            damaged: 0,
+            damaged: BTreeMap::new(),
             columns: (0..columns).map(|_| Column::one_of(columns)).collect(),
             types: Inference::new(plan),
         }
@@ -156,7 +156,9 @@ impl Profile {
         let mut seen = Self::new(plan);
         seen.types = Inference::observe(plan, binding, rows, &[])?;
         seen.rows = rows.len() as u64;
-        seen.damaged = rows.damage().len() as u64;
+        for damage in rows.damage() {
+            *seen.damaged.entry(damage.code).or_default() += 1;
+        }
         match rows {
             Rows::Text(text) => seen.look(plan, binding, rows, &TextCells::new(text, binding)),
             Rows::Json(json) => {
@@ -172,11 +174,23 @@ impl Profile {
     /// Takes in what the rows that follow hold.
     pub fn merge(&mut self, next: &Self) {
         self.rows += next.rows;
-        self.damaged += next.damaged;
+        for (&code, count) in &next.damaged {
+            *self.damaged.entry(code).or_default() += count;
+        }
         self.types.merge(&next.types);
         for (ours, theirs) in self.columns.iter_mut().zip(&next.columns) {
             ours.merge(theirs);
         }
+    }
+
+    /// Rows, damaged stretches among them.
+    pub fn rows_read(&self) -> u64 {
+        self.rows + self.damaged.values().sum::<u64>()
+    }
+
+    /// Whether there are rows, and none of them could be read.
+    pub fn is_unreadable(&self) -> bool {
+        self.rows == 0 && !self.damaged.is_empty()
     }
 
     /// Gives every column of the plan its type, and tells which types a few values decided.

@@ -139,7 +139,7 @@ pub fn propose(
             notes: typed.notes.clone(),
         });
     }
-    proposal.choose_id();
+    proposal.choose_id(profile);
     match kind {
         Kind::Users => proposal.standard_attributes(profile, &names, &typed),
         Kind::Events => proposal.event_fields(profile, &names, &typed),
@@ -220,13 +220,16 @@ impl Proposal {
     }
 
     /// Settles which column is the customer_id, or asks.
-    fn choose_id(&mut self) {
+    fn choose_id(&mut self, profile: &Profile) {
         let Some(best) = self.candidates.first().map(|best| best.column) else {
-            self.decide = Some(
-                "which column identifies the customer? None looks like it: write { to = \"customer_id\" } \
-                 at one, and delete this line"
-                    .into(),
-            );
+            let why = match profile.is_unreadable() {
+                true => "No row could be read, and no name tells",
+                false => "None looks like it",
+            };
+            self.decide = Some(format!(
+                "which column identifies the customer? {why}: write {{ to = \"customer_id\" }} at one, and \
+                 delete this line"
+            ));
             return;
         };
         if ids::is_clear(&self.candidates) {

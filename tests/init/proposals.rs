@@ -329,3 +329,45 @@ fn limits_of_the_server_are_said_by_the_check_of_an_import() {
     assert!(!comment(&text, "a255").contains("attribute-count"), "{text}");
     assert!(comment(&text, "a256").contains("attribute-count: a workspace takes 256"), "{text}");
 }
+
+/// It asked for the customer_id, and said nothing of the rows.
+#[test]
+fn rows_that_cannot_be_read_are_said_to_be_such() {
+    let lab = Lab::new();
+    let run = |flags: &[&str]| {
+        lab.run(&[&["init", "in.csv", "--progress", "off", "--force"], flags].concat())
+    };
+    let page = || String::from_utf8(lab.read("moebulk.toml")).expect("UTF-8").replace("\n#  ", "");
+    lab.write("in.csv", b"wer,n\nM\xfcller,1\nM\xfcller,1\n");
+    let ran = run(&[]);
+    let said: Vec<_> = ran.stderr.lines().collect();
+    assert_eq!(said[0], "moebulk.toml: 2 rows of users in 2 columns, none of which can be read");
+    assert!(said[1].starts_with("2 × invalid-utf8: the record is not UTF-8;"), "{}", said[1]);
+    assert!(said[1].ends_with("such as --encoding windows-1252"), "{}", said[1]);
+    assert_eq!(said[2], "to decide: which column identifies the customer?");
+    assert_eq!(said[3..], ["next: mend that, and run init again with --force"]);
+    let text = page();
+    assert!(text.contains("# None of the 2 rows can be read:\n# - 2 × invalid-utf8:"), "{text}");
+    assert!(text.contains("No row could be read, and no name tells: write"), "{text}");
+    // As it says.
+    let ran = run(&["--encoding", "windows-1252"]);
+    let first = ran.stderr.lines().next();
+    assert_eq!(first, Some("moebulk.toml: 2 rows of users in 2 columns"));
+    assert!(!page().contains("can be read"));
+    // Where a name tells what the customer_id is, it is the same.
+    lab.write("in.csv", b"customer_id,n\nM\xfcller,1\nK\xf6ln,2\n");
+    let ran = run(&[]);
+    assert!(ran.stderr.contains("none of which can be read\n2 × invalid-utf8"), "{}", ran.stderr);
+    assert!(page().contains("# 0 of 2 rows can be sent; 2 would be rejected:"));
+    // Some of them.
+    lab.write("in.csv", b"wer,n\nM\xfcller,1\nKiel,2\nKiel,2\n");
+    let ran = run(&[]);
+    assert!(!ran.stderr.contains("read"), "{}", ran.stderr);
+    let text = page();
+    assert!(text.contains("# 1 of 3 rows cannot be read:\n# - 1 × invalid-utf8:"), "{text}");
+    // None at all.
+    lab.write("in.csv", "customer_id,n\n");
+    let first = run(&[]).stderr.lines().next().map(str::to_owned);
+    let none = "moebulk.toml: 0 rows of users in 2 columns: there is no row to look at";
+    assert_eq!(first.as_deref(), Some(none));
+}

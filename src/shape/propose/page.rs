@@ -117,7 +117,7 @@ fn top(out: &mut String, page: &Page<'_>) {
         [first, rest @ ..] => format!("{} and {} more", printable(first), rest.len()),
         [] => String::new(),
     };
-    let rows = profile.rows + profile.damaged;
+    let rows = profile.rows_read();
     comment(
         out,
         "",
@@ -151,8 +151,9 @@ fn top(out: &mut String, page: &Page<'_>) {
             }
         }
     }
-    if let Some((counts, tally)) = &page.checked {
-        rows_that_can_be_sent(out, counts, tally, proposal);
+    match &page.checked {
+        Some((counts, tally)) => rows_that_can_be_sent(out, counts, tally, proposal),
+        None => rows_that_cannot_be_read(out, profile),
     }
     if proposal.candidates.len() > 1 {
         out.push_str("#\n");
@@ -188,6 +189,24 @@ fn top(out: &mut String, page: &Page<'_>) {
          length in characters; {examples}. A column whose line is deleted is not sent."
         ),
     );
+}
+
+/// What is known of rejected rows where no check could be made.
+fn rows_that_cannot_be_read(out: &mut String, profile: &Profile) {
+    if profile.damaged.is_empty() {
+        return;
+    }
+    let rows = profile.rows_read();
+    let text = match profile.rows {
+        0 => format!("None of the {} rows can be read:", number(rows)),
+        sound => {
+            format!("{} of {} rows cannot be read:", number(rows - sound), number(rows))
+        }
+    };
+    comment(out, "", &text);
+    for (code, &count) in profile.damaged.iter().take(TOP_LINES_MAX) {
+        comment(out, "- ", &format!("{} × {code}: {}", number(count), code.help()));
+    }
 }
 
 fn rows_that_can_be_sent(out: &mut String, counts: &RowCounts, tally: &Tally, proposal: &Proposal) {

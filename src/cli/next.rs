@@ -25,16 +25,28 @@ pub fn import(inputs: &[PathBuf], rejects: &[RejectsFile], typed: &Held, has_fil
         words.extend(inputs.iter().map(|named| input(named)));
         words.extend(flags(typed, |name| !LEFT_OUT.contains(&name)));
     } else {
-        // Without the flags that its source was read with, a file would be read another way.
-        words.extend(rejects.iter().map(|file| shell_path(&file.path)));
-        let left_out = |name: &str| LEFT_OUT.contains(&name) || NOT_OF_REJECTS.contains(&name);
-        words.extend(flags(typed, |name| !left_out(name)));
+        words.extend(of_rejects(rejects, typed));
     }
     let has_destination = typed.keys().any(|name| DESTINATION.contains(&name.as_str()));
     if !has_destination && !has_file {
         words.push("--sandbox".to_owned());
     }
     words.join(" ")
+}
+
+/// The check of rejects, once they are mended.
+pub fn validate(rejects: &[RejectsFile], typed: &Held) -> String {
+    let words = ["moebulk".to_owned(), "validate".to_owned()];
+    words.into_iter().chain(of_rejects(rejects, typed)).collect::<Vec<_>>().join(" ")
+}
+
+/// Files of rejects, with what they are read with: without the flags that its source was read with, a
+/// file would be read another way.
+fn of_rejects(rejects: &[RejectsFile], typed: &Held) -> Vec<String> {
+    let left_out = |name: &str| LEFT_OUT.contains(&name) || NOT_OF_REJECTS.contains(&name);
+    let mut words: Vec<_> = rejects.iter().map(|file| shell_path(&file.path)).collect();
+    words.extend(flags(typed, |name| !left_out(name)));
+    words
 }
 
 /// The import that goes on where one stopped: its checkpoint holds the rest.
@@ -120,6 +132,13 @@ mod tests {
             import(&inputs, &rejects, &to, false),
             concat!(
                 r"moebulk import 'runs/it'\''s/rejects.csv' --app-id A --data-center 01",
+                " --empty unset --encoding latin-1"
+            )
+        );
+        assert_eq!(
+            validate(&rejects, &to),
+            concat!(
+                r"moebulk validate 'runs/it'\''s/rejects.csv' --app-id A --data-center 01",
                 " --empty unset --encoding latin-1"
             )
         );

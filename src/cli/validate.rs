@@ -28,6 +28,10 @@ pub fn run(args: ValidateArgs) -> Result<Exit, Error> {
     let rows = &outcome.summary.rows;
     // The rejects alone are no import of what is valid.
     let rejects = if rows.accepted == 0 { outcome.rejects.as_slice() } else { &[] };
-    let next = (rows.read > 0).then(|| next::import(&job.inputs, rejects, &typed, to_file));
+    let next = match rows.accepted + rows.skipped {
+        // Without a valid row there is no import; what was mended is to be checked.
+        0 => (!rejects.is_empty()).then(|| next::validate(rejects, &typed)),
+        _ => Some(next::import(&job.inputs, rejects, &typed, to_file)),
+    };
     Ok(conclude(&outcome, output, next.as_deref()))
 }

@@ -38,6 +38,9 @@ const FILE_WIDTH_MIN: usize = 12;
 /// Characters of a column's name in the table.
 const COLUMN_WIDTH_MAX: usize = 32;
 
+/// How the command begins that checks and sends nothing.
+const CHECK: &str = "moebulk validate ";
+
 /// What the reader can turn to next.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Next<'a> {
@@ -368,6 +371,12 @@ fn steps(summary: &Summary, next: &Next<'_>) -> Vec<String> {
     let has_others = rejecting().any(|problem| !is_doubt(&problem));
     let shown = |path: &Path| plain(&path.to_string_lossy()).into_owned();
     let mut steps = Vec::new();
+    if summary.complete && summary.rows.read == 0 {
+        steps.push(
+            "  nothing to send: look whether the export is whole, and at --limit, --offset"
+                .to_owned(),
+        );
+    }
     if let Some(path) = next.page {
         steps.push(format!("  open {} in a browser: every problem, with charts", shown(path)));
     }
@@ -384,6 +393,9 @@ fn steps(summary: &Summary, next: &Next<'_>) -> Vec<String> {
         };
         // The server may have what is in doubt; nothing is wrong with its cells.
         steps.push(match (has_doubts, has_others) {
+            (false, _) if next.command.is_some_and(|command| command.starts_with(CHECK)) => {
+                format!("  mend the cells in {path} ({rows}), then check that file")
+            }
             (false, _) => {
                 format!("  mend the cells in {path} ({rows}), then import that file{too}")
             }

@@ -107,9 +107,23 @@ fn the_summary_ends_with_the_command_to_type() {
     };
     let validate = |code, file: &str| last(code, &["validate", file, "--run-dir", "check"]);
     assert_eq!(validate(1, "users.csv"), "moebulk import users.csv --sandbox");
-    assert_eq!(validate(1, "bad.csv"), "moebulk import check/rejects.csv --sandbox");
+    // Without a valid row there is nothing to import.
+    assert_eq!(validate(1, "bad.csv"), "moebulk validate check/rejects.csv");
+    let ran = lab.run(&["validate", "bad.csv", "--run-dir", "check"]);
+    let text = String::from_utf8(ran.stdout).expect("UTF-8");
+    let mend = "  mend the cells in check/rejects.csv (1 row), then check that file\n";
+    assert!(text.contains(mend) && !text.contains("import"), "{text}");
+    lab.write("broken.csv", b"customer_id,city\nuser-1,K\xf6ln\nuser-2,Z\xfcrich\n");
+    let broken = "see check/damaged.txt for what is no record";
+    assert_eq!(validate(1, "broken.csv"), broken);
     let none = "open check/report.html in a browser: every problem, with charts";
     assert_eq!(validate(0, "none.csv"), none);
+    let ran = lab.run(&["validate", "none.csv", "--run-dir", "check"]);
+    let text = String::from_utf8(ran.stdout).expect("UTF-8");
+    assert!(text.starts_with("validate: the inputs have no data rows\n"), "{text}");
+    let look =
+        "next\n  nothing to send: look whether the export is whole, and at --limit, --offset\n";
+    assert!(text.contains(look), "{text}");
     lab.write("moebulk.toml", "[connection]\ndata_center = \"01\"\napp_id = \"A\"\n");
     let import = ["import", "users.csv", "--sandbox", "--run-dir", "load"];
     assert_eq!(last(1, &import), "moebulk import load/rejects.csv --sandbox");

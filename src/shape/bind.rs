@@ -259,7 +259,7 @@ impl Plan {
                     return Err(Error::MissingColumn {
                         file: file.to_owned(),
                         column: column.source.clone(),
-                        hint: did_you_mean(&column.source, by_name.keys().copied()),
+                        hint: hint_of(&column.source, columns),
                         columns: listed(),
                     });
                 }
@@ -359,6 +359,23 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// What is probably meant by a name that the file does not have. Such as `a.b` MoEngage's own imports
+/// call a member of nested JSON.
+fn hint_of(written: &str, columns: &[SourceColumn]) -> String {
+    let likely = did_you_mean(written, columns.iter().map(|column| column.name.as_str()));
+    let Some((outer, _)) = written.split_once('.') else { return likely };
+    // What NDJSON and CSV have in a column is not known yet.
+    let may_hold_objects = |column: &SourceColumn| column.declared.is_none() && !column.plain_lists;
+    let has_outer = columns.iter().any(|column| column.name == outer && may_hold_objects(column));
+    if !has_outer || !(likely.is_empty() || likely.contains(&format!("`{outer}`"))) {
+        return likely;
+    }
+    format!(
+        "; a member of the objects in `{outer}` is not read by itself: map `{outer}` whole, with the type json, or \
+         write the member into a column of its own at the source"
+    )
 }
 
 /// Names the column that was probably meant as the customer_id.

@@ -49,6 +49,42 @@ fn a_mapped_column_that_no_line_has_is_named() {
     assert!(ran.stderr.contains("did you mean `colour`?"), "{}", ran.stderr);
 }
 
+/// MoEngage's own imports name a member of nested JSON so.
+#[test]
+fn a_member_of_an_object_is_no_column_and_its_object_is_named() {
+    let lab = Lab::new();
+    let line =
+        |at: usize| format!("{{\"customer_id\":\"u-{at}\",\"a\":{{\"b\":{at}}},\"n\":{at}}}\n");
+    lab.write("rows.ndjson", (0..3).map(line).collect::<String>());
+    let json = |column: &str| {
+        format!(
+            r#"{{"mapping":[{{"column":"customer_id","moe_attr":"uid"}},{{"column":"{column}","moe_attr":"v"}}]}}"#
+        )
+    };
+    let toml = |column: &str| {
+        format!("[columns]\ncustomer_id = {{}}\n\"{column}\" = {{ type = \"double\" }}\n")
+    };
+    let told = |mapping: String| {
+        lab.write("map", mapping);
+        let ran = lab.run(&["validate", "rows.ndjson", "--mapping", "map"]);
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        ran.stderr
+    };
+    for mapping in [json("a.b"), toml("a.b")] {
+        let text = told(mapping);
+        assert!(text.contains("the mapping's column `a.b` is not in the file"), "{text}");
+        assert!(text.contains("a member of the objects in `a` is not read by itself"), "{text}");
+        assert!(text.contains("map `a` whole, with the type json"), "{text}");
+    }
+    assert!(!told(json("other.b")).contains("a member of"));
+    // As it says.
+    lab.write("map", json("a").replace("\"v\"", "\"v\",\"type\":\"json\""));
+    let (report, elements) = lab.pack(0, &["rows.ndjson", "--mapping", "map"]);
+    assert_eq!(report["rows"]["accepted"], 3);
+    let object = Json::object([("b", Json::Number("2".to_owned()))]);
+    assert_eq!(elements[2].get("attributes"), &Json::object([("v", object)]));
+}
+
 #[test]
 fn keys_that_are_values_are_too_many_columns_and_a_mapping_says_which_are_meant() {
     let lines: String = (0..16_384)

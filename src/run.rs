@@ -62,7 +62,8 @@ mod turn;
 mod types;
 
 use std::{
-    path::PathBuf,
+    io,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -310,7 +311,7 @@ pub enum Error {
         /// The file.
         path: String,
         /// The cause.
-        error: std::io::Error,
+        error: io::Error,
     },
     /// Whoever read the output went away.
     #[error("the reader of the output went away")]
@@ -332,6 +333,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// For what could not be written to `out`; `-` is stdout.
+    pub fn of_write(out: &Path, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::BrokenPipe,
+            _ if out == Path::new("-") => Self::Output { path: "stdout".to_owned(), error },
+            _ => Self::Output { path: out.display().to_string(), error },
+        }
+    }
+
     /// The error with the places that it is about, where there are any.
     pub fn at(self, excerpts: Vec<Excerpt>) -> Self {
         match excerpts.is_empty() {

@@ -1,10 +1,6 @@
 //! `moebulk check`
 
-use std::{
-    io::{self, Write},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 
@@ -12,9 +8,9 @@ use super::{
     args::{CheckArgs, DocumentOutput},
     complain,
     exit::Exit,
-    log, resolve,
+    log, print, resolve,
 };
-use crate::model::{Rate, printable_lines};
+use crate::model::Rate;
 use crate::progress::{Mode, Progress};
 use crate::run::Error;
 use crate::send::{self, Finding, Probe, Settings};
@@ -53,12 +49,8 @@ pub fn run(args: &CheckArgs) -> Result<Exit, Error> {
         DocumentOutput::Text => text(&probe, &endpoint.url, &app_id),
         DocumentOutput::Json => document(&probe, &endpoint.url, &app_id),
     };
-    let mut stdout = io::stdout().lock();
-    let printed = writeln!(stdout, "{}", printable_lines(&text)).and_then(|()| stdout.flush());
-    if printed.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-        return Ok(Exit::BROKEN_PIPE);
-    }
-    let Some(trouble) = trouble(&probe.finding) else { return Ok(Exit::SUCCESS) };
+    let printed = print(&text)?;
+    let Some(trouble) = trouble(&probe.finding) else { return Ok(printed) };
     complain(&trouble);
     Ok(Exit::STOPPED)
 }

@@ -16,7 +16,7 @@ use crate::run::Error;
 pub fn completions(shell: Shell) -> Result<Exit, Error> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut switches::command(), "moebulk", &mut script);
-    print(&script)
+    print(&String::from_utf8_lossy(&script))
 }
 
 /// Writes a manual page for every command into a directory, or that of moebulk to stdout.
@@ -26,7 +26,7 @@ pub fn completions(shell: Shell) -> Result<Exit, Error> {
 pub fn manual(dir: Option<&Path>) -> Result<Exit, Error> {
     let mut command = switches::command();
     command.build();
-    let Some(dir) = dir else { return print(&page(command)?) };
+    let Some(dir) = dir else { return print(&String::from_utf8_lossy(&page(command)?)) };
     let output = |error| Error::Output { path: dir.display().to_string(), error };
     fs::create_dir_all(dir).map_err(output)?;
     let mut left = vec![command];

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{self, Write},
+    io::Write,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -15,7 +15,7 @@ use super::{
     args::{CsvArgs, KindArg, LogArgs, ProgressArg},
     config::file::CONFIG_FILE,
     exit::Exit,
-    interrupt, log, next, resolve, say,
+    interrupt, log, next, put, resolve, say,
 };
 use crate::model::{Rate, printable, shell_path};
 use crate::private;
@@ -210,13 +210,9 @@ fn spare(out: &Path, force: bool, inputs: &[PathBuf]) -> Result<(), Error> {
 }
 
 fn write(out: &Path, force: bool, text: &str) -> Result<(), Error> {
-    let fail = |error: io::Error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Error::BrokenPipe,
-        _ => Error::Output { path: out.display().to_string(), error },
-    };
+    let fail = |error| Error::of_write(out, error);
     if out == Path::new("-") {
-        let mut stdout = io::stdout().lock();
-        return stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(fail);
+        return put(text);
     }
     if !force {
         let mut file = private::options().write(true).create_new(true).open(out).map_err(fail)?;

@@ -27,6 +27,7 @@ use std::{
     env,
     io::{self, Write},
     panic,
+    path::Path,
     process::ExitCode,
     sync::Mutex,
 };
@@ -74,12 +75,7 @@ fn run() -> Exit {
             obey(parsed)
         }
         Err(Failed::Layer(error)) => Err(error),
-        Err(Failed::Clap(error)) => {
-            // Help and version are errors to clap, but not to the user.
-            let code = if error.use_stderr() { Exit::USAGE } else { Exit::SUCCESS };
-            let _ = error.print();
-            return code;
-        }
+        Err(Failed::Clap(error)) => print_clap(&error),
     };
     result.unwrap_or_else(|error| {
         let exit = Exit::of(&error);
@@ -136,14 +132,33 @@ fn obey(mut parsed: Parsed) -> Result<Exit, Error> {
     }
 }
 
-/// Prints the result of a command; whoever read it may have gone away.
-fn print(text: &[u8]) -> Result<Exit, Error> {
-    let text = String::from_utf8_lossy(text);
+/// Prints the result of a command as lines.
+///
+/// # Errors
+/// It can't be written, or whoever read it has gone away: who reads on would take a part for all.
+fn print(text: &str) -> Result<Exit, Error> {
+    put(&format!("{}\n", printable_lines(text.trim_end())))?;
+    Ok(Exit::SUCCESS)
+}
+
+/// Writes to stdout as it is; errors as [`print`] has them.
+fn put(text: &str) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(printable_lines(&text).as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::BROKEN_PIPE),
-        Err(error) => Err(Error::Output { path: "stdout".to_owned(), error }),
-        Ok(()) => Ok(Exit::SUCCESS),
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    written.map_err(|error| Error::of_write(Path::new("-"), error))
+}
+
+/// Prints what clap has to say. Help and version are errors to it, but not to the user.
+fn print_clap(said: &clap::Error) -> Result<Exit, Error> {
+    // It knows the colours of the terminal.
+    let printed = said.print().and_then(|()| io::stdout().flush());
+    match printed {
+        _ if said.use_stderr() => Ok(Exit::USAGE),
+        // Nobody asks for the code of a help that was read in part.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::of_write(Path::new("-"), error))
+        }
+        _ => Ok(Exit::SUCCESS),
     }
 }
 
@@ -155,12 +170,14 @@ fn conclude(outcome: &Outcome, output: Output, next: Option<&str>) -> Exit {
     };
     // First, so that the summary's last line, the command to type next, is the last one.
     let exit = ending(outcome);
-    let mut stdout = io::stdout().lock();
-    let printed = writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush());
-    if printed.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-        return Exit::BROKEN_PIPE;
+    let Err(error) = put(&format!("{}\n", text.trim_end())) else { return exit };
+    let failed = Exit::of(&error);
+    if failed == Exit::BROKEN_PIPE {
+        return failed;
     }
-    exit
+    complain(&error.to_string());
+    // What stopped the run says more than that its report is missing.
+    if matches!(exit, Exit::SUCCESS | Exit::SOME_ROWS) { failed } else { exit }
 }
 
 /// Says what stopped a run, and gives its exit code.

@@ -29,7 +29,7 @@ pub fn run(command: RunsCommand) -> Result<Exit, Error> {
                 }
                 DocumentOutput::Text => runs.iter().map(line).collect::<Vec<_>>().join("\n"),
             };
-            print(format!("{text}\n").as_bytes())
+            print(&text)
         }
         RunsCommand::Prune(args) => prune(&args),
     }
@@ -83,7 +83,7 @@ fn prune(args: &PruneArgs) -> Result<Exit, Error> {
             lines.join("\n")
         }
     };
-    print(format!("{text}\n").as_bytes())
+    print(&text)
 }
 
 /// A run on one line: when, how it stands, what it is, and where.

@@ -1,11 +1,8 @@
 //! `moebulk sandbox`
 
-use std::{
-    env,
-    io::{self, Write},
-};
+use std::env;
 
-use super::{args::SandboxArgs, exit::Exit, say};
+use super::{args::SandboxArgs, exit::Exit, print, say};
 use crate::model::Rate;
 use crate::run::Error;
 use crate::sandbox::{Options, Sandbox};
@@ -13,7 +10,7 @@ use crate::sandbox::{Options, Sandbox};
 /// Runs the emulator until the process is ended.
 ///
 /// # Errors
-/// The address cannot be listened on.
+/// The address cannot be listened on, or not be said.
 pub fn run(args: SandboxArgs) -> Result<Exit, Error> {
     let defaults = Options::default();
     let key = env::var("MOENGAGE_DATA_API_KEY").ok().filter(|key| !key.is_empty());
@@ -31,12 +28,7 @@ pub fn run(args: SandboxArgs) -> Result<Exit, Error> {
         ..Options::default()
     })
     .map_err(|error| Error::Usage(error.to_string()))?;
-    let mut stdout = io::stdout().lock();
-    let printed = writeln!(stdout, "{}", sandbox.url()).and_then(|()| stdout.flush());
-    drop(stdout);
-    if printed.is_err() {
-        return Ok(Exit::BROKEN_PIPE);
-    }
+    print(&sandbox.url())?;
     say(&format!(
         "the emulator knows the workspace {}; look at /_sandbox/records, /_sandbox/users, \
          /_sandbox/violations, /_sandbox/dropped, /_sandbox/stats",

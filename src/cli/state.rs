@@ -32,7 +32,7 @@ pub fn run(command: StateCommand) -> Result<Exit, Error> {
                 DocumentOutput::Text => stats(&state)?,
                 DocumentOutput::Json => format!("{:#}", document(&state)?),
             };
-            print(format!("{text}\n").as_bytes())
+            print(&text)
         }
         StateCommand::Verify(args) => {
             let state = State::peek(&dir(args.state)?)?;
@@ -57,7 +57,7 @@ pub fn run(command: StateCommand) -> Result<Exit, Error> {
                     )
                 }
             };
-            print(format!("{text}\n").as_bytes())
+            print(&text)
         }
         StateCommand::Forget(ForgetArgs { ids, state }) => {
             let dir = dir(state.state)?;
@@ -76,7 +76,7 @@ pub fn run(command: StateCommand) -> Result<Exit, Error> {
                     json!({"version": 1, "command": "state forget", "named": ids.len(), "forgotten": forgotten})
                 ),
             };
-            print(format!("{text}\n").as_bytes())
+            print(&text)
         }
     }
 }

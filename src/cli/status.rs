@@ -1,19 +1,16 @@
 //! `moebulk status`
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::{
     args::{DocumentOutput, StatusArgs},
     exit::Exit,
-    text,
+    print, text,
 };
 use crate::journal::{CHECKPOINT_FILE, Journal, Snapshot};
-use crate::model::{Intent, Position, printable_lines};
+use crate::model::{Intent, Position};
 use crate::run::{self, Error};
 
 /// Says what a checkpoint holds: the named one, or the newest.
@@ -34,10 +31,7 @@ pub fn run(args: StatusArgs) -> Result<Exit, Error> {
         DocumentOutput::Text => text::status(&snapshot, &run_dir),
         DocumentOutput::Json => format!("{:#}", document(&snapshot, &run_dir)),
     };
-    match writeln!(io::stdout().lock(), "{}", printable_lines(text.trim_end())) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::BROKEN_PIPE),
-        _ => Ok(Exit::SUCCESS),
-    }
+    print(&text)
 }
 
 /// The checkpoint as one JSON document; `rows` is `null` until the check is through.

@@ -39,10 +39,7 @@ pub fn validate(job: &Job, around: &Surroundings) -> Result<Outcome, Error> {
 /// # Errors
 /// See [`Error`].
 pub fn pack(job: &Job, out: &Path, around: &Surroundings) -> Result<Outcome, Error> {
-    let output = |error| match io::Error::kind(&error) {
-        io::ErrorKind::BrokenPipe => Error::BrokenPipe,
-        _ => Error::Output { path: out.display().to_string(), error },
-    };
+    let output = |error| Error::of_write(out, error);
     spare_sources(job, out)?;
     let mut sink = PackFile::create(out).map_err(output)?;
     // What was written can't be taken back, so the types are settled first.

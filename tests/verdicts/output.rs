@@ -53,6 +53,57 @@ fn pack_to_stdout_leaves_the_report_to_stderr() {
     assert!(ran.stderr.contains(report.trim_end()), "{}", ran.stderr);
 }
 
+/// As on a full disk: who reads the output must not take it for whole.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_written_is_no_success() {
+    let server = Server::scripted([]);
+    let url = server.url();
+    let scene = Scene::with_users(3);
+    scene.write("rejects.csv", "customer_id\nuser-001\nnull\n");
+    let asked = Server::scripted([]);
+    let import =
+        ["import", "users.csv", "--endpoint", &url, "--app-id", "APP123", "--run-dir", "run"];
+    let check = ["check", "--endpoint", &asked.url(), "--app-id", "APP123", "--no-proxy"];
+    let commands: [(&[&str], i32); 20] = [
+        (&import, 3),
+        // It is complete, and prints its result once more.
+        (&import, 3),
+        (&check, 3),
+        (&["validate", "users.csv"], 3),
+        (&["validate", "users.csv", "--output", "json"], 3),
+        (&["validate", "rejects.csv"], 3),
+        (&["pack", "users.csv", "--out", "bodies"], 3),
+        (&["pack", "users.csv", "--out", "-"], 3),
+        (&["init", "users.csv", "--out", "-"], 3),
+        (&["status", "run"], 3),
+        (&["status", "run", "--output", "json"], 3),
+        (&["runs", "list"], 3),
+        (&["config", "schema"], 3),
+        (&["sandbox", "--listen", "127.0.0.1:0"], 3),
+        (&["completions", "bash"], 3),
+        (&["man"], 3),
+        (&["--help"], 3),
+        (&["--version"], 3),
+        (&["import", "--help"], 3),
+        // What stopped the run says more than that its report is missing.
+        (&["validate", "rejects.csv", "--max-rejects", "0"], 5),
+    ];
+    for (args, expected) in commands {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+        let stderr = std::fs::File::create(scene.path("stderr")).expect("create");
+        let mut child = scene.command(args).stdout(full).stderr(stderr).spawn().expect("spawn");
+        let code = wait(&mut child);
+        let said = std::fs::read_to_string(scene.path("stderr")).expect("stderr");
+        assert_eq!(code, Some(expected), "{args:?}: {said}");
+        let words = "moebulk: stdout: No space left on device";
+        assert_eq!(said.matches(words).count(), 1, "{args:?}: {said}");
+        assert!(!said.contains("met a bug"), "{args:?}: {said}");
+    }
+    assert_eq!(server.delivered().len(), 3);
+    assert_eq!(scene.settled(), [3, 0, 0]);
+}
+
 /// As `| head -c 0` does it: the reading end is closed before anything is written.
 #[test]
 fn a_closed_stdout_is_no_panic_and_hurts_no_delivery() {

@@ -39,7 +39,7 @@ pub fn schema() -> Result<Exit, Error> {
     leave_out_defaults(&mut schema);
     let schema = serde_json::to_string_pretty(&schema)
         .map_err(|error| Error::Internal(error.to_string()))?;
-    print(format!("{schema}\n").as_bytes())
+    print(&schema)
 }
 
 /// A setting that is left out has no value in the file; what holds then is in the flag's help.
@@ -68,8 +68,8 @@ pub fn show(parsed: &Parsed, args: &ImportArgs) -> Result<Exit, Error> {
         })
         .collect();
     match args.job.output {
-        Output::Json => print(format!("{:#}\n", document(parsed, &settings)).as_bytes()),
-        Output::Text => print(format!("{}\n", text(parsed, &settings)).as_bytes()),
+        Output::Json => print(&format!("{:#}", document(parsed, &settings))),
+        Output::Text => print(&text(parsed, &settings)),
     }
 }
 

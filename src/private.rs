@@ -5,8 +5,10 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
+
+use tempfile::NamedTempFile;
 
 /// Options for a file of ours: 0600 where it is made, and an error where a link stands in its
 /// place.
@@ -83,6 +85,52 @@ pub fn lock(path: &Path) -> Result<File, LockError> {
     Ok(file)
 }
 
+/// A file, 0600, that appears in its place whole or not at all. Until then it has a name of its own in
+/// the same directory; dropped without [`Whole::commit`] it is removed.
+#[derive(Debug)]
+pub struct Whole {
+    file: NamedTempFile,
+    target: PathBuf,
+}
+
+impl Whole {
+    /// Begins a file that will replace `target`.
+    ///
+    /// # Errors
+    /// None can be made in its directory.
+    pub fn create(target: &Path) -> io::Result<Self> {
+        let mut name = tempfile::Builder::new();
+        // Two runs may write to one target, and a name that is made of it may be somebody's file.
+        let file = name.prefix(".moebulk-").suffix(".partial").tempfile_in(directory(target))?;
+        Ok(Self { file, target: target.to_owned() })
+    }
+
+    /// Makes it durable, and then visible in its place.
+    ///
+    /// # Errors
+    /// It can't be synced or renamed.
+    pub fn commit(self) -> io::Result<()> {
+        self.file.as_file().sync_all()?;
+        self.file.persist(&self.target)?;
+        sync_dir(directory(&self.target))
+    }
+}
+
+impl Write for Whole {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.as_file_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_file_mut().flush()
+    }
+}
+
+/// The directory in which a file stands.
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Makes what was created or renamed in a directory durable.
 ///
 /// # Errors
@@ -143,5 +191,25 @@ mod tests {
         symlink(dir.path(), dir.path().join("dir")).unwrap();
         let refused = create_dir(&dir.path().join("dir")).unwrap_err();
         assert!(refused.to_string().contains("symbolic link"), "{refused}");
+    }
+
+    #[test]
+    fn a_whole_file_appears_on_commit_alone_and_spares_what_stands_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("a");
+        fs::write(dir.path().join("a.partial"), "theirs").unwrap();
+        fs::write(&target, "old").unwrap();
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o644)).unwrap();
+        let mut whole = Whole::create(&target).unwrap();
+        whole.write_all(b"lost").unwrap();
+        drop(whole);
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        let mut whole = Whole::create(&target).unwrap();
+        whole.write_all(b"new").unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        whole.commit().unwrap();
+        assert_eq!((fs::read(&target).unwrap(), mode(&target)), (b"new".to_vec(), 0o600));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+        assert_eq!(fs::read(dir.path().join("a.partial")).unwrap(), b"theirs");
     }
 }

@@ -13,6 +13,7 @@
 //! - `changes`: under `--only-changed`, which rows are sent, and what is remembered of them.
 //! - `trial`: types and check in one pass, with a guess at the types.
 //! - `findings`: what a check pass finds: counts, problems, rejects, bodies.
+//! - `out`: where `pack` and `init` write.
 //! - `excerpts`: the lines of a file that a mistake is shown in.
 //! - `sample`: the rows whose values a report's profile of the columns is from.
 //! - `pace`: how sending went over time, for the report.
@@ -47,6 +48,7 @@ mod inputs;
 mod line;
 mod mapped;
 mod notes;
+mod out;
 mod pace;
 mod pipeline;
 mod preamble;
@@ -90,6 +92,7 @@ pub use dry::{pack, validate};
 pub use import::{Proposal, import};
 pub use init::{Described, Form, Init, init};
 pub use mapped::MappingFile;
+pub use out::Out;
 pub use pipeline::Window;
 pub use rundir::{checked_dir, import_dir, init_dir, newest_dir, sandbox_dir, sandbox_state_dir};
 pub use runs::{FoundRun, Pruned, Standing, find_runs, prune_runs};

@@ -183,7 +183,7 @@ pub struct PackArgs {
     /// What to check.
     #[command(flatten)]
     pub job: JobArgs,
-    /// Where the bodies go; `-` is stdout, and the report then goes to stderr
+    /// Where the bodies go; `-` is stdout, and the report then goes to stderr. A file appears when it is whole, and not where more rows are rejected than allowed
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
 }

@@ -20,7 +20,7 @@ use super::{
 use crate::model::{Rate, printable, shell_path};
 use crate::private;
 use crate::progress::Progress;
-use crate::run::{self, Described, Error, Form, Init, Job, RejectsMax, Surroundings, Window};
+use crate::run::{self, Described, Error, Form, Init, Job, Out, RejectsMax, Surroundings, Window};
 use crate::shape::plan::Rules;
 use crate::source;
 use crate::wire::{api::Api, ids::is_blank, limits};
@@ -215,19 +215,17 @@ fn write(out: &Path, force: bool, text: &str) -> Result<(), Error> {
         return put(text);
     }
     if !force {
-        let mut file = private::options().write(true).create_new(true).open(out).map_err(fail)?;
-        return file.write_all(text.as_bytes()).map_err(fail);
+        // Whoever made one meanwhile keeps it.
+        private::options().write(true).create_new(true).open(out).map_err(fail)?;
     }
-    let mut name = out.file_name().unwrap_or_default().to_owned();
-    name.push(".partial");
-    let staged = out.with_file_name(name);
-    private::remove(&staged).map_err(fail)?;
-    let mut file = private::options().write(true).create_new(true).open(&staged).map_err(fail)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| fs::rename(&staged, out));
-    written.map_err(|error| {
-        let _ = fs::remove_file(&staged);
-        fail(error)
-    })
+    let written = Out::create(out).and_then(|mut to| {
+        to.write_all(text.as_bytes())?;
+        to.finish()
+    });
+    if written.is_err() && !force {
+        let _ = fs::remove_file(out);
+    }
+    written.map_err(fail)
 }
 
 /// Whether a file is the configuration that a command finds here without being told.

@@ -1,11 +1,6 @@
 //! The dry runs: `validate` and `pack` are the check pass with another sink.
 
-use std::{
-    fs::{self, File},
-    io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{fs, io::Write, path::Path, time::Instant};
 
 use super::{
     End, Error, Job, Outcome, Surroundings,
@@ -14,15 +9,12 @@ use super::{
     excerpts,
     findings::{Checked, Failures},
     inputs,
+    out::Out,
     rundir::{self, RunDir},
     spool::{Spool, is_spooled},
     summary,
 };
-use crate::private;
 use crate::source;
-
-/// Small bodies are written together; one of this size goes as it is, which most do.
-const OUT_BUFFER_BYTES: usize = 16 << 10;
 
 /// Checks everything and sends nothing.
 ///
@@ -41,13 +33,17 @@ pub fn validate(job: &Job, around: &Surroundings) -> Result<Outcome, Error> {
 pub fn pack(job: &Job, out: &Path, around: &Surroundings) -> Result<Outcome, Error> {
     let output = |error| Error::of_write(out, error);
     spare_sources(job, out)?;
-    let mut sink = PackFile::create(out).map_err(output)?;
+    let mut sink = Out::create(out).map_err(output)?;
+    let mut write = |body: &[u8]| sink.write_all(body).and_then(|()| sink.write_all(b"\n"));
     // What was written can't be taken back, so the types are settled first.
     let outcome = dry_run("pack", job, around, |prepared, dir| {
         prepared.settle()?;
-        prepared.check(&Failures::new(), dir, |body| sink.write(&body.bytes).map_err(output))
+        prepared.check(&Failures::new(), dir, |body| write(&body.bytes).map_err(output))
     })?;
-    sink.finish().map_err(output)?;
+    // A file of rows that are not to be sent would look like one of those that are.
+    if matches!(outcome.end, End::Complete) {
+        sink.finish().map_err(output)?;
+    }
     Ok(outcome)
 }
 
@@ -121,68 +117,4 @@ fn dry_run(
     let diagnostics = excerpts::first_rows(&prepared, &checked);
     let Checked { rejects, damaged, .. } = checked;
     Ok(Outcome { summary, inferred, page, rejects, damaged, diagnostics, end })
-}
-
-/// Where `pack` writes: a new file that appears whole, or whatever stands there if that
-/// is no regular file (a pipe, a terminal, `/dev/null`). A link stays, and what it leads to
-/// is written: a rename over `/dev/stdout` would take it from every other program.
-struct PackFile {
-    out: Option<Box<dyn Write + Send>>,
-    /// The file under its working name, and the name it gets when it is whole.
-    staged: Option<(PathBuf, PathBuf)>,
-}
-
-impl PackFile {
-    fn create(target: &Path) -> io::Result<Self> {
-        let to = |out: Box<dyn Write + Send>, staged| {
-            let out: Box<dyn Write + Send> =
-                Box::new(BufWriter::with_capacity(OUT_BUFFER_BYTES, out));
-            Self { out: Some(out), staged }
-        };
-        if target == Path::new("-") {
-            return Ok(to(Box::new(io::stdout()), None));
-        }
-        if fs::metadata(target).is_ok_and(|found| !found.is_file()) {
-            return Ok(to(Box::new(File::options().write(true).open(target)?), None));
-        }
-        let target = if fs::symlink_metadata(target).is_ok_and(|found| found.is_symlink()) {
-            fs::canonicalize(target)?
-        } else {
-            target.to_owned()
-        };
-        let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(".partial");
-        let staged = target.with_file_name(name);
-        // The bodies hold personal data; a leftover of a crash could have another mode.
-        private::remove(&staged)?;
-        let file = private::options().write(true).create_new(true).open(&staged)?;
-        Ok(to(Box::new(file), Some((staged, target))))
-    }
-
-    fn write(&mut self, body: &[u8]) -> io::Result<()> {
-        if let Some(out) = &mut self.out {
-            out.write_all(body)?;
-            out.write_all(b"\n")?;
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> io::Result<()> {
-        if let Some(mut out) = self.out.take() {
-            out.flush()?;
-        }
-        match self.staged.take() {
-            Some((staged, target)) => fs::rename(staged, target),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for PackFile {
-    /// A run that failed leaves no half of a file behind.
-    fn drop(&mut self) {
-        if let Some((staged, _)) = self.staged.take() {
-            let _ = fs::remove_file(staged);
-        }
-    }
 }

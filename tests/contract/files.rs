@@ -2,9 +2,11 @@
 
 use std::{
     fs::{self, File},
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Stdio},
     thread,
+    time::{Duration, Instant},
 };
 
 use crate::support::{Lab, UNLIMITED};
@@ -55,7 +57,6 @@ fn default_directories_are_named_for_input_and_destination() {
 
 #[test]
 fn a_run_leaves_private_files_and_a_validate_no_checkpoint() {
-    use std::os::unix::fs::PermissionsExt;
     let lab = Lab::new();
     lab.write("users.csv", "customer_id,n\nuser-1,1\nnull,2\nuser-3,3,4\n");
     let args = ["validate", "users.csv", "--run-dir", "run"];
@@ -148,7 +149,7 @@ fn pack_to(lab: &Lab, out: &str, stdout: Stdio) -> std::process::Output {
 
 #[test]
 fn an_out_that_is_no_regular_file_is_written_to_and_stays() {
-    use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
     let lab = Lab::new();
     lab.write("users.csv", USERS);
     assert!(pack_to(&lab, "plain", Stdio::null()).status.success());
@@ -195,6 +196,51 @@ fn an_out_that_is_no_regular_file_is_written_to_and_stays() {
     assert!(lab.read("redirected") == bodies);
     assert!(to_pipe.stdout == bodies);
     assert_eq!(fs::read_link(lab.path("stdout")).expect("a link"), Path::new("/proc/self/fd/1"));
+}
+
+#[test]
+fn a_pack_that_is_stopped_leaves_what_was_there() {
+    let lab = Lab::new();
+    lab.write("users.csv", "customer_id,city\nuser-1,Oslo\nnull,Rome\n");
+    lab.write("bodies.partial", "mine");
+    let pack = |more: &[&str]| {
+        let args = ["pack", "users.csv", "--run-dir", "run", "--out", "bodies"];
+        lab.run(&[args.as_slice(), more].concat()).code
+    };
+    // What the runs of this test said is kept there too.
+    let is_ours = |name: &String| !name.starts_with(".out-") && !name.starts_with(".err-");
+    let left = || names(&lab.path(".")).into_iter().filter(is_ours).collect::<Vec<_>>();
+    assert_eq!(pack(&["--max-rejects", "0"]), 5);
+    assert_eq!(left(), ["bodies.partial", "run", "users.csv"]);
+    assert_eq!(pack(&["--max-rejects", "1"]), 1, "rejects within the limit");
+    let bodies = lab.read("bodies");
+    assert!(bodies.starts_with(br#"{"type":"transition""#) && bodies.ends_with(b"}\n"));
+
+    lab.write("users.csv", "customer_id,city\nuser-2,Lima\nnull,Rome\nuser-3,Bonn\n");
+    assert_eq!(pack(&["--max-rejects", "0"]), 5);
+    assert_eq!(pack(&["--users-per-minute", "1", "--cut-users", "9"]), 2);
+    let mut process = lab
+        .command()
+        .args(["pack", "-", "--run-dir", "spooled", "--out", "bodies"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary runs");
+    let working = || names(&lab.path(".")).into_iter().find(|name| name.starts_with(".moebulk-"));
+    let start = Instant::now();
+    while working().is_none() {
+        assert!(start.elapsed() < Duration::from_secs(30), "no file was begun");
+        thread::sleep(Duration::from_millis(5));
+    }
+    let mode = fs::metadata(lab.path(&working().expect("a file"))).expect("metadata");
+    assert_eq!(mode.permissions().mode() & 0o777, 0o600, "bodies hold personal data");
+    let kill = Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
+    assert!(kill.expect("kill runs").success());
+    assert_eq!(process.wait().expect("an end").code(), Some(143));
+
+    assert!(lab.read("bodies") == bodies, "what was there is as it was");
+    assert_eq!(lab.read("bodies.partial"), b"mine");
+    assert_eq!(left(), ["bodies", "bodies.partial", "run", "spooled", "users.csv"]);
 }
 
 /// Mapping, kind, options and `--restart`, each on a finished run; none blocks the next.

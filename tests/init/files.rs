@@ -130,6 +130,7 @@ fn a_file_that_is_there_is_never_replaced_without_force() {
     ] {
         let args = [&["init", "customers.csv"], flags].concat();
         lab.write(name, "mine");
+        lab.write(&format!("{name}.partial"), "mine too");
         let refused = lab.run(&args);
         assert_eq!(refused.code, 2, "{}", refused.stderr);
         let words = format!("{name} is there already, and is left as it is; --force replaces it");
@@ -138,7 +139,7 @@ fn a_file_that_is_there_is_never_replaced_without_force() {
         let forced = lab.run(&[args.as_slice(), &["--force"]].concat());
         assert_eq!(forced.code, 0, "{}", forced.stderr);
         assert!(lab.read(name).len() > 1_000);
-        assert!(!lab.path(&format!("{name}.partial")).exists());
+        assert_eq!(lab.read(&format!("{name}.partial")), b"mine too");
     }
     let before = lab.read("customers.csv");
     let ran = lab.run(&["init", "customers.csv", "--out", "customers.csv", "--force"]);
@@ -149,6 +150,45 @@ fn a_file_that_is_there_is_never_replaced_without_force() {
     let ran = lab.run(&["init", "nowhere.csv", "--out", "new.toml"]);
     assert_eq!(ran.code, 4, "{}", ran.stderr);
     assert!(!lab.path("new.toml").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_forced_out_that_is_no_regular_file_is_written_to_and_stays() {
+    use std::{
+        fs::{self, File},
+        io::Read,
+        os::unix::fs::{FileTypeExt, symlink},
+        path::Path,
+        process::Command,
+    };
+    let lab = Lab::new();
+    lab.write("users.csv", "customer_id,city\nuser-1,Oslo\n");
+    let init = |out: &str| {
+        let ran = lab.run(&["init", "users.csv", "--out", out, "--force"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    };
+    init("plain.toml");
+    let expected = lab.read("plain.toml");
+    // Linux opens both ends at once, so that nobody waits for the other.
+    let pipe = lab.path("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    let mut end = File::options().read(true).write(true).open(&pipe).expect("a pipe");
+    init("pipe");
+    assert!(
+        fs::symlink_metadata(&pipe).expect("metadata").file_type().is_fifo(),
+        "it was replaced"
+    );
+    let mut found = vec![0; expected.len()];
+    end.read_exact(&mut found).expect("what was written");
+    assert!(found == expected);
+    // As `pack` does it.
+    lab.write("elsewhere/file", "old");
+    symlink("elsewhere/file", lab.path("link")).expect("a link");
+    init("link");
+    assert_eq!(fs::read_link(lab.path("link")).expect("a link"), Path::new("elsewhere/file"));
+    assert!(lab.read("elsewhere/file") == expected);
 }
 
 #[cfg(unix)]

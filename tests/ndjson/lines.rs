@@ -128,3 +128,23 @@ fn the_format_is_told_by_the_name_or_by_the_first_byte() {
     let (_, elements) = lab.pack(0, &["dir"]);
     assert_eq!(elements.len(), 2);
 }
+
+/// It is read in pieces, and the two bytes of a line end may lie on both sides of a cut.
+#[test]
+fn a_line_that_is_too_long_ends_wherever_it_is_cut() {
+    const CUT: usize = 2 << 20;
+    for bytes in [CUT - 2, CUT - 1, CUT, CUT + 256 * 1024 - 1] {
+        for end in ["\n", "\r\n"] {
+            let long = "x".repeat(bytes);
+            let (lab, report, elements) = pack(1, format!("{long}{end}{SOUND}{end}"), &[]);
+            let case = format!("{bytes} {end:?}");
+            assert_eq!((&report["rows"]["read"], elements.len()), (&2.into(), 1), "{case}");
+            assert_eq!(rows_by_code(&report, "reject"), codes(&[("record-too-long", &[1])]));
+            let run_dir = report["run_dir"].as_str().expect("a directory");
+            let damaged = lab.read(&format!("{run_dir}/damaged.txt"));
+            let damaged = String::from_utf8_lossy(&damaged);
+            let head = damaged.lines().next().unwrap_or_default();
+            assert!(head.contains(&format!(" {bytes} bytes")), "{case}: {head}");
+        }
+    }
+}

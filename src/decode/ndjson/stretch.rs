@@ -139,7 +139,9 @@ impl Lines {
             self.fill(&mut rest, STRETCH_BYTES)?;
             if let Some(end) = memchr(b'\n', &rest) {
                 last = rest[..end].last().copied().or(last);
-                len += end as u64 - u64::from(last == Some(b'\r'));
+                // The CR may be the last byte of what was read before, and is counted there.
+                len += end as u64;
+                len -= u64::from(last == Some(b'\r'));
                 self.left = rest.split_off(end + 1);
                 break;
             }

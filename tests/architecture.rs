@@ -85,6 +85,20 @@ fn the_sender_has_one_clock_one_sleep_and_one_chance() {
     }
 }
 
+/// It decides where a key may go in the clear.
+#[test]
+fn what_is_this_machine_is_said_once_and_by_the_emulator() {
+    let allowed = ["model/host.rs", "sandbox/mod.rs"].map(|file| source().join(file));
+    for file in files(&source()) {
+        let text = fs::read_to_string(&file).expect("source");
+        assert!(
+            !text.contains(".is_loopback()") || allowed.contains(&file),
+            "{} has an opinion of its own",
+            file.display()
+        );
+    }
+}
+
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     env, fs,
-    net::IpAddr,
     path::{Path, PathBuf},
 };
 
@@ -16,7 +15,7 @@ use super::{
     say,
 };
 use crate::decode::csv::Dialect;
-use crate::model::{Kind, Rate, TextEncoding};
+use crate::model::{self, Kind, Rate, TextEncoding};
 use crate::pack;
 use crate::run::{Error, Job, MappingFile, OnlyChanged, Window};
 use crate::shape::mapping::RESOLVED_FILE;
@@ -326,8 +325,7 @@ fn parse_endpoint(text: &str) -> Result<Endpoint, String> {
             .into());
     }
     let Some(host) = url.host_str() else { return Err("the URL names no host".into()) };
-    let address: Result<IpAddr, _> = host.trim_matches(['[', ']']).parse();
-    let loopback = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+    let loopback = model::is_loopback(host);
     match url.scheme() {
         "https" => {}
         "http" if loopback => {}

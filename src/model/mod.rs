@@ -11,6 +11,7 @@ mod duration;
 mod encoding;
 mod guard;
 mod histogram;
+mod host;
 #[cfg(test)]
 mod levels;
 mod mask;
@@ -33,6 +34,7 @@ pub use duration::{push_duration, push_fraction};
 pub use encoding::{TextEncoding, escape};
 pub use guard::{GUARD, GUARDED_COLUMN, needs_guard, unguarded};
 pub use histogram::Histogram;
+pub use host::is_loopback;
 #[cfg(test)]
 pub use levels::levels;
 pub use mask::{masked, masked_char};

@@ -1,6 +1,5 @@
 //! The HTTP client: one request of the Data API, and what came of it.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +7,7 @@ use reqwest::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RET
 use reqwest::{Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::model;
 use crate::wire::replies::REPLY_BYTES_MAX;
 
 use super::clock::Clock;
@@ -224,9 +224,7 @@ fn api_url(endpoint: &str, app_id: &str, path: [&str; 2]) -> Result<Url, ClientE
 }
 
 fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    address.map_or(host == "localhost", |address| address.is_loopback())
+    url.host_str().is_some_and(model::is_loopback)
 }
 
 /// An error's innermost reason too, which is the one that names the fault; without the address,

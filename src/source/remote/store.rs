@@ -12,6 +12,8 @@ use object_store::{
 };
 use reqwest::Url;
 
+use crate::model;
+
 /// Schemes of what is not in a file of this machine.
 const SCHEMES: [&str; 11] =
     ["s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss", "https", "http", "ftp"];
@@ -99,14 +101,7 @@ impl Stores {
 
     /// One file of a plain server. Its URL is asked for as it stands, signature and all.
     fn http(&mut self, text: &str, url: Url) -> Result<Target, String> {
-        let is_loopback = match url.host_str() {
-            Some("localhost") => true,
-            Some(host) => {
-                let host = host.trim_start_matches('[').trim_end_matches(']');
-                host.parse::<std::net::IpAddr>().is_ok_and(|host| host.is_loopback())
-            }
-            None => false,
-        };
+        let is_loopback = url.host_str().is_some_and(model::is_loopback);
         if url.scheme() == "http" && !is_loopback {
             return Err("http:// shows the rows to everybody on the way; use https://".to_owned());
         }

@@ -1,7 +1,7 @@
 //! `moebulk state`
 
 use std::{
-    io::{self, BufRead},
+    io::{self, BufRead, Read},
     path::PathBuf,
 };
 
@@ -89,17 +89,36 @@ fn all(named: Vec<String>) -> Result<Vec<String>, Error> {
             ids.push(id);
             continue;
         }
-        for line in io::stdin().lock().lines() {
-            let line = line.map_err(|error| Error::Output { path: "stdin".to_owned(), error })?;
-            if line.len() > ID_BYTES_MAX {
-                return Err(Error::Usage("stdin: a line is no id; write one id a line".to_owned()));
-            }
-            if !line.is_empty() {
-                ids.push(line);
-            }
-        }
+        read_ids(io::stdin().lock(), &mut ids)?;
     }
     Ok(ids)
+}
+
+/// Reads one id a line. Of a line that is none no more is read than tells so.
+fn read_ids(mut input: impl BufRead, ids: &mut Vec<String>) -> Result<(), Error> {
+    // With a line end of two bytes it may just fit.
+    let most = ID_BYTES_MAX as u64 + 2;
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let read = input.by_ref().take(most).read_until(b'\n', &mut line);
+        if read.map_err(|error| Error::Output { path: "stdin".to_owned(), error })? == 0 {
+            break;
+        }
+        let id = line.strip_suffix(b"\n").unwrap_or(&line);
+        let id = id.strip_suffix(b"\r").unwrap_or(id);
+        let wrong = match std::str::from_utf8(id) {
+            _ if id.len() > ID_BYTES_MAX => format!("is longer than {ID_BYTES_MAX} bytes"),
+            Err(_) => "is not UTF-8".to_owned(),
+            Ok("") => continue,
+            Ok(id) => {
+                ids.push(id.to_owned());
+                continue;
+            }
+        };
+        return Err(Error::Usage(format!("stdin: line {number} {wrong}; write one id a line")));
+    }
+    Ok(())
 }
 
 /// The directory that is meant.
@@ -173,4 +192,41 @@ fn document(state: &State) -> Result<serde_json::Value, Error> {
 fn time(seconds: Option<u64>) -> String {
     let time = seconds.and_then(|at| DateTime::from_timestamp(i64::try_from(at).ok()?, 0));
     time.map_or_else(|| "never".to_owned(), |time| time.format("%Y-%m-%d %H:%M UTC").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids_of(input: impl Read) -> Result<Vec<String>, String> {
+        let mut ids = Vec::new();
+        read_ids(io::BufReader::new(input), &mut ids).map_err(|error| error.to_string())?;
+        Ok(ids)
+    }
+
+    #[test]
+    fn a_line_that_is_no_id_is_named_and_not_read_to_its_end() {
+        const BYTES: u64 = 8 << 20;
+        let mut endless = io::repeat(b'x').take(BYTES);
+        let refused = ids_of(b"a\n".chain(&mut endless)).unwrap_err();
+        let words =
+            format!("stdin: line 2 is longer than {ID_BYTES_MAX} bytes; write one id a line");
+        assert_eq!(refused, words);
+        assert!(
+            endless.limit() > BYTES - 2 * ID_BYTES_MAX as u64,
+            "{} bytes are left",
+            endless.limit()
+        );
+        assert_eq!(
+            ids_of(b"a\n\nb\xff\nc".as_slice()).unwrap_err(),
+            "stdin: line 3 is not UTF-8; write one id a line"
+        );
+        let long = "x".repeat(ID_BYTES_MAX);
+        for end in ["", "\n", "\r\n", "\nb", "\r\nb"] {
+            let found = ids_of(format!("a\r\n\n{long}{end}").as_bytes()).unwrap();
+            assert_eq!(found[..2], ["a", &long]);
+            assert_eq!(found.get(2).map(String::as_str), end.ends_with('b').then_some("b"));
+            assert!(ids_of(format!("{long}x{end}").as_bytes()).is_err());
+        }
+    }
 }

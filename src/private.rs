@@ -85,6 +85,13 @@ pub fn lock(path: &Path) -> Result<File, LockError> {
     Ok(file)
 }
 
+/// Whether somebody has a [`lock`]. The file is neither made nor changed. While this looks, it shares
+/// the lock: whoever wants it in that moment is turned away, and should try again.
+pub fn is_locked(path: &Path) -> bool {
+    let open = options().read(true).open(path);
+    open.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 /// A file, 0600, that appears in its place whole or not at all. Until then it has a name of its own in
 /// the same directory; dropped without [`Whole::commit`] it is removed.
 #[derive(Debug)]

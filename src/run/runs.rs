@@ -11,7 +11,7 @@ use super::{
     rundir::{DONE, SANDBOX_SUFFIX, STATE_DIR, entries, is_ours, output},
     spool::SPOOL_DIR,
 };
-use crate::journal::{self, CHECKPOINT_FILE, Journal, RunLock, Snapshot};
+use crate::journal::{CHECKPOINT_FILE, Journal, RunLock, Snapshot};
 use crate::report::REPORT_FILE;
 
 /// Directories of ours within that of a run.
@@ -146,7 +146,7 @@ fn look_at(dir: PathBuf) -> Result<Option<FoundRun>, Error> {
     let Some(written) = checkpoint.max(report) else { return Ok(None) };
     let what = match checkpoint {
         None => Standing::Check,
-        Some(_) if is_held(&dir) => Standing::Running,
+        Some(_) if RunLock::is_held(&dir) => Standing::Running,
         Some(_) => match Journal::peek(&dir.join(CHECKPOINT_FILE)) {
             Err(error) => Standing::Unreadable(error.to_string()),
             Ok(snapshot) => match snapshot.finished {
@@ -169,11 +169,6 @@ fn look_at(dir: PathBuf) -> Result<Option<FoundRun>, Error> {
         }
     }
     Ok(Some(FoundRun { dir, what, written, bytes }))
-}
-
-/// Whether a process has a run directory. One that was moved aside has no lock.
-fn is_held(dir: &Path) -> bool {
-    dir.join("lock").exists() && matches!(RunLock::take(dir), Err(journal::Error::Held { .. }))
 }
 
 /// Removes what a run has written, and its directory where nothing else is in it.

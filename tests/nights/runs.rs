@@ -54,7 +54,14 @@ fn old_runs_that_are_over_go_and_nothing_else_does() {
 
     let json = ["--output", "json"];
     let list = [["runs", "list", "runs"].as_slice(), &json].concat();
+    let lock = nights.home.path("runs/done-twice/lock");
+    fs::write(&lock, "of an earlier one").expect("a lock's file");
     let report = nights.home.run(&list).report(0);
+    assert_eq!(
+        fs::read(&lock).expect("a lock's file"),
+        b"of an earlier one",
+        "a look writes nothing"
+    );
     let aside = fs::read_dir(nights.home.path("runs/done-twice/done")).expect("a run moved aside");
     let aside: Vec<_> = aside.map(|entry| entry.expect("an entry").file_name()).collect();
     let aside = format!("runs/done-twice/done/{}", aside[0].to_string_lossy());

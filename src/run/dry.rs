@@ -11,7 +11,7 @@ use super::{
     inputs,
     out::Out,
     rundir::{self, RunDir},
-    spool::{Spool, is_spooled},
+    spool::{Ready, Spool},
     summary,
 };
 use crate::source;
@@ -84,13 +84,26 @@ fn dry_run(
                 dir.path().display()
             )));
         }
+        // No run goes on here, so what is there was left by one that was killed.
+        Spool::new(dir.path(), false).remove_all();
         Ok(dir)
     };
     // Inputs that can't be read leave no directory behind, where none is needed to find that out.
-    let early = if found.iter().any(is_spooled) { Some(open_dir()?) } else { None };
-    let spool = Spool::new(&job.run_dir, false);
-    let found = spool.fill(found, job, around)?;
-    let (inputs, plan) = inputs::open(job, found, false, around)?;
+    // It is not this process's then: its spool is not touched.
+    let as_they_are: Option<Vec<Ready>> = found.iter().map(Ready::as_it_is).collect();
+    let (early, spool);
+    let ready = match as_they_are {
+        Some(ready) => {
+            early = None;
+            ready
+        }
+        None => {
+            early = Some(open_dir()?);
+            spool = Spool::new(&job.run_dir, false);
+            spool.fill(found, job, around)?
+        }
+    };
+    let (inputs, plan) = inputs::open(job, ready, false, around)?;
     let late;
     let dir = match &early {
         Some(dir) => dir,

@@ -55,7 +55,8 @@ pub fn import(
     let dir = patiently(delivery.wait, around, || RunDir::open(&job.run_dir))?;
     let found = source::find(&job.inputs)?;
     // Dropped before the directory, and with it the lock, is given up.
-    let mut spool = Spool::new(dir.path(), delivery.is_resumable());
+    let spool = if delivery.restart { Spool::anew } else { Spool::new };
+    let mut spool = spool(dir.path(), delivery.is_resumable());
     let found = spool.fill(found, job, around)?;
     let (inputs, plan) = inputs::open(job, found, true, around)?;
     let mut binding = binding(job, delivery, &inputs)?;
@@ -75,7 +76,7 @@ pub fn import(
     }
     let resumed = earlier.is_some();
     if resumed {
-        spool.keep();
+        spool.keep()?;
     }
     let limits = Limits {
         cut_users: binding.cut_users,
@@ -153,13 +154,13 @@ pub fn import(
             if let Some(aside) = aside {
                 aside.finish()?;
             }
+            spool.keep()?;
             if let Some(changes) = &prepared.changes {
                 binding.changes = changes.freeze(dir.path())?;
             }
             Journal::create(&dir.checkpoint(), &binding)?
         }
     };
-    spool.keep();
     let progress = &journal.snapshot().progress;
     tracing::info!(
         resumed,

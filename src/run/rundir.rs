@@ -213,7 +213,7 @@ pub fn spare_inputs(job: &Job) -> Result<(), Error> {
     let spool = dir.join(SPOOL_DIR);
     let inside = |path: &Path| {
         fs::canonicalize(path).is_ok_and(|found| match found.parent() {
-            Some(parent) => (parent == dir && is_ours(path)) || parent == spool,
+            Some(parent) => (parent == dir && is_ours(path)) || parent.starts_with(&spool),
             None => false,
         })
     };

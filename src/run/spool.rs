@@ -3,7 +3,8 @@
 //!
 //! While a run is unfinished its spool stays, for the resume; a crash before costs the work of
 //! unpacking, and what came in on the standard input. Beside each file a note says of what it was made
-//! and what it held when it was whole.
+//! and what it held when it was whole. A run that takes the place of another one writes apart from it,
+//! until it is agreed to: nobody can give once more what came in for the earlier one.
 
 use std::{
     fs::{self, File},
@@ -22,8 +23,8 @@ use indicatif::DecimalBytes;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Error, Job, Surroundings};
-use crate::journal::{CHECKPOINT_FILE, Journal, Snapshot};
+use super::{Error, Job, Surroundings, rundir::output};
+use crate::journal::{self, CHECKPOINT_FILE, Journal, Snapshot};
 use crate::model::shell_path;
 use crate::private;
 use crate::progress::Phase;
@@ -34,6 +35,9 @@ use crate::source::{
 
 /// The directory inside of a run directory.
 pub const SPOOL_DIR: &str = "spool";
+
+/// The directory inside of that one, for a run which is to take the place of the one that it is of.
+const NEXT_DIR: &str = "next";
 
 /// Version of the notes beside the files.
 const NOTE_VERSION: u32 = 1;
@@ -60,6 +64,13 @@ pub struct Ready {
     pub prints: Option<Prints>,
 }
 
+impl Ready {
+    /// An input that can be read by position where it is.
+    pub fn as_it_is(found: &Found) -> Option<Self> {
+        Some(Self { input: found.as_it_is()?, prints: None })
+    }
+}
+
 /// What was unpacked, and what of.
 #[derive(Clone, Debug)]
 pub struct Prints {
@@ -73,6 +84,9 @@ pub struct Prints {
 /// which can be resumed.
 #[derive(Debug)]
 pub struct Spool {
+    /// Where the run's files stand.
+    home: PathBuf,
+    /// Where they are written: below `home` while an earlier run's may stand there.
     dir: PathBuf,
     checkpoint: PathBuf,
     /// Whether a run here can be resumed at all.
@@ -113,8 +127,10 @@ type Taker<'t> = &'t mut dyn FnMut(&[u8], u64) -> bool;
 impl Spool {
     /// The spool of a run directory, which need not exist.
     pub fn new(run_dir: &Path, is_resumable: bool) -> Self {
+        let home = run_dir.join(SPOOL_DIR);
         Self {
-            dir: run_dir.join(SPOOL_DIR),
+            dir: home.clone(),
+            home,
             checkpoint: run_dir.join(CHECKPOINT_FILE),
             is_resumable,
             made: Mutex::default(),
@@ -122,16 +138,51 @@ impl Spool {
         }
     }
 
-    /// What is in it belongs to the run that goes on now.
-    pub fn keep(&mut self) {
+    /// The spool of a run that begins anew whatever its directory holds: until [`Self::keep`] it
+    /// leaves that alone.
+    pub fn anew(run_dir: &Path, is_resumable: bool) -> Self {
+        let mut spool = Self::new(run_dir, is_resumable);
+        spool.dir = spool.home.join(NEXT_DIR);
+        spool
+    }
+
+    /// What is in it belongs to the run that goes on now. Of a run that begins anew this takes the
+    /// place of what the earlier one kept, whose checkpoint must be gone.
+    ///
+    /// # Errors
+    /// A file cannot be moved.
+    pub fn keep(&mut self) -> Result<(), Error> {
+        if self.is_apart() {
+            clear(&self.home);
+            let made = self.made.get_mut().unwrap_or_else(PoisonError::into_inner);
+            for name in made.iter().filter(|name| !name.ends_with(PARTIAL_SUFFIX)) {
+                // Whoever reads them has them open.
+                let to = self.home.join(name);
+                let moved = fs::rename(self.dir.join(name), &to);
+                moved.map_err(|error| output(&to, error))?;
+            }
+            clear(&self.dir);
+            if self.home.exists() {
+                private::sync_dir(&self.home).map_err(|error| output(&self.home, error))?;
+            }
+            self.dir.clone_from(&self.home);
+        }
         self.is_kept = true;
+        Ok(())
+    }
+
+    fn is_apart(&self) -> bool {
+        self.dir != self.home
     }
 
     /// Unpacks what has to be, in parallel, and takes what an unfinished run left where that is
     /// still whole.
     ///
+    /// The run directory must be held by this process, or be known to nobody else.
+    ///
     /// # Errors
-    /// The first input that cannot be unpacked, in their order.
+    /// The first input that cannot be unpacked, in their order; an earlier run's checkpoint that
+    /// cannot be read, since what is here may be that run's.
     pub fn fill(
         &self,
         found: Vec<Found>,
@@ -139,13 +190,17 @@ impl Spool {
         around: &Surroundings,
     ) -> Result<Vec<Ready>, Error> {
         let spooled: Vec<&Found> = found.iter().filter(|found| is_spooled(found)).collect();
-        let earlier = self.earlier();
-        if earlier.is_none() {
+        // What a run left that was not agreed to before it was killed.
+        clear(&self.home.join(NEXT_DIR));
+        let earlier = if self.is_apart() { None } else { self.earlier()? };
+        if earlier.is_none() && !self.is_apart() {
             self.remove_all();
         }
         let mut done = Vec::new();
         if !spooled.is_empty() {
-            private::create_dir(&self.dir).map_err(|error| self.output(&self.dir, error))?;
+            for dir in [&self.home, &self.dir] {
+                private::create_dir(dir).map_err(|error| output(dir, error))?;
+            }
             let total = spooled.iter().map(|found| found.bytes).sum();
             around.progress.begin(Phase::Spool, total);
             done = self.unpack_all(&spooled, earlier.as_ref(), job, around)?;
@@ -153,8 +208,8 @@ impl Spool {
         let mut done = done.into_iter();
         found
             .iter()
-            .map(|found| match found.as_it_is() {
-                Some(input) => Ok(Ready { input, prints: None }),
+            .map(|found| match Ready::as_it_is(found) {
+                Some(ready) => Ok(ready),
                 None => done.next().unwrap_or_else(|| {
                     Err(Error::Internal(format!("{} was not unpacked", found.name())))
                 }),
@@ -162,10 +217,13 @@ impl Spool {
             .collect()
     }
 
-    /// The unfinished run of this directory.
-    fn earlier(&self) -> Option<Snapshot> {
-        let snapshot = Journal::peek(&self.checkpoint).ok()?;
-        snapshot.finished.is_none().then_some(snapshot)
+    /// The unfinished run of this directory; `None` where there was none, or it is over.
+    fn earlier(&self) -> Result<Option<Snapshot>, journal::Error> {
+        match Journal::peek(&self.checkpoint) {
+            Ok(snapshot) => Ok(snapshot.finished.is_none().then_some(snapshot)),
+            Err(journal::Error::Missing(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn unpack_all(
@@ -330,9 +388,9 @@ impl Spool {
     ) -> Result<Fingerprint, Error> {
         let name = format!("{key}{PARTIAL_SUFFIX}");
         let path = self.dir.join(&name);
-        private::remove(&path).map_err(|error| self.output(&path, error))?;
+        private::remove(&path).map_err(|error| output(&path, error))?;
         let file = private::options().write(true).create_new(true).open(&path);
-        let mut file = file.map_err(|error| self.output(&path, error))?;
+        let mut file = file.map_err(|error| output(&path, error))?;
         self.note_made(name);
         let mut print = Fingerprinter::default();
         let (mut failed, mut advanced) = (None, 0);
@@ -368,7 +426,7 @@ impl Spool {
     ) -> Result<(), Error> {
         let (partial, path) = (self.dir.join(format!("{key}{PARTIAL_SUFFIX}")), self.dir.join(key));
         let note_path = self.dir.join(format!("{key}{NOTE_SUFFIX}"));
-        let fail = |error| self.output(&path, error);
+        let fail = |error| output(&path, error);
         // A note never stands beside what it is not about.
         private::remove(&note_path).map_err(fail)?;
         if of.is_none() {
@@ -395,10 +453,6 @@ impl Spool {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).push(name);
     }
 
-    fn output(&self, path: &Path, error: io::Error) -> Error {
-        Error::Output { path: path.display().to_string(), error }
-    }
-
     /// What a full disk would have needed, as far as the part that was read tells.
     fn no_room(
         &self,
@@ -413,7 +467,7 @@ impl Spool {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
         );
         if !is_full {
-            return self.output(path, error);
+            return output(path, error);
         }
         // As large as what was read is small: the part that is left is taken for the same.
         let all = (u128::from(written) * u128::from(found.bytes))
@@ -426,29 +480,36 @@ impl Spool {
             found.name(),
             DecimalBytes(written)
         );
-        self.output(path, io::Error::new(error.kind(), text))
+        output(path, io::Error::new(error.kind(), text))
     }
 
     /// Removes whatever a spool wrote, and the directory where nothing else is in it.
-    fn remove_all(&self) {
-        let Ok(entries) = fs::read_dir(&self.dir) else { return };
-        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if is_ours(&name) {
-                let _ = fs::remove_file(&path);
-            }
-        }
-        let _ = fs::remove_dir(&self.dir);
+    pub fn remove_all(&self) {
+        clear(&self.home.join(NEXT_DIR));
+        clear(&self.home);
     }
+}
+
+/// Removes the files of a directory that a spool wrote, and the directory where nothing else is in it.
+fn clear(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if is_ours(&name) {
+            let _ = fs::remove_file(&path);
+        }
+    }
+    let _ = fs::remove_dir(dir);
 }
 
 impl Drop for Spool {
     /// What rows hold does not stay longer than it is of use.
     fn drop(&mut self) {
-        if !self.dir.exists() {
+        if !self.home.exists() {
             return;
         }
-        if self.is_resumable && self.earlier().is_none() {
+        // A checkpoint that can't be read may be that of a run which can be resumed.
+        if self.is_resumable && matches!(self.earlier(), Ok(None)) {
             return self.remove_all();
         }
         let is_kept = self.is_resumable && self.is_kept;
@@ -458,6 +519,7 @@ impl Drop for Spool {
             let _ = fs::remove_file(self.dir.join(name));
         }
         let _ = fs::remove_dir(&self.dir);
+        let _ = fs::remove_dir(&self.home);
     }
 }
 

@@ -198,3 +198,145 @@ fn a_pipe_in_which_nothing_comes_can_be_interrupted() {
     assert!(!has_spool(&lab, "run"));
     drop(pipe);
 }
+
+/// Waits until the spool of `run` holds these files.
+fn wait_for_spool(lab: &Lab, files: &[&str]) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while tree(&lab.path("run/spool")) != files {
+        assert!(Instant::now() < deadline, "{:?}", tree(&lab.path("run")));
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_check_of_other_inputs_leaves_the_spool_of_a_running_import_alone() {
+    let lab = Lab::new();
+    let sandbox = Sandbox::start_with(&lab, &[]);
+    let text = users(0, 2_000);
+    lab.write("plain.csv", users(0, 3));
+    let to = ["--endpoint", &sandbox.url, "--app-id", "SANDBOX", "--run-dir", "run"];
+    let mut import = lab
+        .command()
+        .args([["import", "-", "--progress", "off"].as_slice(), &to, &UNLIMITED].concat())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let mut pipe = import.stdin.take().expect("a pipe");
+    let (first, rest) = text.as_bytes().split_at(text.len() / 2);
+    pipe.write_all(first).expect("written");
+    wait_for_spool(&lab, &["stdin.partial"]);
+    for command in [["validate"].as_slice(), &["pack", "--out", "bodies"]] {
+        let own = ["plain.csv", "--run-dir", "run", "--progress", "off"];
+        let ran = lab.run(&[command, &own, &UNLIMITED].concat());
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(ran.stderr.contains("another import"), "{}", ran.stderr);
+        assert_eq!(tree(&lab.path("run/spool")), ["stdin.partial"], "{command:?}");
+    }
+    pipe.write_all(rest).expect("written");
+    drop(pipe);
+    assert_eq!(import.wait().expect("a status").code(), Some(0));
+    assert_eq!(sandbox.records().len(), 2_000);
+    assert!(!has_spool(&lab, "run"));
+}
+
+#[test]
+fn what_a_killed_check_left_goes_with_the_next_one() {
+    let lab = Lab::new();
+    lab.write("plain.csv", users(0, 3));
+    lab.write("run/spool/stdin.partial", "customer_id\n");
+    let ran = lab.run(&["validate", "plain.csv", "--run-dir", "run", "--progress", "off"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(!has_spool(&lab, "run"));
+}
+
+#[test]
+fn what_came_in_is_kept_where_the_checkpoint_cannot_be_read() {
+    let stopped = Stopped::new();
+    let lab = &stopped.lab;
+    let checkpoint = lab.path("run/checkpoint");
+    let (was, kept) = (fs::read(&checkpoint).expect("a checkpoint"), lab.read("run/spool/stdin"));
+    fs::write(&checkpoint, "no checkpoint\n").expect("written");
+    for inputs in [["-"].as_slice(), &["plain.csv"]] {
+        lab.write("plain.csv", users(0, 3));
+        let ran = stopped.import(inputs, stopped.text.as_bytes());
+        assert_ne!(ran.code, 0);
+        assert!(ran.stderr.contains("damaged in line 1"), "{}", ran.stderr);
+        assert_eq!(tree(&lab.path("run/spool")), ["stdin", "stdin.json"], "{inputs:?}");
+        assert!(lab.read("run/spool/stdin") == kept, "{inputs:?}");
+    }
+    fs::write(&checkpoint, was).expect("restored");
+    let ran = stopped.import(&[], b"");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    stopped.is_complete();
+}
+
+#[test]
+fn other_data_takes_the_place_of_what_was_kept_where_that_is_given_up() {
+    let stopped = Stopped::new();
+    for checkpoint in [None, Some("no checkpoint\n")] {
+        if let Some(text) = checkpoint {
+            fs::write(stopped.lab.path("run/checkpoint"), text).expect("written");
+        }
+        let ran = stopped.import(&["-", "--restart"], users(5_000, 10).as_bytes());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(!has_spool(&stopped.lab, "run"));
+    }
+}
+
+#[test]
+fn a_restart_that_sends_nothing_leaves_what_was_kept() {
+    let stopped = Stopped::new();
+    let lab = &stopped.lab;
+    let spool = || ["stdin", "stdin.json"].map(|name| lab.read(&format!("run/spool/{name}")));
+    let before = spool();
+    // Read no further than its header, and refused when all of it was checked.
+    for (other, code) in [("city\nOslo\n", 2), ("customer_id\nnull\n", 5)] {
+        let ran = stopped.import(&["-", "--restart", "--max-rejects", "0"], other.as_bytes());
+        assert_eq!(ran.code, code, "{other}: {}", ran.stderr);
+        assert_eq!(tree(&lab.path("run/spool")), ["stdin", "stdin.json"], "{other}");
+        assert!(spool() == before, "{other}");
+    }
+    let ran = stopped.import(&[], b"");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    stopped.is_complete();
+}
+
+#[test]
+fn a_restart_that_is_killed_before_it_sends_leaves_what_was_kept() {
+    let stopped = Stopped::new();
+    let lab = &stopped.lab;
+    let mut restart = lab
+        .command()
+        .args(["import", "-", "--restart", "--run-dir", "run", "--progress", "off"])
+        .args(["--endpoint", &stopped.sandbox.url, "--app-id", "SANDBOX"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let mut pipe = restart.stdin.take().expect("a pipe");
+    pipe.write_all(b"customer_id\nuser-1\n").expect("written");
+    wait_for_spool(lab, &["next/stdin.partial", "stdin", "stdin.json"]);
+    restart.kill().expect("killed");
+    restart.wait().expect("a status");
+    let ran = stopped.import(&[], b"");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    stopped.is_complete();
+}
+
+#[test]
+fn a_restart_that_is_stopped_goes_on_with_what_came_in_for_it() {
+    let stopped = Stopped::new();
+    let server = Sandbox::start_with(&stopped.lab, &["--answer", "403=Account Suspended:1@1"]);
+    let other = users(5_000, 2_000);
+    let stopped = Stopped { sandbox: server, text: other, ..stopped };
+    let ran = stopped.import(&["-", "--restart"], stopped.text.as_bytes());
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert_eq!(tree(&stopped.lab.path("run/spool")), ["stdin", "stdin.json"]);
+    assert!(stopped.lab.read("run/spool/stdin") == stopped.text.as_bytes());
+    let ran = stopped.import(&[], b"");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    stopped.is_complete();
+}

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::model::{Body, Rows, Shaped};
 use crate::progress::Phase;
-use crate::shape::infer::Inference;
+use crate::shape::{event_names::KnownNames, infer::Inference};
 
 /// Rows from which types are guessed: enough that most guesses hold, and a moment's work.
 const GUESS_ROWS: u64 = 16_384;
@@ -74,6 +74,10 @@ pub fn check(
     let checked = try_guess(prepared, &watch, &mut seen, failures, dir, &mut sink)?;
     let (plan, minorities) = seen.resolve();
     (prepared.plan, prepared.minorities) = (plan, minorities);
+    if checked.is_none() {
+        // Clones of a plan share them, and other rows were sound then than are now.
+        prepared.plan.event_names = KnownNames::default();
+    }
     types::log(&prepared.plan, &prepared.minorities);
     Ok(checked)
 }

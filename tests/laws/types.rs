@@ -151,3 +151,38 @@ fn an_import_sends_the_types_of_all_rows() {
     let is_text = |element: &&Json| matches!(element.get("attributes").get("v"), Json::Text(_));
     assert_eq!(elements.iter().filter(is_text).count(), ROWS - 4, "all of them as string");
 }
+
+#[test]
+fn event_names_are_those_of_rows_that_are_sound_with_the_types_of_all_rows() {
+    let lab = Lab::new();
+    let mut csv = "customer_id,action,user_time,v\n".to_owned();
+    let mut push = |row: usize, name: &str, value: &str| {
+        let _ = writeln!(csv, "user-{row},{name},2026-01-02T03:04:05Z,{value}");
+    };
+    // As text, these dates are not what the server takes for one; as date-times they are sound.
+    const EARLY: usize = 600;
+    for row in 0..EARLY {
+        push(row, &format!("early {row}"), "2025-01-31T10:00:00+02:00");
+    }
+    for row in EARLY..ROWS {
+        push(row, &format!("late {}", row % 512), "2025-01-31");
+    }
+    push(ROWS, "late 0", "a word");
+    lab.write("events.csv", csv);
+    let own = ["events.csv", "--kind", "events", "--strict"];
+    let pack = [["pack"].as_slice(), &own, &["--out", "bodies"], &UNLIMITED].concat();
+    let packed = lab.report(1, &pack);
+    assert_eq!(packed["rows"]["accepted"], ROWS + 1 - EARLY);
+    for threads in ["1", "3"] {
+        let own = [["validate"].as_slice(), &own, &["--threads", threads], &UNLIMITED].concat();
+        let report = lab.report(1, &own);
+        for part in ["rows", "elements", "bodies", "problems"] {
+            assert_eq!(report[part], packed[part], "{part}, {threads} threads");
+        }
+    }
+    let told = lab.run(
+        &[["validate", "--log-level", "info", "--progress", "off"].as_slice(), &own, &UNLIMITED]
+            .concat(),
+    );
+    assert!(told.stderr.contains(AGAIN), "{}", told.stderr);
+}

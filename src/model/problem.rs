@@ -256,6 +256,9 @@ codes! {
     /// A standard attribute of another type than documented.
     StandardType = "standard-type", Warning,
         "the standard attribute has another documented type, and a value of this one breaks pages of the dashboard; change the type in the mapping";
+    /// A value that the documentation does not list.
+    StandardValue = "standard-value", Warning,
+        "the standard attribute has documented values, and this is none of them; moe_email_optin_status is DOUBLE_OPTED_IN, OPTED_OUT or OPT_IN_PENDING: mend it at the source, or leave it empty";
     /// A date that the server keeps as text.
     DateAsText = "date-as-text", Warning,
         "the text looks like a date that does not exist or is not written YYYY-MM-DD, so the server keeps it as text; map the column as datetime with its format, or as string to say that text is meant";

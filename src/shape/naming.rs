@@ -10,8 +10,8 @@ use crate::wire::{
     names::{self, NameVerdict, StandardType},
 };
 
-/// Notes on every column of a plan which rules it breaks. To be called again where types
-/// were settled later.
+/// Notes on every column of a plan which rules it breaks, and which values it may have. To be called
+/// again where types were settled later.
 pub fn review(plan: &mut Plan) {
     let kind = plan.kind;
     let objects_max = match kind {
@@ -21,6 +21,7 @@ pub fn review(plan: &mut Plan) {
     let (mut attributes, mut objects) = (HashMap::new(), HashMap::new());
     for column in &mut plan.columns {
         column.remarks.clear();
+        column.listed = None;
         let around = column.objects_around();
         let name = &column.path[0];
         // A user's identifiers stand among the attributes, and take up places there.
@@ -29,6 +30,9 @@ pub fn review(plan: &mut Plan) {
         }
         if column.target != Target::Attribute {
             continue;
+        }
+        if kind == Kind::Users && around == 0 {
+            column.listed = names::standard_values(name);
         }
         let mut say = |broken: bool, code: Code| {
             if broken {

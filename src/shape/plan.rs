@@ -160,6 +160,8 @@ pub struct PlanColumn {
     /// What is to be said of every value that the column sends, whatever it is: rules that
     /// its name, type or place breaks.
     pub remarks: Vec<Code>,
+    /// The values that its attribute has by the documentation, where that lists them.
+    pub listed: Option<&'static [&'static str]>,
 }
 
 impl PlanColumn {
@@ -184,6 +186,7 @@ impl PlanColumn {
             optional: false,
             key,
             remarks: Vec::new(),
+            listed: None,
         }
     }
 

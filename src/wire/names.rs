@@ -37,6 +37,9 @@ pub const STANDARD_ATTRIBUTES: [(&str, StandardType); 20] = [
     ("advertising_identifier", StandardType::Text),
 ];
 
+/// What `moe_email_optin_status` of a user may be.
+const EMAIL_OPTIN_STATUS: [&str; 3] = ["DOUBLE_OPTED_IN", "OPTED_OUT", "OPT_IN_PENDING"];
+
 /// Documented names whose type is left open, and the identifier that identity resolution
 /// has as its example.
 const DOCUMENTED_UNTYPED: [&str; 4] = ["moe_em_unsub_categories", "u_l_a", "cr_t", "moe_mobile"];
@@ -112,6 +115,11 @@ pub fn judge(name: &str) -> NameVerdict {
 
 fn is_documented(name: &str) -> bool {
     standard_type(name).is_some() || DOCUMENTED_UNTYPED.contains(&name)
+}
+
+/// The values that the documentation lists for a standard user attribute, where it does.
+pub fn standard_values(attribute: &str) -> Option<&'static [&'static str]> {
+    (attribute == "moe_email_optin_status").then_some(EMAIL_OPTIN_STATUS.as_slice())
 }
 
 /// The fixed type of a standard user attribute.

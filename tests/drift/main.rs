@@ -350,7 +350,10 @@ fn standard_attributes() {
     let sandbox = start();
     for (name, datatype) in names::STANDARD_ATTRIBUTES {
         let value = match datatype {
-            StandardType::Text => json!("text"),
+            StandardType::Text => match names::standard_values(name) {
+                Some(values) => json!(values[0]),
+                None => json!("text"),
+            },
             StandardType::Bool => json!(true),
             StandardType::DateTime => json!("2000-02-29T00:00:00Z"),
         };
@@ -369,6 +372,23 @@ fn standard_attributes() {
         let page = look(&sandbox, "dropped");
         assert_eq!(page["count"], index + 1, "{name}");
         assert_eq!(page["dropped"][index]["rule"], "standard-string", "{name}");
+    }
+}
+
+#[test]
+fn values_of_standard_attributes() {
+    let sandbox = start();
+    let user = |id: &str, value: &str| json!({"type": "customer", "customer_id": id, "attributes": {"moe_email_optin_status": value}});
+    let sound = names::standard_values("moe_email_optin_status").expect("a list");
+    for (index, value) in sound.iter().enumerate() {
+        bulk(&sandbox, &body_of(&[user(&format!("t-{index}"), value)]));
+        assert_eq!(look(&sandbox, "dropped")["count"], 0, "{value}");
+    }
+    for (index, value) in ["OPTED_IN", "opted_out", " OPTED_OUT", ""].into_iter().enumerate() {
+        bulk(&sandbox, &body_of(&[user(&format!("n-{index}"), value)]));
+        let page = look(&sandbox, "dropped");
+        assert_eq!(page["count"], index + 1, "{value}");
+        assert_eq!(page["dropped"][index]["rule"], "standard-value", "{value}");
     }
 }
 

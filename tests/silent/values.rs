@@ -177,6 +177,22 @@ fn a_date_that_is_none_is_text() {
 }
 
 #[test]
+fn an_email_optin_status_is_one_of_three() {
+    let name = "moe_email_optin_status";
+    let sound = texts(["DOUBLE_OPTED_IN", "OPTED_OUT", "OPT_IN_PENDING", ""]);
+    let broken = texts(["opted_out", "OPTED_IN", "true", "1", "2026-01-01", "OPTED_OUT "]);
+    Case::of(name, &sound, &broken, "standard-value", "standard-value").hold();
+    // Of another name, and in an object, it is any text.
+    Case::of("v", &sound, &broken, "standard-value", "standard-value")
+        .mapped(format!("v = {{ attribute = \"{name}\" }}"))
+        .hold();
+    let mut case = Case::of(name, &sound, &broken[..1], "standard-value", "standard-value");
+    case.header.push("other".to_owned());
+    case.rows.iter_mut().for_each(|row| row.push("opted_out".to_owned()));
+    case.mapped(format!("{name} = {{}}\nother = {{ attribute = \"o.{name}\" }}")).hold();
+}
+
+#[test]
 fn a_standard_text_sent_as_number_or_list() {
     let mapped = "u_fn = { type = \"double\" }\nu_ln = { type = \"array\" }";
     Case {

@@ -113,6 +113,10 @@ fn keep_attributes(
             let message = "a standard attribute that is text, sent as number or array";
             changes.note("standard-string", &arrived_name, Did::Kept, message);
         }
+        if owner == Owner::User && !names::may_have(&name, &value) {
+            let message = "a standard attribute with a text that is not documented for it";
+            changes.note("standard-value", &arrived_name, Did::Kept, message);
+        }
         let mut cutter = Cutter { name: &arrived_name, changes };
         let kept =
             if is_standard_text { cutter.text_attribute(value) } else { cutter.attribute(value) };

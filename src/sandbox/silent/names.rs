@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 use super::super::dropped::{Changes, Did};
 
 /// Data API, U: characters kept of an attribute's or event's name.
@@ -70,6 +72,10 @@ const STANDARD_TEXTS: [&str; 13] = [
     "advertising_identifier",
 ];
 
+/// Data API, U: the texts that are documented for `moe_email_optin_status`. What becomes of another
+/// one is not.
+const EMAIL_OPTIN_STATUS: [&str; 3] = ["DOUBLE_OPTED_IN", "OPTED_OUT", "OPT_IN_PENDING"];
+
 /// Data API, U: standard user attributes that can be created and not updated.
 const CREATE_ONLY: [&str; 6] =
     ["publisher_name", "campaign_name", "u_l_a", "cr_t", "moe_gaid", "advertising_identifier"];
@@ -85,6 +91,17 @@ pub(super) const DEVICE_ATTRIBUTES: [&str; 8] = [
     "moe_gaid",
     "idfv",
 ];
+
+/// Whether a text is documented for a user attribute, where the documentation lists any; of another
+/// type more is wrong.
+pub(super) fn may_have(name: &str, value: &Value) -> bool {
+    match value {
+        Value::String(text) if name == "moe_email_optin_status" => {
+            EMAIL_OPTIN_STATUS.contains(&text.as_str())
+        }
+        _ => true,
+    }
+}
 
 /// Whether a standard user attribute holds text.
 pub(super) fn is_standard_text(name: &str) -> bool {

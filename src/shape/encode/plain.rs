@@ -94,6 +94,7 @@ impl PlainColumn {
         let is_simple = column.target == Target::Attribute
             && column.constant.is_none()
             && column.remarks.is_empty()
+            && column.listed.is_none()
             && column.reading.null_words.is_empty()
             && plan.rules.null_values.is_empty()
             && plan.rules.empty == Empty::Omit

@@ -129,6 +129,9 @@ impl Encoder<'_> {
                             self.problem(code, Some(at), String::new);
                         }
                     }
+                    if let Some(values) = column.listed {
+                        self.listed(at, start, values);
+                    }
                 }
                 written
             }
@@ -146,6 +149,17 @@ impl Encoder<'_> {
                 cell => self.one_of(at, cell, &limits::PUSH_OPTED, Code::PushOptedValue),
             },
             _ => self.text_attribute(at, row.value(at, scratch)),
+        }
+    }
+
+    /// Notes a text, written from `start` on, that is none of the documented ones. What is no text
+    /// has another type than documented, which was said.
+    fn listed(&mut self, at: usize, start: usize, values: &[&str]) {
+        let Some(text) = self.json[start..].strip_prefix(b"\"") else { return };
+        let text = text.strip_suffix(b"\"").unwrap_or(text);
+        if !values.iter().any(|value| value.as_bytes() == text) {
+            let text = String::from_utf8_lossy(text).into_owned();
+            self.value_problem(Code::StandardValue, at, &text, "");
         }
     }
 

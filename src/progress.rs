@@ -97,9 +97,9 @@ impl Phase {
 /// Where sending stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
-    /// Rows delivered or refused so far, those of earlier runs included.
+    /// Rows delivered or failed so far, those of earlier runs included.
     pub rows: u64,
-    /// Rows that the server refused.
+    /// Rows that the server refused, or that were left in doubt on request.
     pub failed: u64,
     /// What counts against the budget: `users` or `events`.
     pub unit: &'static str,
@@ -324,7 +324,7 @@ impl State {
         let Sent { failed, unit, budget, waiting, seconds_left, .. } = &self.sent;
         let mut parts: Vec<String> = waiting.iter().map(|waiting| waiting.words()).collect();
         if *failed > 0 {
-            parts.push(format!("{} refused", HumanCount(*failed)));
+            parts.push(format!("{} failed", HumanCount(*failed)));
         }
         let pace = HumanCount(self.per_minute());
         parts.push(match budget {
@@ -447,6 +447,15 @@ mod tests {
             assert_eq!(duration(seconds), text);
         }
     }
+
+    #[test]
+    fn rows_that_failed_are_not_all_refused() {
+        let progress = Progress::new(Mode::Off);
+        progress.sent(Sent { rows: 30, failed: 10, unit: "users", ..Sent::default() });
+        let state = progress.state.lock().expect("a state");
+        assert_eq!(state.send_words(), "10 failed, 0 users/min, no limit, 0 s left");
+    }
+
     /// A template's first line, with the longest texts that its keys become.
     fn longest(template: &str) -> String {
         let mut text = template.lines().next().expect("a line").to_owned();

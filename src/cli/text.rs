@@ -4,8 +4,8 @@ use std::{path::Path, time::SystemTime};
 
 use indicatif::{DecimalBytes, HumanCount};
 
-use crate::journal::Snapshot;
-use crate::model::{ChangeSummary, Kind, printable};
+use crate::journal::{FailedRow, Snapshot};
+use crate::model::{ChangeSummary, Code, Kind, printable};
 use crate::progress::duration;
 use crate::report::{self, Look};
 use crate::run::{FULL_AGE_DAYS, InDoubt, Inferred, Job, Outcome, Proposal};
@@ -206,6 +206,8 @@ pub fn status(snapshot: &Snapshot, run_dir: &Path) -> String {
     let progress = &snapshot.progress;
     let binding = &snapshot.binding;
     let failed = progress.failed.len() as u64;
+    let is_left_out = |row: &&FailedRow| row.failure.code() == Code::InDoubt;
+    let left_out = progress.failed.iter().filter(is_left_out).count() as u64;
     let mut lines = vec![format!("{} to {} {}", binding.kind, binding.endpoint, binding.app_id)];
     lines.push(format!("  run        {}", run_dir.display()));
     for input in &binding.inputs {
@@ -224,9 +226,13 @@ pub fn status(snapshot: &Snapshot, run_dir: &Path) -> String {
             }
         ));
         lines.push(format!(
-            "  sent       {} delivered, {} refused by the server, {} pending",
+            "  sent       {} delivered, {} refused by the server{}, {} pending",
             HumanCount(progress.delivered),
-            HumanCount(failed),
+            HumanCount(failed - left_out),
+            match left_out {
+                0 => String::new(),
+                rows => format!(", {} left out in doubt", HumanCount(rows)),
+            },
             HumanCount(pending)
         ));
     }

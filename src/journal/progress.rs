@@ -20,7 +20,8 @@ pub struct Progress {
     pub mark: u64,
     /// Elements that the server took in.
     pub delivered: u64,
-    /// Rows that the server refused, in the order of its answers.
+    /// Rows that the server refused or that were left in doubt on request, in the order in which
+    /// that was settled.
     pub failed: Vec<FailedRow>,
     /// The requests of all runs so far, as last noted.
     #[serde(with = "RequestCountsDef")]
@@ -29,14 +30,14 @@ pub struct Progress {
     bodies: BTreeMap<u64, BodyProgress>,
 }
 
-/// A row that the server refused.
+/// A row that the server refused, or that was left in doubt on request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedRow {
     /// The body's ordinal.
     pub body: u64,
     /// Which of its elements, by index.
     pub element: u32,
-    /// Where the row stands, and why it was refused.
+    /// Where the row stands, and why it failed.
     #[serde(with = "RowFailureDef")]
     pub failure: RowFailure,
 }

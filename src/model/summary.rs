@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Histogram;
+use super::{Code, Histogram};
 
 /// What a run read, checked, packed and sent.
 ///
@@ -18,7 +18,7 @@ pub struct Summary {
     pub complete: bool,
     /// Where bodies were sent; `null` where none are.
     pub destination: Option<String>,
-    /// `users` or `events`.
+    /// `users`, `events` or `devices`.
     pub kind: String,
     /// The files, in the order of the import.
     pub inputs: Vec<InputSummary>,
@@ -53,6 +53,14 @@ impl Summary {
         rows.read == rows.accepted + rows.rejected + rows.skipped
             && rows.accepted == rows.delivered + rows.failed + rows.pending
     }
+
+    /// Those of the failed rows that no answer came to, and that were left out on request; the server
+    /// refused the others.
+    pub fn left_in_doubt(&self) -> u64 {
+        let code = Code::InDoubt.as_str();
+        let problems = self.problems.iter().filter(|problem| problem.code == code);
+        problems.map(|problem| problem.count).sum()
+    }
 }
 
 /// One input file.
@@ -79,7 +87,7 @@ pub struct RowCounts {
     pub skipped: u64,
     /// Accepted rows that the server took in.
     pub delivered: u64,
-    /// Accepted rows that the server refused.
+    /// Accepted rows that the server refused, or that were left in doubt on request.
     pub failed: u64,
     /// Accepted rows not sent, or not answered, so far.
     pub pending: u64,

@@ -78,6 +78,13 @@ fn rows_in_doubt_are_left_out_on_request_and_stand_in_the_rejects() {
         let own = format!("user-{n:05},{n},shop-{},users.csv,{n},{},in-doubt,", n % 7, n + 1);
         assert!(row.starts_with(&own), "{row}");
     }
+    // Nobody refused them.
+    let words = "20 delivered, 0 refused by the server, 10 left out in doubt, 0 pending";
+    let status = home.run(&["status", "run"]);
+    assert!(status.stdout.contains(words), "{}", status.stdout);
+    let page = fs::read_to_string(home.path("run/report.html")).expect("a page");
+    let words = "20 delivered, 0 refused by the server, 10 left out in doubt, 0 not sent.";
+    assert!(page.contains(words), "{page}");
     // It is over: the same command sends nothing and says the same.
     let again = home.run(&args(&server, &[]));
     assert_eq!(again.report(1)["rows"]["failed"], 10);

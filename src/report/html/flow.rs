@@ -71,7 +71,11 @@ fn stages(summary: &Summary) -> [Vec<Node>; 3] {
         if pending > 0 {
             sent.push(Node::new("pending", pending, Rest, RestFlow));
         }
-        sent.push(Node::new("refused", failed, Bad, BadFlow));
+        let left_out = summary.left_in_doubt();
+        if left_out > 0 {
+            sent.push(Node::new("in doubt", left_out, Bad, BadFlow));
+        }
+        sent.push(Node::new("refused", failed.saturating_sub(left_out), Bad, BadFlow));
         sent
     } else {
         vec![Node::new("ready to send", pending, Good, GoodFlow)]

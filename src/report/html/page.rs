@@ -386,10 +386,16 @@ fn told(summary: &Summary) -> String {
     let rows = &summary.rows;
     let [read, accepted, rejected, skipped] =
         [rows.read, rows.accepted, rows.rejected, rows.skipped].map(thousands);
-    let [delivered, failed, pending] = [rows.delivered, rows.failed, rows.pending].map(thousands);
+    let left_out = summary.left_in_doubt();
+    let refused = rows.failed.saturating_sub(left_out);
+    let [delivered, refused, pending] = [rows.delivered, refused, rows.pending].map(thousands);
+    let left_out = match left_out {
+        0 => String::new(),
+        rows => format!(" {} left out in doubt,", thousands(rows)),
+    };
     format!(
         "{read} rows read: {accepted} accepted, {rejected} rejected, {skipped} skipped. Of the accepted: \
-         {delivered} delivered, {failed} refused by the server, {pending} not sent."
+         {delivered} delivered, {refused} refused by the server,{left_out} {pending} not sent."
     )
 }
 

@@ -136,6 +136,22 @@ fn where_rejected_rows_stand_is_said_as_it_is() {
 }
 
 #[test]
+fn rows_left_in_doubt_are_not_called_refused() {
+    let mut summary = summary();
+    summary.problems.push(problem("in-doubt", None, 4, "a.csv"));
+    let text = page(&summary);
+    assert_has(
+        &text,
+        &[
+            "18,760 delivered, 2 refused by the server, 4 left out in doubt, 0 not sent.",
+            // A bar of the picture.
+            ">\nin doubt\n<",
+        ],
+    );
+    assert!(!page(&self::summary()).contains("in doubt\n<"));
+}
+
+#[test]
 fn an_imports_pace_is_told_with_every_mark() {
     let text = page(&summary());
     assert_has(

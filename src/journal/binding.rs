@@ -13,7 +13,7 @@ pub struct Binding {
     pub inputs: Vec<InputBinding>,
     /// Hash of the mapping, or `none`.
     pub mapping: String,
-    /// What is loaded: `users` or `events`.
+    /// What is loaded: `users`, `events` or `devices`.
     pub kind: String,
     /// Body-shaping options, by flag name (with its dashes).
     pub shaping: BTreeMap<String, String>,

@@ -2,7 +2,7 @@
 //! rejected rows to mend and import again, and the bytes that are no records.
 //!
 //! The parts: `text`, `json` and `html` (one [`Summary`](crate::model::Summary) each), `rejects`
-//! (with `csv_rows` and `parquet_rows` for the two kinds of source), `damaged`,
+//! (with `csv_rows`, `json_rows` and `parquet_rows` for the kinds of source), `damaged`,
 //! `message` (why a row was rejected, in words), `diagnostic` (a mistake in its place), `staged`
 //! (how a file appears in a run directory). The room must not know how rows are read or checked:
 //! it gets problems with their positions, and rows as they stood in the file.

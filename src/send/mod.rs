@@ -8,8 +8,8 @@
 //! - `verdict`: what a reply means for its body; `mask`: its words without the rows' values
 //! - `client`: HTTP; `probe`: the test of a connection; `clock`: time
 //!
-//! Knows nothing of files, mappings or the journal's format. The only async room besides the
-//! emulator.
+//! Knows nothing of files, mappings or the journal's format. Async, as are the emulator and
+//! `source/remote`.
 
 mod breaker;
 mod budget;

@@ -1,9 +1,13 @@
 //! Every file of the csv-spectrum corpus reads as its JSON says. The corpus is not ours and
 //! not part of the sources: it is looked for in `MOEBULK_CORPORA`, or beside the crate.
 
+#[path = "common/missing.rs"]
+mod missing;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use moebulk::decode::csv::{CsvReader, Dialect};
@@ -39,7 +43,8 @@ fn read(path: &Path, dialect: Dialect) -> Vec<Value> {
 fn every_file_reads_as_its_json_says() {
     let corpus = corpus();
     let Ok(listing) = fs::read_dir(corpus.join("csvs")) else {
-        println!("skipped: no corpus at {}; MOEBULK_CORPORA names its folder", corpus.display());
+        let why = format!("no corpus at {}; MOEBULK_CORPORA names its folder", corpus.display());
+        missing::skip("csv-spectrum", &why);
         return;
     };
     let mut files = 0;
@@ -63,4 +68,25 @@ fn every_file_reads_as_its_json_says() {
         files += 1;
     }
     assert_eq!(files, FILES);
+}
+
+/// This test, where there is no corpus.
+#[test]
+fn a_test_that_skips_fails_where_that_is_asked_for() {
+    let without_corpus = |strict: &str| {
+        let mut command = Command::new(env::current_exe().expect("this test"));
+        command.args(["--exact", "every_file_reads_as_its_json_says"]);
+        command.env("MOEBULK_CORPORA", "/nowhere").env("MOEBULK_TESTS_STRICT", strict);
+        command.output().expect("it runs")
+    };
+    for lax in ["", "0"] {
+        let ran = without_corpus(lax);
+        assert!(ran.status.success(), "{ran:?}");
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(said.contains("skipped: csv-spectrum: no corpus at /nowhere"), "{said}");
+    }
+    let ran = without_corpus("1");
+    assert!(!ran.status.success(), "{ran:?}");
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(said.contains("no corpus at /nowhere"), "{said}");
 }

@@ -2,6 +2,8 @@
 
 #[path = "common/documents.rs"]
 mod documents;
+#[path = "common/missing.rs"]
+mod missing;
 
 use std::{fs, path::Path, process::Command};
 
@@ -265,7 +267,9 @@ fn units_of_systemd_are_sound() {
     }
     assert_eq!(units.len(), 2, "a service and a timer");
     match Command::new("systemd-analyze").arg("verify").args(&units).output() {
-        Err(error) => eprintln!("skipped: there is no systemd-analyze: {error}"),
+        Err(error) => {
+            missing::skip("units of systemd", &format!("there is no systemd-analyze: {error}"))
+        }
         Ok(said) => {
             let text = String::from_utf8_lossy(&said.stderr);
             // Other units of the machine are looked at too; of these nothing may be said.

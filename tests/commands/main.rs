@@ -5,6 +5,8 @@
 mod document;
 #[path = "../common/documents.rs"]
 mod documents;
+#[path = "../common/missing.rs"]
+mod missing;
 mod reader;
 
 use std::{fs, thread};

@@ -20,7 +20,10 @@ use std::{
 use moebulk::sandbox::{Options, Sandbox};
 use tempfile::TempDir;
 
-use crate::document::{Document, Step, What, fits};
+use crate::{
+    document::{Document, Step, What, fits},
+    missing,
+};
 
 /// No command here takes more than seconds; the machine may be busy.
 const DEADLINE: Duration = Duration::from_secs(300);
@@ -121,8 +124,7 @@ impl Reader {
             return self.starts_emulator(at, &line);
         }
         if line.starts_with("curl ") && !self.has("curl") {
-            eprintln!("skipped: {at}: curl is not installed");
-            return;
+            return missing::skip(at, "curl is missing");
         }
         let (code, printed) = self.runs(&line);
         assert_eq!(code, expected, "{at}: {command}\n{printed}");

@@ -12,6 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::missing;
+
 /// It starts within seconds; the machine may be busy.
 const DEADLINE: Duration = Duration::from_secs(120);
 
@@ -51,7 +53,7 @@ impl Moto {
         let Some(program) = program() else {
             let is_required = env::var("MOEBULK_MOTO").is_ok_and(|value| value == "required");
             assert!(!is_required, "moto_server is required and can't be had");
-            eprintln!("skipped: there is no moto_server, and none can be installed");
+            missing::skip("S3", "there is no moto_server, and none can be installed");
             return None;
         };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

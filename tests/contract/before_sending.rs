@@ -6,7 +6,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::support::{Lab, UNLIMITED};
+use crate::{
+    missing,
+    support::{Lab, UNLIMITED},
+};
 
 const REAL: [&str; 4] = ["--endpoint", "https://192.0.2.1", "--app-id", "APP"];
 
@@ -35,7 +38,7 @@ fn a_few_misfits_keep_a_column_from_a_real_server_until_somebody_decides() {
 /// Runs a command on a terminal, as `script` of util-linux makes one, and types an answer.
 fn on_a_terminal(lab: &Lab, args: &[&str], answer: &str) -> Option<(i32, String)> {
     if Command::new("script").arg("--version").output().is_err() {
-        println!("skipped: there is no `script` to make a terminal with");
+        missing::skip("a terminal", "there is no `script` to make one with");
         return None;
     }
     let quoted: Vec<_> = args.iter().map(|arg| format!("'{arg}'")).collect();

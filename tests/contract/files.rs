@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{Lab, UNLIMITED};
+use crate::{
+    missing,
+    support::{Lab, UNLIMITED},
+};
 
 const USERS: &str = "customer_id,city\nuser-1,Oslo\nuser-2,Rome\n";
 
@@ -183,7 +186,7 @@ fn an_out_that_is_no_regular_file_is_written_to_and_stays() {
     // A link to stdout, as `/dev/stdout` is one: bodies alone, in a file and in a pipe.
     symlink("/proc/self/fd/1", lab.path("stdout")).expect("a link");
     if !lab.path("stdout").exists() {
-        println!("skipped: there is no /proc to link to");
+        missing::skip("a link to stdout", "there is no /proc to link to");
         return;
     }
     let file = File::create(lab.path("redirected")).expect("a file");

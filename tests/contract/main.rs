@@ -6,6 +6,8 @@ mod files;
 mod forms;
 #[cfg(unix)]
 mod guards;
+#[path = "../common/missing.rs"]
+mod missing;
 #[expect(dead_code, reason = "other suites need more of it")]
 #[path = "../common/support.rs"]
 mod support;

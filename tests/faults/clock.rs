@@ -11,9 +11,9 @@ use std::{
 use crate::{
     job::{Job, Scene},
     lab::until,
+    missing,
     oracle::Tally,
     server::Rules,
-    tools::skip,
 };
 
 /// The library that fakes the time, or tells that it is not here.
@@ -22,7 +22,7 @@ fn faketime(test: &str) -> Option<PathBuf> {
         .map(|dir| Path::new("/usr").join(dir).join("faketime/libfaketime.so.1"));
     let found = found.into_iter().find(|path| path.exists());
     if found.is_none() {
-        skip(test, "libfaketime is missing");
+        missing::skip(test, "libfaketime is missing");
     }
     found
 }

@@ -10,9 +10,10 @@ use std::{
 use crate::{
     job::{Job, Scene},
     lab::Ended,
+    missing,
     oracle::Tally,
     server::Rules,
-    tools::{Tmpfs, has_prlimit, skip, words},
+    tools::{Tmpfs, has_prlimit, words},
 };
 
 /// Small bodies, so that the checkpoint grows.
@@ -146,7 +147,7 @@ fn short_and_interrupted_writes_are_gone_on_with() {
     let mut compile = Command::new("cc");
     compile.args(["-shared", "-fPIC", "-o"]).args([&library, &source]).arg("-ldl");
     if !compile.status().is_ok_and(|status| status.success()) {
-        skip(test, "there is no C compiler");
+        missing::skip(test, "there is no C compiler");
         return;
     }
     let ended = scene.start_as(&[], &[], |command| {

@@ -6,7 +6,7 @@
 //! - `wire`, `replies`, `tls`: what a server and the way to it can do
 //! - `inputs`, `doubts`, `together`, `clock`: what changes around a run
 //!
-//! A test that needs root, strace, a mount or a library says so and skips without. A line of the
+//! A test that needs root, strace, a mount or a library says so and skips without (`missing`). A line of the
 //! table is printed for each fault: `cargo test --test faults -- --nocapture`, and the long ones
 //! with `--ignored`.
 #![cfg(target_os = "linux")]
@@ -21,6 +21,8 @@ mod job;
 mod kills;
 mod lab;
 mod limits;
+#[path = "../common/missing.rs"]
+mod missing;
 mod oracle;
 mod panics;
 mod replies;

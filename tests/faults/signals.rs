@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, fs, thread, time::Duration};
 use crate::{
     job::{Job, Scene},
     lab::until,
+    missing,
     oracle::Tally,
     server::{Act, Answer, Loss, Rules},
-    tools::skip,
 };
 
 /// Sends a signal when the `nth` request is under way; answers come 300 ms after their requests.
@@ -108,7 +108,7 @@ fn a_signal_before_the_first_byte_sends_nothing() {
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("signals");
     let ignored = u64::from_str_radix(ignored.trim(), 16).expect("a mask");
     if ignored >> 1 & 1 == 1 {
-        skip("SIGINT while the input is checked", "SIGINT is ignored here");
+        missing::skip("SIGINT while the input is checked", "SIGINT is ignored here");
         return;
     }
     let mut tally = Tally::default();

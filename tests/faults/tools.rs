@@ -3,13 +3,13 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{self, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use crate::{
     job::{Job, Scene},
+    missing,
     server::Rules,
 };
 
@@ -20,21 +20,24 @@ fn succeeds(words: &[&str]) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Tells that a test does nothing here, and why; past what hides the output of tests that pass.
-pub fn skip(test: &str, why: &str) -> bool {
-    let _ = writeln!(io::stderr(), "skipped: {test}: {why}");
-    false
+/// Whether a command runs here and succeeds; the test says `why` it skips where not.
+fn has(test: &str, words: &[&str], why: &str) -> bool {
+    let is_there = succeeds(words);
+    if !is_there {
+        missing::skip(test, why);
+    }
+    is_there
 }
 
 /// Whether strace may trace here.
 pub fn has_strace(test: &str) -> bool {
-    succeeds(&["strace", "-f", "-o", "/dev/null", "true"])
-        || skip(test, "strace is missing or may not trace")
+    let words = ["strace", "-f", "-o", "/dev/null", "true"];
+    has(test, &words, "strace is missing or may not trace")
 }
 
 /// Whether prlimit is here.
 pub fn has_prlimit(test: &str) -> bool {
-    succeeds(&["prlimit", "--nofile=256", "true"]) || skip(test, "prlimit is missing")
+    has(test, &["prlimit", "--nofile=256", "true"], "prlimit is missing")
 }
 
 /// A command line in front of the binary.
@@ -99,12 +102,9 @@ impl Tmpfs {
         fs::create_dir_all(at).expect("a directory");
         let target = at.display().to_string();
         let options = format!("size={size},mode=700");
-        let mounted = succeeds(&["mount", "-t", "tmpfs", "-o", &options, "tmpfs", &target]);
-        if !mounted {
-            skip(test, "a tmpfs can't be mounted here, which needs root");
-            return None;
-        }
-        Some(Self { at: at.to_owned() })
+        let mount = ["mount", "-t", "tmpfs", "-o", &options, "tmpfs", &target];
+        let mounted = has(test, &mount, "a tmpfs can't be mounted here, which needs root");
+        mounted.then(|| Self { at: at.to_owned() })
     }
 }
 

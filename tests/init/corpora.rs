@@ -6,13 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{init, support::Lab};
+use crate::{init, missing, support::Lab};
 
 fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora");
-    let folder = env::var_os("MOEBULK_CORPORA").map_or_else(beside, PathBuf::from).join(folder);
-    let Ok(listing) = fs::read_dir(&folder) else {
-        println!("skipped: no corpus at {}; MOEBULK_CORPORA names its folder", folder.display());
+    let corpus = env::var_os("MOEBULK_CORPORA").map_or_else(beside, PathBuf::from).join(folder);
+    let Ok(listing) = fs::read_dir(&corpus) else {
+        let why = format!("no corpus at {}; MOEBULK_CORPORA names its folder", corpus.display());
+        missing::skip(folder, &why);
         return Vec::new();
     };
     let mut found: Vec<PathBuf> = listing.flatten().map(|entry| entry.path()).collect();

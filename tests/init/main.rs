@@ -3,6 +3,8 @@
 
 mod corpora;
 mod files;
+#[path = "../common/missing.rs"]
+mod missing;
 mod proposals;
 mod statistics;
 #[expect(dead_code, reason = "other suites need more of it")]

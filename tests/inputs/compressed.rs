@@ -14,7 +14,7 @@ use arrow::{
 use parquet::arrow::ArrowWriter;
 
 use crate::{
-    gzip, has_spool, packed,
+    gzip, has_spool, missing, packed,
     support::{Lab, Sandbox, UNLIMITED},
     tree, users, zstd,
 };
@@ -221,7 +221,7 @@ fn a_full_disk_says_what_it_needs() {
         command.is_ok_and(|status| status.success())
     };
     if !run("mount", &["-t", "tmpfs", "-o", "size=2m", "tmpfs"]) {
-        eprintln!("skipped: no tmpfs can be mounted");
+        missing::skip("a full disk", "a tmpfs can't be mounted here, which needs root");
         return;
     }
     let ran = lab.run(&["validate", "big.csv.gz", "--run-dir", "disk/run", "--progress", "off"]);

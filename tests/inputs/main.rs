@@ -3,6 +3,8 @@
 #![cfg(unix)]
 
 mod compressed;
+#[path = "../common/missing.rs"]
+mod missing;
 mod mistaken;
 mod moto;
 #[path = "../common/moto.rs"]

@@ -19,6 +19,8 @@ mod export;
 mod figures;
 mod interleaved;
 mod kills;
+#[path = "../common/missing.rs"]
+mod missing;
 mod model;
 #[path = "../common/moto.rs"]
 mod moto_server;

@@ -4,6 +4,9 @@
 //! project: the test looks for them in `MOEBULK_CORPORA`, then beside the project in
 //! `../shared/corpora`, and says that it has nothing to do where they are not there.
 
+#[path = "../common/missing.rs"]
+mod missing;
+
 use std::{
     fmt::Write,
     fs,
@@ -26,7 +29,8 @@ fn corpus() -> Option<PathBuf> {
     let corpora = std::env::var_os("MOEBULK_CORPORA").map_or(beside, PathBuf::from);
     let corpus = corpora.join("parquet-testing");
     if !corpus.is_dir() {
-        eprintln!("skipped: no folder {}", corpus.display());
+        let why = format!("no corpus at {}; MOEBULK_CORPORA names its folder", corpus.display());
+        missing::skip("parquet-testing", &why);
         return None;
     }
     Some(corpus)

@@ -1,10 +1,8 @@
 //! The page in Chromium: no error, no request, and all that it promises to do.
 
-use std::io::Write;
-
 use serde_json::{Value, json};
 
-use crate::{support::Lab, webdriver::Browser};
+use crate::{missing, support::Lab, webdriver::Browser};
 
 /// The problems as they stand in the table: code and count of what is shown.
 const LINES: &str = "return [...document.querySelectorAll('#problems tbody tr')].filter(row => !row.hidden)\
@@ -24,11 +22,7 @@ fn the_page_works_in_a_browser() {
         // Where one is meant to be, as in CI, its absence is a failure.
         let is_required = std::env::var_os("MOEBULK_BROWSER").is_some();
         assert!(!is_required, "MOEBULK_BROWSER is set, and chromium or chromedriver is missing");
-        // The handle itself: what `eprintln!` says is kept from whoever runs the tests.
-        let _ = writeln!(
-            std::io::stderr(),
-            "the_page_works_in_a_browser is skipped: no chromium and chromedriver here"
-        );
+        missing::skip("the page in a browser", "chromium or chromedriver is missing");
         return;
     };
     let lab = Lab::new();

@@ -2,6 +2,8 @@
 
 #[cfg(unix)]
 mod browser;
+#[path = "../common/missing.rs"]
+mod missing;
 mod page;
 #[expect(dead_code, reason = "other suites need more of it")]
 #[path = "../common/support.rs"]

@@ -8,7 +8,8 @@
 //! it gets problems with their positions, and rows as they stood in the file.
 //!
 //! Every file here appears whole or not at all, is 0600, and replaces the one of an
-//! earlier run; where there is nothing to say, the earlier one is removed.
+//! earlier run; where there is nothing to say, the earlier one is removed. Rejects that were
+//! edited meanwhile are set aside instead (`written`).
 
 mod csv_rows;
 mod damaged;
@@ -23,6 +24,7 @@ mod parquet_types;
 mod rejects;
 mod staged;
 mod text;
+mod written;
 
 pub use csv_rows::SourceDialect;
 pub use damaged::{DAMAGED_FILE, DamagedWriter};
@@ -33,3 +35,4 @@ pub use json::{REPORT_FILE, to_json, write_json, write_text};
 pub use message::{codes, message};
 pub use rejects::{RejectsFile, RejectsWriter, SourceFormat};
 pub use text::{Next, to_text};
+pub use written::{Edited, WRITTEN_FILE};

@@ -1,7 +1,7 @@
 //! `rejects.csv`, `rejects.ndjson` and `rejects.parquet`: the rejected rows, to mend and import again.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -15,6 +15,7 @@ use super::{
     json_rows::JsonLines,
     parquet_rows::ParquetRows,
     staged::Staged,
+    written::{self, Edited},
 };
 use crate::model::{Code, GUARDED_COLUMN, Rows};
 use crate::private;
@@ -202,11 +203,13 @@ impl RejectsWriter {
     }
 
     /// Puts the files in their places, in the order in which their sources were
-    /// declared, and removes those of an earlier run that are not replaced.
+    /// declared, and removes those of an earlier run that are not replaced. Such as were edited
+    /// since they were written are set aside.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Parquet`].
-    pub fn finish(self) -> Result<Vec<RejectsFile>, Error> {
+    pub fn finish(self) -> Result<(Vec<RejectsFile>, Vec<Edited>), Error> {
+        let mut stage = Vec::new();
         let mut files: Vec<RejectsFile> = Vec::new();
         for Target { format, rows, open, .. } in self.targets {
             let Some(open) = open else { continue };
@@ -222,11 +225,23 @@ impl RejectsWriter {
                 Open::Ndjson(lines) => lines.into_staged(),
                 Open::Parquet(rows) => rows.into_staged().map_err(Error::parquet(&path))?,
             };
-            staged.commit(&path).map_err(Error::io(&path))?;
+            stage.push(staged);
             files.push(RejectsFile { path, rows });
         }
-        remove_others(&self.dir, &files)?;
-        Ok(files)
+        let next = stage.iter().map(|staged| written::shown(staged.hash()));
+        let edited = written::make_room(&self.dir, &earlier(&self.dir)?, next)?;
+        for (staged, RejectsFile { path, .. }) in stage.into_iter().zip(&files) {
+            staged.commit(path).map_err(Error::io(path))?;
+        }
+        let is_stale = |path: &PathBuf| files.iter().all(|file| file.path != *path);
+        for path in earlier(&self.dir)?.into_iter().filter(is_stale) {
+            private::remove(&path).map_err(Error::io(&path))?;
+        }
+        if files.is_empty() {
+            let list = self.dir.join(written::WRITTEN_FILE);
+            private::remove(&list).map_err(Error::io(&list))?;
+        }
+        Ok((files, edited))
     }
 }
 
@@ -314,17 +329,17 @@ fn begin(
     }
 }
 
-/// Removes rejects files that are not among `files`.
-fn remove_others(dir: &Path, files: &[RejectsFile]) -> Result<(), Error> {
-    let keep: BTreeSet<&Path> = files.iter().map(|file| file.path.as_path()).collect();
+/// The rejects files that stand in a run directory.
+fn earlier(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut found = Vec::new();
     for entry in fs::read_dir(dir).map_err(Error::io(dir))? {
         let path = entry.map_err(Error::io(dir))?.path();
-        let ours = path.file_name().and_then(|name| name.to_str()).is_some_and(is_rejects_name);
-        if ours && !keep.contains(path.as_path()) {
-            private::remove(&path).map_err(Error::io(&path))?;
+        if path.file_name().and_then(|name| name.to_str()).is_some_and(is_rejects_name) {
+            found.push(path);
         }
     }
-    Ok(())
+    found.sort();
+    Ok(found)
 }
 
 /// Whether a file's name is one that [`SourceFormat::file_name`] makes.

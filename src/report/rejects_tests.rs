@@ -5,6 +5,7 @@ use arrow::{
     datatypes::{DataType, Field as ArrowField, UInt32Type, UInt64Type},
 };
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use xxhash_rust::xxh3::Xxh3Default;
 
 use super::*;
 use crate::model::{ArrowRows, Field, TextEncoding, TextRecord, TextRows};
@@ -40,6 +41,7 @@ fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != written::WRITTEN_FILE)
         .collect();
     names.sort();
     names
@@ -65,7 +67,7 @@ fn raw_rows_keep_their_bytes_and_read_back() {
     );
     writer.write(&block, 0, &[Code::TypeBool, Code::IdTooShort], "say \"yes\", or no").unwrap();
     writer.write(&block, 2, &[Code::IdMissing], "plain").unwrap();
-    let files = writer.finish().unwrap();
+    let (files, _) = writer.finish().unwrap();
     let path = dir.path().join("rejects.csv");
     assert_eq!(files, [RejectsFile { path: path.clone(), rows: 2 }]);
     assert_eq!(
@@ -94,7 +96,7 @@ fn a_rejects_file_as_source_gets_its_columns_once() {
     writer.declare_source(1, csv_source(&header, COMMAS), "rejects.csv", Vec::new());
     writer.write(&rows(1, &[("u1,x,\"1,5\",y", &["u1", "x", "1,5", "y"])]), 0, &[], "m").unwrap();
     writer.write(&rows(0, &[("u2,\"2\"", &["u2", "2"])]), 0, &[], "m").unwrap();
-    assert_eq!(writer.finish().unwrap().len(), 1, "both look the same without our columns");
+    assert_eq!(writer.finish().unwrap().0.len(), 1, "both look the same without our columns");
     assert_eq!(
         fs::read_to_string(dir.path().join("rejects.csv")).unwrap(),
         "customer_id,n,_moebulk_file,_moebulk_row,_moebulk_line,_moebulk_codes,_moebulk_message\n\
@@ -128,6 +130,10 @@ fn files_are_numbered_by_header_and_stale_ones_go() {
     {
         fs::write(dir.path().join(stale), "old").unwrap();
     }
+    // A run wrote them.
+    let mut hash = Xxh3Default::default();
+    hash.update(b"old");
+    fs::write(dir.path().join(written::WRITTEN_FILE), written::shown(&hash) + "\n").unwrap();
     let mut writer = RejectsWriter::new(dir.path(), false);
     for (file, column) in (0..).zip(["a", "b", "c", "b"]) {
         writer.declare_source(file, csv_source(&[column], COMMAS), "x.csv", Vec::new());
@@ -138,7 +144,7 @@ fn files_are_numbered_by_header_and_stale_ones_go() {
     for file in [4, 3, 2, 1] {
         writer.write(&rows(file, &[("v", &["v"])]), 0, &[], "m").unwrap();
     }
-    let files = writer.finish().unwrap();
+    let (files, _) = writer.finish().unwrap();
     assert_eq!(files.iter().map(|file| file.rows).collect::<Vec<_>>(), [2, 1, 1]);
     assert_eq!(
         names(dir.path()),
@@ -151,8 +157,40 @@ fn files_are_numbered_by_header_and_stale_ones_go() {
     );
 
     let writer = RejectsWriter::new(dir.path(), false);
-    assert_eq!(writer.finish().unwrap(), []);
+    assert_eq!(writer.finish().unwrap(), (vec![], vec![]));
     assert_eq!(names(dir.path()), ["rejects-x.csv"]);
+}
+
+#[test]
+fn files_that_were_edited_are_set_aside_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |cell: &str| {
+        let mut writer = RejectsWriter::new(dir.path(), false);
+        writer.declare_source(0, csv_source(&["a"], COMMAS), "a.csv", Vec::new());
+        writer.write(&rows(0, &[(cell, &[cell])]), 0, &[], "m").unwrap();
+        writer.finish().unwrap().1
+    };
+    let in_dir = |name: &str| dir.path().join(name);
+    let read = |name| fs::read_to_string(in_dir(name)).unwrap();
+    // The list holds what stands there before and after, and does not grow.
+    for (cell, hashes) in [("1", 1), ("2", 2), ("2", 1), ("1", 2)] {
+        assert_eq!(write(cell), [], "{cell}: none but runs wrote");
+        assert_eq!(read(written::WRITTEN_FILE).lines().count(), hashes, "{cell}");
+    }
+    for kept in ["rejects-edited.csv", "rejects-edited-2.csv"] {
+        fs::write(in_dir("rejects.csv"), kept).unwrap();
+        let edited = Edited { path: in_dir("rejects.csv"), kept: in_dir(kept) };
+        assert_eq!(write("3"), [edited]);
+        assert_eq!(read(kept), kept);
+        assert!(read("rejects.csv").contains("\n3,a.csv"));
+    }
+    // One that nothing replaces is kept too.
+    fs::write(in_dir("rejects-7.csv"), "seven").unwrap();
+    let (files, edited) = RejectsWriter::new(dir.path(), false).finish().unwrap();
+    let kept = in_dir("rejects-7-edited.csv");
+    assert_eq!((files, edited), (vec![], vec![Edited { path: in_dir("rejects-7.csv"), kept }]));
+    assert!(!in_dir("rejects.csv").exists());
+    assert!(!in_dir(written::WRITTEN_FILE).exists(), "nothing stands there");
 }
 
 #[test]
@@ -207,7 +245,7 @@ fn parquet_rows_keep_their_types_and_read_back() {
     writer.write(&first, 1, &[Code::IdTooShort], "short").unwrap();
     writer.write(&first, 2, &[Code::TypeBool, Code::NulByte], "two").unwrap();
     writer.write(&second, 0, &[], "three").unwrap();
-    let files = writer.finish().unwrap();
+    let (files, _) = writer.finish().unwrap();
     let path = dir.path().join("rejects.parquet");
     assert_eq!(files, [RejectsFile { path: path.clone(), rows: 3 }]);
     assert_eq!(names(dir.path()), ["rejects.parquet"]);

@@ -1,20 +1,23 @@
 //! A file that appears in a run directory whole or not at all.
 
 use std::{
+    fmt,
     fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
+
+use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::private;
 
 /// A file under a temporary name, readable by its owner alone.
 ///
 /// Dropped without [`Staged::commit`] it is removed.
-#[derive(Debug)]
 pub(super) struct Staged {
     path: PathBuf,
     to: Option<BufWriter<File>>,
+    hash: Xxh3Default,
 }
 
 impl Staged {
@@ -25,7 +28,7 @@ impl Staged {
         private::remove(&path)?;
         let file = private::options().write(true).create_new(true).open(&path)?;
         let to = Some(BufWriter::new(file));
-        Ok(Self { path, to })
+        Ok(Self { path, to, hash: Xxh3Default::default() })
     }
 
     /// Makes it durable, and then visible in the place of `target`.
@@ -37,6 +40,11 @@ impl Staged {
         private::sync_dir(target.parent().unwrap_or(Path::new("")))
     }
 
+    /// The hash of what was written so far.
+    pub fn hash(&self) -> &Xxh3Default {
+        &self.hash
+    }
+
     fn file(&mut self) -> io::Result<&mut BufWriter<File>> {
         self.to.as_mut().ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))
     }
@@ -44,11 +52,19 @@ impl Staged {
 
 impl Write for Staged {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file()?.write(bytes)
+        let written = self.file()?.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.file()?.flush()
+    }
+}
+
+impl fmt::Debug for Staged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Staged").field("path", &self.path).finish_non_exhaustive()
     }
 }
 

@@ -234,7 +234,7 @@ impl<'p> Findings<'p> {
     pub fn finish(self, bodies: BodyTotals) -> Result<Checked, Error> {
         let Self { mut checked, notes, prepared, .. } = self;
         checked.bodies = bodies;
-        (checked.rejects, checked.damaged) = notes.finish()?;
+        (checked.rejects, checked.damaged) = notes.finish(prepared.around)?;
         prepared.around.progress.end();
         let RowCounts { read, accepted, rejected, .. } = checked.rows;
         let (bodies, bytes) = (checked.bodies.count, checked.bodies.bytes);

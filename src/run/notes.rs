@@ -6,13 +6,17 @@ use std::{
 };
 
 use super::{
-    Error,
+    Error, Surroundings,
     findings::Failures,
     inputs::{InputFile, Inputs},
 };
 use crate::decode::{Table, batch_schema};
-use crate::model::{Code, Damage, RowFailure, Rows, Severity, Shaped, Tally, TextEncoding};
-use crate::report::{self, DamagedWriter, RejectsFile, RejectsWriter, SourceDialect, SourceFormat};
+use crate::model::{
+    Code, Damage, RowFailure, Rows, Severity, Shaped, Tally, TextEncoding, printable,
+};
+use crate::report::{
+    self, DamagedWriter, Edited, RejectsFile, RejectsWriter, SourceDialect, SourceFormat,
+};
 use crate::shape::plan::{Given, Plan};
 
 /// The files of rejected rows and damaged stretches.
@@ -135,8 +139,18 @@ impl<'a> Notes<'a> {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn finish(self) -> Result<(Vec<RejectsFile>, Option<PathBuf>), Error> {
-        Ok((self.rejects.finish()?, self.damaged.finish()?))
+    pub fn finish(
+        self,
+        around: &Surroundings,
+    ) -> Result<(Vec<RejectsFile>, Option<PathBuf>), Error> {
+        let (files, edited) = self.rejects.finish()?;
+        for Edited { path, kept } in edited {
+            let [path, kept] = [path, kept].map(|path| path.display().to_string());
+            around.progress.say(&printable(&format!(
+                "{path} was edited since a run wrote it; what it held is now in {kept}"
+            )));
+        }
+        Ok((files, self.damaged.finish()?))
     }
 }
 

@@ -233,7 +233,7 @@ pub fn spare_inputs(job: &Job) -> Result<(), Error> {
 pub(super) fn is_ours(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let starts = [CHECKPOINT_FILE, "report.", "rejects", "damaged.", "resolved-mapping."];
-    [FROZEN_FILE, FROZEN_STAGED_FILE].contains(&&*name)
+    [FROZEN_FILE, FROZEN_STAGED_FILE, report::WRITTEN_FILE].contains(&&*name)
         || starts.iter().any(|start| name.starts_with(start))
 }
 

@@ -65,6 +65,7 @@ fn a_run_leaves_private_files_and_a_validate_no_checkpoint() {
     let args = ["validate", "users.csv", "--run-dir", "run"];
     assert_eq!(lab.run(&args).code, 1);
     let left = [
+        ".rejects",
         "damaged.txt",
         "lock",
         "rejects.csv",

@@ -240,6 +240,40 @@ fn a_finished_import_leaves_rejects_that_were_mended() {
     assert!(!import.home.path("run/.check").exists());
 }
 
+#[test]
+fn an_unfinished_import_sets_rejects_aside_that_were_edited() {
+    for is_edited in [false, true] {
+        let import = Import::new();
+        let rows = fs::read_to_string(import.home.path("users.csv")).expect("users.csv");
+        let fields = rows.lines().next().map_or(0, |header| header.split(',').count());
+        import.home.write("users.csv", format!("{rows}{}\n", vec!["null"; fields].join(",")));
+        let run = import.half(&[]);
+        run.signal("INT");
+        assert_eq!(run.wait().report(130)["rows"]["rejected"], 1);
+        let [rejects, aside] = ["run/rejects.csv", "run/rejects-edited.csv"];
+        let read = |name| fs::read_to_string(import.home.path(name)).expect("rejects");
+        let written = read(rejects);
+        let mended = written.replace("null", "u-61");
+        if is_edited {
+            fs::write(import.home.path(rejects), &mended).expect("mended");
+        }
+        let ended = import.home.run(&import.args(FAST));
+        assert_eq!(ended.report(1)["rows"]["delivered"], ROWS);
+        assert_eq!(read(rejects), written);
+        let said = "run/rejects.csv was edited since a run wrote it; what it held is now in \
+                    run/rejects-edited.csv\n";
+        assert_eq!(ended.stderr.matches(said).count(), usize::from(is_edited), "{}", ended.stderr);
+        assert_eq!(import.home.path(aside).exists(), is_edited);
+        if is_edited {
+            assert_eq!(read(aside), mended);
+            // The mapping of the directory is that of both.
+            let check = ["validate", aside, "--run-dir", "check", "--progress", "off"];
+            let ended = import.home.run(&check);
+            assert!(ended.stderr.contains("run/resolved-mapping.toml"), "{}", ended.stderr);
+        }
+    }
+}
+
 /// A body has ten users: the limit is below it, and the import is refused when it was checked.
 const TOO_SLOW: &[&str] = &["--users-per-minute", "5"];
 

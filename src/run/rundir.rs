@@ -24,7 +24,7 @@ pub(super) const SANDBOX_SUFFIX: &str = "-sandbox";
 pub(super) const DONE: &str = "done";
 
 /// Where files are written that may not replace those of a run.
-const SCRATCH_DIR: &str = ".check";
+pub(super) const SCRATCH_DIR: &str = ".check";
 
 /// What a run goes on from.
 const RESUMED_BY: [&str; 3] = [CHECKPOINT_FILE, FROZEN_FILE, FROZEN_STAGED_FILE];

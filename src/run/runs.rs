@@ -8,14 +8,14 @@ use std::{
 
 use super::{
     Error,
-    rundir::{DONE, SANDBOX_SUFFIX, STATE_DIR, entries, is_ours, output},
+    rundir::{DONE, SANDBOX_SUFFIX, SCRATCH_DIR, STATE_DIR, entries, is_ours, output},
     spool::SPOOL_DIR,
 };
 use crate::journal::{CHECKPOINT_FILE, Journal, RunLock, Snapshot};
 use crate::report::REPORT_FILE;
 
 /// Directories of ours within that of a run.
-const WITHIN: [&str; 2] = [STATE_DIR, SPOOL_DIR];
+const WITHIN: [&str; 3] = [STATE_DIR, SPOOL_DIR, SCRATCH_DIR];
 
 /// One run, as its directory tells.
 #[derive(Debug)]
@@ -161,7 +161,8 @@ fn look_at(dir: PathBuf) -> Result<Option<FoundRun>, Error> {
         for path in entries(&next)? {
             let Ok(found) = fs::symlink_metadata(&path) else { continue };
             // What another run replaced is listed by itself.
-            if found.is_dir() && WITHIN.iter().any(|name| path.ends_with(name)) {
+            let is_within = next != dir || WITHIN.iter().any(|name| path.ends_with(name));
+            if found.is_dir() && is_within {
                 dirs.push(path);
             } else if found.is_file() {
                 bytes += found.len();

@@ -38,6 +38,12 @@ fn old_runs_that_are_over_go_and_nothing_else_does() {
     let again = ["users.csv", "--run-dir", "runs/done-twice", "--full"];
     nights.import(&[again.as_slice(), &mapping].concat()).report(0);
     nights.home.write("runs/with-a-note/note.txt", "ours");
+    // As a kill leaves them: a repeat's own check, and what came in for a restart.
+    for left in [".check/rejects.csv", "spool/next/stdin.partial"] {
+        let path = nights.home.path("runs/with-a-note").join(left);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("directories");
+        fs::write(path, vec![b'x'; 100_000]).expect("written");
+    }
     let check = ["validate", "users.csv", "--run-dir", "runs/checked", "--progress", "off"];
     assert_eq!(nights.home.run(&check).code, Some(0));
     let slow = ["--connections", "1", "--max-body-bytes", "700"];
@@ -75,6 +81,9 @@ fn old_runs_that_are_over_go_and_nothing_else_does() {
     ]);
     expected.sort();
     assert_eq!(listed(&report, "runs"), expected);
+    let mut runs = report["runs"].as_array().expect("runs").iter();
+    let noted = runs.find(|run| run["run_dir"] == "runs/with-a-note").expect("a run");
+    assert!(noted["bytes"].as_u64() > Some(200_000), "{noted}");
 
     let prune = |flags: &[&str]| {
         let fixed = ["runs", "prune", "runs", "--output", "json"];
